@@ -1,0 +1,116 @@
+//! Names of things: providers, keys, groups, models, clients, users, leases.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The name of a provider as the catalogue and the YAML spell it: `google`, `anam`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ProviderName(&'static str);
+
+impl ProviderName {
+    /// Names a provider. The catalogue is compiled in, hence `'static`.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name as text.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+macro_rules! shared_text_id {
+    ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
+        #[$doc]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes the text as it is.
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                Self(text.into())
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+    )+};
+}
+
+shared_text_id! {
+    /// A key's stable public name: the first 12 hex digits of the SHA-256 of its secret.
+    KeyId,
+    /// What the provider really meters: a Google Cloud project, an Anam organisation.
+    GroupId,
+    /// A model as the request names it, without the `models/` prefix.
+    ModelName,
+    /// The quota bucket a provider counts a model in; several model names may share one.
+    BucketName,
+    /// A backend with a gateway token, or the anonymous client of an open gateway.
+    ClientId,
+}
+
+/// The person behind a request, named by a client. Two clients' users never mix.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct UserId {
+    /// The client that vouches for the name.
+    pub client: ClientId,
+    /// The name as the client gave it.
+    pub name: Arc<str>,
+}
+
+impl UserId {
+    /// Longest user name admitted, in bytes.
+    pub const MAX_BYTES: usize = 256;
+}
+
+/// One use of one key. `life` counts restarts of the pool, so that a settlement
+/// meant for an earlier life cannot touch a lease of this one (KP-8).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct LeaseId {
+    /// Which life of the pool issued it.
+    pub life: u64,
+    /// Its number within that life.
+    pub number: u64,
+}

@@ -1,0 +1,103 @@
+//! What a request wants, as its provider's adapter understood it.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ModelName, Resource, Spend};
+
+/// The operation of a provider, named as traces and exclusions show it: `generate_content`.
+/// Each adapter owns its constants.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+pub struct Operation(pub &'static str);
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// What a client's token must allow for a request. The names are those of the YAML and the CLI.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Right {
+    /// Generate, stream, count tokens, list models.
+    Chat,
+    /// Embeddings.
+    Embed,
+    /// Files, uploads, caches.
+    Files,
+    /// Live connections.
+    Live,
+    /// Avatar sessions.
+    Avatar,
+    /// Create, change and delete what the provider keeps.
+    Manage,
+    /// Read status and metrics.
+    Status,
+    /// Everything, operators' routes included.
+    Admin,
+}
+
+/// How the answer comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Streaming {
+    /// In one piece.
+    #[default]
+    Whole,
+    /// Server-sent events.
+    Events,
+    /// One JSON array, element by element.
+    JsonArray,
+}
+
+impl Streaming {
+    /// Whether the answer arrives over time.
+    pub fn is_stream(self) -> bool {
+        !matches!(self, Self::Whole)
+    }
+}
+
+/// When the request may be sent a second time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Replay {
+    /// The operation has no effect but its answer: again after an error answer, a broken
+    /// connection or a timeout, as long as no byte went to the caller.
+    Safe,
+    /// It creates something: again only when the provider refused it or never received it.
+    OnlyIfRefused,
+}
+
+/// What a request wants. Made once per request, before any key is chosen.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// Which of the provider's operations.
+    pub operation: Operation,
+    /// The route with placeholders, for spans and metrics: `/{version}/models/{model}:generateContent`.
+    pub route: &'static str,
+    /// The path and query to ask the provider for, the caller's credentials already removed.
+    pub target: String,
+    /// The model named, if the operation has one.
+    pub model: Option<ModelName>,
+    /// How the answer comes.
+    pub streaming: Streaming,
+    /// When it may be sent again.
+    pub replay: Replay,
+    /// What the client must be allowed to do.
+    pub right: Right,
+    /// Whether it occupies one of the group's concurrent sessions; only such operations meet
+    /// a [`crate::Fault::Busy`] group.
+    pub opens_session: bool,
+    /// What it counts for the user: 1 for a call that uses a key, 0 for polls and reads of status.
+    pub user_units: u32,
+    /// Resources it names; only their owner group may serve it.
+    pub references: Vec<Resource>,
+    /// True when the caller's own provider-issued credential (an avatar session token) is what
+    /// goes upstream. No gateway token is asked for then, and an unknown one is passed as it is.
+    pub carries_own_credential: bool,
+    /// What it will cost, roughly.
+    pub estimate: Spend,
+    /// The deadline the caller asked for, if any (`X-Server-Timeout`).
+    pub caller_deadline: Option<Duration>,
+}

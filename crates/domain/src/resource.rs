@@ -1,0 +1,68 @@
+//! Things a provider keeps for one project, and who owns them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// Something that lives inside one project or organisation: an avatar session, a file.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Resource {
+    /// What it is: `session`, `session_token`, `file`.
+    pub kind: &'static str,
+    /// Its name at the provider; for credentials their SHA-256 in hex, never the value.
+    pub name: Arc<str>,
+}
+
+impl Resource {
+    /// Names a resource.
+    pub fn new(kind: &'static str, name: impl Into<Arc<str>>) -> Self {
+        Self { kind, name: name.into() }
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+/// What an adapter wants back when the resource is used again: enough to make an equal one in
+/// another group (for a session token, the request that minted it). Opaque to everyone else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Keepsake(Bytes);
+
+impl Keepsake {
+    /// Longest keepsake kept, in bytes; a longer one is dropped and its resource stays bound.
+    pub const MAX_BYTES: usize = 64 * 1024;
+
+    /// Keeps `bytes`, unless they are too many.
+    pub fn new(bytes: Bytes) -> Option<Self> {
+        (bytes.len() <= Self::MAX_BYTES).then_some(Self(bytes))
+    }
+
+    /// The bytes kept.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Keepsake {
+    /// A keepsake may hold a user's credentials (a LiveKit token): its size is all that is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keepsake({} bytes)", self.0.len())
+    }
+}
+
+/// "This resource now belongs to the group that served this request."
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Binding {
+    /// What was created.
+    pub resource: Resource,
+    /// How long the provider keeps it.
+    pub lifetime: Duration,
+    /// With a keepsake the binding is a preference: another group can make an equal resource.
+    /// Without one it is a law (KP-11).
+    pub keepsake: Option<Keepsake>,
+}

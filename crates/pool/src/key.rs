@@ -1,0 +1,58 @@
+//! One key of the pool.
+
+use std::sync::Arc;
+
+use keygate_domain::{ApiKey, KeyId, KeySpec, Role};
+
+use crate::standing::Standing;
+
+/// A key, its rank, and what became of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) secret: ApiKey,
+    pub(crate) label: Arc<str>,
+    /// Position of its group.
+    pub(crate) group: usize,
+    /// At least 1.
+    pub(crate) weight: u32,
+    pub(crate) role: Role,
+    pub(crate) standing: Standing,
+    pub(crate) counts: KeyUse,
+}
+
+/// What became of a key's leases (KP-10).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct KeyUse {
+    pub(crate) in_flight: u64,
+    pub(crate) attempts: u64,
+    pub(crate) served: u64,
+    pub(crate) failed: u64,
+    pub(crate) refused: u64,
+    pub(crate) lost: u64,
+    pub(crate) unsent: u64,
+}
+
+impl KeyUse {
+    /// Attempts that ended with an answer of the provider.
+    pub(crate) fn settled(&self) -> u64 {
+        self.served + self.failed + self.refused
+    }
+}
+
+impl Key {
+    pub(crate) fn new(spec: KeySpec, group: usize) -> Self {
+        Self {
+            secret: spec.secret,
+            label: spec.label.into(),
+            group,
+            weight: spec.weight.max(1),
+            role: spec.role,
+            standing: Standing::default(),
+            counts: KeyUse::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &KeyId {
+        self.secret.id()
+    }
+}

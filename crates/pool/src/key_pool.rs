@@ -1,0 +1,292 @@
+//! The pool itself: the public way in, and the passing of time.
+
+mod choose;
+mod observe;
+mod operate;
+mod refuse;
+mod remember;
+mod settle;
+
+use std::sync::Arc;
+
+use keygate_domain::{
+    Binding, ClientId, Fault, GroupId, KeyId, KeySpec, LeaseId, ModelName, Moment, Operation, Verdict,
+};
+
+use crate::affinity::Affinity;
+use crate::buckets::Buckets;
+use crate::cooldown::Jitter;
+use crate::event::Events;
+use crate::lane::Lanes;
+use crate::leases::Leases;
+use crate::roster::{Due, Owner, Place, Roster};
+use crate::standing::{Part, Wish};
+use crate::state::Changes;
+use crate::{
+    Ask, Decision, Granted, Policy, PoolEvent, PoolLedger, PoolRefusal, PoolSnapshot, PoolState, Settled,
+    invariants,
+};
+
+/// The keys of one provider and what is known of them.
+///
+/// Every method that is handed a moment first lets time pass up to it, so an answer never
+/// depends on when [`KeyPool::advance`] was called last.
+#[derive(Clone, Debug)]
+pub struct KeyPool {
+    life: u64,
+    policy: Policy,
+    jitter: Jitter,
+    now: Moment,
+    pub(crate) roster: Roster,
+    pub(crate) lanes: Lanes,
+    buckets: Buckets,
+    /// Shared with copies made for [`KeyPool::explain`], which never change it.
+    affinity: Arc<Affinity>,
+    pub(crate) leases: Leases,
+    pub(crate) ledger: PoolLedger,
+    /// The key leased last.
+    current: Option<usize>,
+    /// The fault that disabled a key or group last.
+    last_disabling: Option<Fault>,
+    events: Events,
+    changes: Changes,
+}
+
+impl KeyPool {
+    /// Makes a pool of fresh keys. `life` counts restarts (KP-8); `seed` spreads the jitter of
+    /// rests. A key that occurs twice is kept once, the first.
+    pub fn new(life: u64, keys: Vec<KeySpec>, policy: Policy, seed: u64, now: Moment) -> Self {
+        let roster = Roster::new(keys);
+        Self {
+            life,
+            jitter: Jitter::new(seed),
+            now,
+            lanes: Lanes::new(policy.strategy, &roster.keys),
+            policy,
+            roster,
+            buckets: Buckets::default(),
+            affinity: Arc::default(),
+            leases: Leases::default(),
+            ledger: PoolLedger::default(),
+            current: None,
+            last_disabling: None,
+            events: Events::default(),
+            changes: Changes::default(),
+        }
+    }
+
+    /// Makes a pool that remembers: rests, disabled keys, learned names and bindings of `state`
+    /// hold again; leases and counters of the earlier life are gone.
+    pub fn restore(
+        life: u64,
+        keys: Vec<KeySpec>,
+        policy: Policy,
+        seed: u64,
+        state: &PoolState,
+        now: Moment,
+    ) -> Self {
+        let mut pool = Self::new(life, keys, policy, seed, now);
+        pool.remember(state);
+        pool
+    }
+
+    /// Leases a key for one attempt.
+    ///
+    /// # Errors
+    /// [`PoolRefusal`] says why not, and when asking again makes sense.
+    pub fn lease(&mut self, ask: &Ask, now: Moment) -> Result<Granted, PoolRefusal> {
+        self.advance(now);
+        let answer = self.choose_and_grant(ask);
+        debug_assert!(
+            answer.as_ref().err().is_none_or(invariants::is_worth_waiting_for),
+            "{}",
+            invariants::KP_5.sentence
+        );
+        invariants::assert_holds(self);
+        answer
+    }
+
+    /// Ends a lease with what became of it.
+    pub fn settle(&mut self, lease: LeaseId, verdict: Verdict, now: Moment) -> Settled {
+        self.advance(now);
+        let settled = self.end_lease(lease, verdict);
+        invariants::assert_holds(self);
+        settled
+    }
+
+    /// Remembers that `binding.resource` belongs to `group` and `client`. A resource that
+    /// another client owns stays as it is.
+    pub fn bind(&mut self, group: &GroupId, client: &ClientId, binding: Binding, now: Moment) {
+        self.advance(now);
+        let name = (binding.resource.kind.into(), binding.resource.name.clone());
+        let affinity = Arc::make_mut(&mut self.affinity);
+        if !affinity.bind(group, client, binding, self.now) {
+            return;
+        }
+        self.changes.binding(name);
+        let evicted = affinity.make_room();
+        if !evicted.is_empty() {
+            self.events.push(PoolEvent::BindingsEvicted { count: evicted.len() });
+        }
+        for name in evicted {
+            self.changes.binding(name);
+        }
+    }
+
+    /// A session of `group` ended: asks that open one need not wait any longer.
+    pub fn slot_freed(&mut self, group: &GroupId, now: Moment) {
+        self.advance(now);
+        if let Some(group) = self.roster.group_at(group) {
+            self.end_rest(&Place::new(Owner::Group(group), Part::Sessions));
+        }
+    }
+
+    /// Lets time pass: ends rests that are over and leases that were held too long. A clock that
+    /// goes backwards is ignored.
+    pub fn advance(&mut self, now: Moment) {
+        self.now = self.now.max(now);
+        self.expire_leases();
+        self.finish_rests();
+        if self.affinity.next_expiry().is_some_and(|expiry| expiry <= self.now) {
+            let gone = Arc::make_mut(&mut self.affinity).expire(self.now);
+            for name in gone {
+                self.changes.binding(name);
+            }
+        }
+    }
+
+    /// When [`KeyPool::advance`] has something to do next.
+    pub fn next_wakeup(&self) -> Option<Moment> {
+        let dues = [self.leases.next_expiry(), self.roster.next_due(), self.affinity.next_expiry()];
+        dues.into_iter().flatten().min()
+    }
+
+    /// Ends the rests of keys (all, or those named) and of their groups, and brings failed keys
+    /// back. Keys taken out by [`KeyPool::disable`] stay out. Returns how many keys gained.
+    pub fn reset(&mut self, ids: Option<&[KeyId]>, now: Moment) -> usize {
+        self.advance(now);
+        let gained = self.reset_keys(ids);
+        invariants::assert_holds(self);
+        gained
+    }
+
+    /// Takes a key out until [`KeyPool::enable`]. False if there is no such key.
+    pub fn disable(&mut self, id: &KeyId, now: Moment) -> bool {
+        self.advance(now);
+        self.roster.key_at(id).map(|key| self.disable_by_operator(key)).is_some()
+    }
+
+    /// Brings a disabled key back, and its group if that is disabled. False if there is no such key.
+    pub fn enable(&mut self, id: &KeyId, now: Moment) -> bool {
+        self.advance(now);
+        self.roster.key_at(id).map(|key| self.enable_key(key)).is_some()
+    }
+
+    /// What the pool would answer, and why, key by key. Looks at every key: for operators, not
+    /// for every request.
+    pub fn explain(&self, ask: &Ask, now: Moment) -> Decision {
+        let mut trial = self.clone();
+        trial.advance(now);
+        trial.decide(ask)
+    }
+
+    /// The pool as status pages show it.
+    pub fn snapshot(&self, now: Moment) -> PoolSnapshot {
+        self.observe(self.now.max(now))
+    }
+
+    /// Everything [`KeyPool::restore`] needs, written out whole.
+    pub fn state(&self) -> PoolState {
+        self.write_state()
+    }
+
+    /// Brings `state`, made by [`KeyPool::state`] earlier, up to date: costs as much as changed
+    /// since the last call. True if anything did.
+    pub fn save_changes(&mut self, state: &mut PoolState) -> bool {
+        self.write_changes(state)
+    }
+
+    /// Takes what happened since the last call.
+    pub fn drain_events(&mut self) -> Vec<PoolEvent> {
+        self.events.drain()
+    }
+
+    /// The moment the pool has reached.
+    pub(crate) fn time(&self) -> Moment {
+        self.now
+    }
+
+    fn expire_leases(&mut self) {
+        while let Some((number, held)) = self.leases.end_overdue(self.now) {
+            let key = &mut self.roster.keys[held.key];
+            key.counts.in_flight -= 1;
+            key.counts.lost += 1;
+            self.ledger.in_flight -= 1;
+            self.ledger.lost += 1;
+            self.events.push(PoolEvent::LeaseExpired {
+                lease: LeaseId { life: self.life, number },
+                id: key.id().clone(),
+                label: key.label.clone(),
+                held: held.granted.until(self.now),
+            });
+        }
+    }
+
+    fn finish_rests(&mut self) {
+        while let Some(due) = self.roster.pop_due(self.now) {
+            match due {
+                Due::Over(place, fault) => {
+                    self.refresh(&place);
+                    self.tell_recovered(&place, fault);
+                }
+                Due::Forgotten(place) => self.changes.owner(place.owner),
+            }
+        }
+    }
+
+    /// Ends a rest before its time. True if it was running.
+    fn end_rest(&mut self, place: &Place) -> bool {
+        let Some(rest) = self.roster.end_rest(place) else { return false };
+        self.changes.owner(place.owner);
+        if rest.over {
+            return false;
+        }
+        self.refresh(place);
+        self.tell_recovered(place, rest.fault);
+        true
+    }
+
+    /// Brings the lanes up to date with what changed at `place`.
+    fn refresh(&mut self, place: &Place) {
+        let (roster, now) = (&self.roster, self.now);
+        self.lanes
+            .refresh(&place.part, roster.members(&place.owner), |key, wish| roster.is_usable(key, wish, now));
+        self.lanes.close_empty(&self.roster.resting);
+    }
+
+    fn tell_recovered(&mut self, place: &Place, fault: Fault) {
+        let (group, key) = match place.owner {
+            Owner::Key(key) => {
+                let found = &self.roster.keys[key];
+                (found.group, Some((found.id().clone(), found.label.clone())))
+            }
+            Owner::Group(group) => (group, None),
+        };
+        let bucket = match &place.part {
+            Part::Bucket(bucket, _) => Some(bucket.clone()),
+            Part::Whole | Part::Operation(_) | Part::Sessions => None,
+        };
+        let group = self.roster.groups[group].id.clone();
+        self.events.push(PoolEvent::Recovered { group, key, bucket, fault });
+    }
+}
+
+/// What a request with this model and operation wants, in the words of the roster.
+fn wish<'a>(
+    buckets: &'a Buckets,
+    model: Option<&'a ModelName>,
+    operation: Operation,
+    opens_session: bool,
+) -> Wish<'a> {
+    Wish { operation: Some(operation.0), bucket: Some(buckets.name(model, operation)), opens_session }
+}

@@ -1,0 +1,191 @@
+//! Choosing a key and granting it.
+
+use keygate_domain::{ApiKey, ClientId, GroupId, Keepsake, KeyId, LeaseId};
+
+use super::{KeyPool, wish};
+use crate::group::Use;
+use crate::lane::Lane;
+use crate::leases::Held;
+use crate::standing::Wish;
+use crate::tried::TriedKeys;
+use crate::{Ask, Granted, Lease, PoolEvent, PoolRefusal, Skip, invariants};
+
+/// Which groups may serve an ask, by the owners of what it names.
+#[derive(Clone, Debug)]
+pub(super) enum Ownership {
+    /// Any.
+    Free,
+    /// Only this one (KP-11).
+    Only(GroupId),
+    /// Any; elsewhere than here an equal resource has to be made first.
+    Prefers(GroupId, Keepsake),
+}
+
+impl Ownership {
+    /// The only group that may serve.
+    pub(super) fn bound_to(&self) -> Option<&GroupId> {
+        match self {
+            Self::Only(group) => Some(group),
+            Self::Free | Self::Prefers(..) => None,
+        }
+    }
+
+    /// The group that owns what the ask names.
+    fn home(&self) -> Option<&GroupId> {
+        match self {
+            Self::Only(group) | Self::Prefers(group, _) => Some(group),
+            Self::Free => None,
+        }
+    }
+}
+
+impl KeyPool {
+    /// Most skipped keys told with a lease: each is a look at a key that is not needed otherwise.
+    const MOST_SKIPPED: usize = 8;
+
+    pub(super) fn choose_and_grant(&mut self, ask: &Ask) -> Result<Granted, PoolRefusal> {
+        let on_behalf_of = self.on_behalf_of(ask);
+        let ownership = match self.ownership(ask)? {
+            Some(ownership) => ownership,
+            None if ask.own_credential => return Ok(Granted::NotOurs),
+            None => Ownership::Free,
+        };
+        let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session);
+        let scope = self.roster.resting.scope_of(&wish);
+        let (roster, now) = (&self.roster, self.now);
+        self.lanes.open(&scope, |key| roster.is_usable(key, &scope.wish(), now));
+        let tried = TriedKeys::find(&ask.tried, roster, &wish, now);
+        let lane = self.lanes.lane(&scope);
+        let Some(key) = self.choose(lane, &ownership, &tried) else {
+            return Err(self.refusal(lane, &wish, ownership.bound_to()));
+        };
+        debug_assert!(invariants::may_be_leased(self, key, &wish), "{}", invariants::KP_3.sentence);
+        let skipped = self.skipped(lane, &wish, &tried, key);
+        let is_free = ownership.home() != Some(&self.roster.group_of(key).id);
+        self.lanes.took(&scope, key, is_free);
+        let lease = self.grant(key, ask, ownership, skipped);
+        Ok(Granted::Lease(Lease { on_behalf_of, ..lease }))
+    }
+
+    /// Whoever shows the provider's own credential acts for the client it was made for.
+    fn on_behalf_of(&self, ask: &Ask) -> Option<ClientId> {
+        let mut known = ask.references.iter().filter_map(|resource| self.affinity.owner(resource, self.now));
+        known.next().filter(|_| ask.own_credential).map(|bound| bound.client.clone())
+    }
+
+    /// Who owns what the ask names; `None` if nothing of it is known.
+    pub(super) fn ownership(&self, ask: &Ask) -> Result<Option<Ownership>, PoolRefusal> {
+        let mut owned = None;
+        let mut is_hard = false;
+        for resource in &ask.references {
+            let Some(bound) = self.affinity.owner(resource, self.now) else { continue };
+            if !ask.own_credential && bound.client != ask.client {
+                return Err(PoolRefusal::Foreign { resource: resource.clone() });
+            }
+            is_hard |= bound.keepsake.is_none();
+            let (first, first_bound) = *owned.get_or_insert((resource, bound));
+            if first_bound.group != bound.group {
+                return Err(PoolRefusal::Conflict { first: first.clone(), second: resource.clone() });
+            }
+        }
+        Ok(owned.map(|(_, bound)| match &bound.keepsake {
+            Some(keepsake) if !is_hard => Ownership::Prefers(bound.group.clone(), keepsake.clone()),
+            _ => Ownership::Only(bound.group.clone()),
+        }))
+    }
+
+    /// The key whose turn it is: of groups that did not fail this request if possible, and of
+    /// the preferred group if possible.
+    fn choose(&self, lane: &Lane, ownership: &Ownership, tried: &TriedKeys) -> Option<usize> {
+        let keys = &self.roster.keys;
+        let rank = |key: usize| tried.rank(key, keys[key].group);
+        let ranks = if tried.is_empty() { 0..1 } else { 0..TriedKeys::RANKS };
+        match ownership {
+            Ownership::Free if tried.is_empty() => lane.turns.next(&lane.usable, |_| true),
+            Ownership::Free => {
+                ranks.into_iter().find_map(|at| lane.turns.next(&lane.usable, |key| rank(key) == Some(at)))
+            }
+            Ownership::Only(group) => self.best_of_group(lane, group, rank),
+            Ownership::Prefers(group, _) => ranks.into_iter().find_map(|at| {
+                let at_home = |key| rank(key).filter(|rank| *rank == at);
+                self.best_of_group(lane, group, at_home)
+                    .or_else(|| lane.turns.next(&lane.usable, |key| rank(key) == Some(at)))
+            }),
+        }
+    }
+
+    /// The usable key of a group that comes first, first by `rank`.
+    fn best_of_group(
+        &self,
+        lane: &Lane,
+        group: &GroupId,
+        rank: impl Fn(usize) -> Option<u8>,
+    ) -> Option<usize> {
+        let group = &self.roster.groups[self.roster.group_at(group)?];
+        let usable = group.members.iter().copied().filter(|key| lane.usable.contains(*key));
+        usable.filter_map(|key| Some(((rank(key)?, lane.turns.rank(key)), key))).min().map(|(_, key)| key)
+    }
+
+    fn grant(&mut self, key: usize, ask: &Ask, ownership: Ownership, skipped: Vec<(KeyId, Skip)>) -> Lease {
+        let bucket = ask.model.as_ref().map(|model| self.buckets.of_model(model));
+        self.note_use(key, ask);
+        self.note_rotation(key);
+        let number = self.leases.add(Held::new(key, ask, self.now));
+        let found = &mut self.roster.keys[key];
+        found.counts.attempts += 1;
+        found.counts.in_flight += 1;
+        self.ledger.attempts += 1;
+        self.ledger.in_flight += 1;
+        let (secret, label): (ApiKey, _) = (found.secret.clone(), found.label.clone());
+        let group = self.roster.group_of(key).id.clone();
+        debug_assert!(
+            invariants::stays_with_its_owner(ownership.bound_to(), &group),
+            "{}",
+            invariants::KP_11.sentence
+        );
+        let away = match ownership {
+            Ownership::Prefers(owner, keepsake) if owner != group => Some(keepsake),
+            Ownership::Free | Ownership::Only(_) | Ownership::Prefers(..) => None,
+        };
+        let id = LeaseId { life: self.life, number };
+        Lease { id, key: secret, index: key, label, group, bucket, away, on_behalf_of: None, skipped }
+    }
+
+    /// Status shows a key by what it is in use for; operations that are neither a model's nor
+    /// open a session do not count there.
+    fn note_use(&mut self, key: usize, ask: &Ask) {
+        if ask.model.is_some() || ask.opens_session {
+            let group = self.roster.keys[key].group;
+            self.roster.groups[group].used_for(Use {
+                operation: ask.operation,
+                model: ask.model.clone(),
+                opens_session: ask.opens_session,
+                at: self.now,
+            });
+        }
+    }
+
+    fn note_rotation(&mut self, key: usize) {
+        if self.current != Some(key) {
+            self.current = Some(key);
+            let found = &self.roster.keys[key];
+            let (id, label) = (found.id().clone(), found.label.clone());
+            self.events.push(PoolEvent::Rotated { index: key, id, label });
+        }
+    }
+
+    fn skipped(&self, lane: &Lane, wish: &Wish<'_>, tried: &TriedKeys, chosen: usize) -> Vec<(KeyId, Skip)> {
+        if lane.usable.is_full() && tried.is_empty() {
+            return Vec::new();
+        }
+        let keys = &self.roster.keys;
+        let earlier = tried.keys().filter(|key| *key != chosen && lane.usable.contains(*key));
+        let earlier =
+            earlier.filter_map(|key| Some((keys[key].id().clone(), tried.skip(key, keys[key].group)?)));
+        let out = lane.turns.passed_over(&lane.usable, chosen).filter_map(|key| {
+            let obstacle = self.roster.obstacle(key, wish, self.now)?;
+            Some((keys[key].id().clone(), obstacle.skip()))
+        });
+        earlier.chain(out).take(Self::MOST_SKIPPED).collect()
+    }
+}

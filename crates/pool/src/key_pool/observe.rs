@@ -1,0 +1,188 @@
+//! Looking at the pool: what it would answer, and how it stands.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use keygate_domain::{BucketName, Fault, GroupId, Moment};
+
+use super::{KeyPool, wish};
+use crate::cooldown::Rest;
+use crate::group::{Group, Use};
+use crate::roster::Owner;
+use crate::standing::{Block, Part, Wish};
+use crate::tried::TriedKeys;
+use crate::{
+    Ask, Decision, Granted, KeyCounts, KeyDecision, KeyReason, KeySnapshot, KeyState, PoolSnapshot,
+    RestingPart, Skip,
+};
+
+/// What keeps a key from all it is in use for.
+struct Outage {
+    state: KeyState,
+    reason: KeyReason,
+    since: Moment,
+    remaining: Duration,
+}
+
+impl KeyPool {
+    /// Answers on a copy that is thrown away.
+    pub(super) fn decide(&mut self, ask: &Ask) -> Decision {
+        let ownership = self.ownership(ask).ok().flatten();
+        let bound_to = ownership.and_then(|ownership| ownership.bound_to().cloned());
+        let keys = self.explain_keys(ask, bound_to.as_ref());
+        let answer = self.choose_and_grant(ask).map(|granted| match granted {
+            Granted::Lease(lease) => Some(lease.key.id().clone()),
+            Granted::NotOurs => None,
+        });
+        Decision { answer, bound_to, keys }
+    }
+
+    fn explain_keys(&self, ask: &Ask, only: Option<&GroupId>) -> Vec<KeyDecision> {
+        let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session);
+        let tried = TriedKeys::find(&ask.tried, &self.roster, &wish, self.now);
+        let skip = |index: usize, group: usize| {
+            if only.is_some_and(|owner| *owner != self.roster.groups[group].id) {
+                return Some(Skip::NotOwner);
+            }
+            let obstacle = self.roster.obstacle(index, &wish, self.now).map(|obstacle| obstacle.skip());
+            obstacle.or_else(|| tried.skip(index, group))
+        };
+        let keys = self.roster.keys.iter().enumerate();
+        keys.map(|(index, key)| KeyDecision {
+            index,
+            id: key.id().clone(),
+            label: key.label.clone(),
+            group: self.roster.group_of(index).id.clone(),
+            skip: skip(index, key.group),
+        })
+        .collect()
+    }
+
+    pub(super) fn observe(&self, now: Moment) -> PoolSnapshot {
+        let keys: Vec<KeySnapshot> =
+            (0..self.roster.keys.len()).map(|index| self.observe_key(index, now)).collect();
+        PoolSnapshot {
+            counts: count(&keys),
+            keys,
+            current_index: self.current,
+            groups: self.roster.groups.len(),
+            ledger: self.ledger,
+        }
+    }
+
+    fn observe_key(&self, index: usize, now: Moment) -> KeySnapshot {
+        let key = &self.roster.keys[index];
+        let group = self.roster.group_of(index);
+        let outage = self.outage(index, now);
+        let state = outage.as_ref().map_or(KeyState::Available, |outage| outage.state);
+        let cooldown_remaining = outage.as_ref().map_or(Duration::ZERO, |outage| outage.remaining);
+        let (failed_at, reason) = outage.map(|outage| (outage.since.wall, outage.reason)).unzip();
+        KeySnapshot {
+            index,
+            key: key.secret.clone(),
+            id: key.id().clone(),
+            label: key.label.clone(),
+            group: group.id.clone(),
+            reported_group: group.reported_name.clone(),
+            role: key.role,
+            weight: key.weight,
+            state,
+            reason,
+            failed_at,
+            cooldown_remaining,
+            resting: self.resting_parts(index, now),
+            in_flight: key.counts.in_flight,
+            attempts: key.counts.attempts,
+            served: key.counts.served,
+            failed: key.counts.failed,
+            refused: key.counts.refused,
+            lost: key.counts.lost,
+            unsent: key.counts.unsent,
+        }
+    }
+
+    /// A key is out when it or its group is out as a whole, or when everything its group was
+    /// used for in the last hour rests (product §6). What is not in use rests unnoticed.
+    fn outage(&self, index: usize, now: Moment) -> Option<Outage> {
+        let whole = Wish { operation: None, bucket: None, opens_session: false };
+        if let Some(obstacle) = self.roster.obstacle(index, &whole, now) {
+            return Some(outage_of(obstacle.block, now));
+        }
+        let group = self.roster.group_of(index);
+        let is_open = |one: &Use| self.roster.is_usable(index, &self.wish_of(one), now);
+        if group.uses.iter().any(|one| one.at.until(now) <= Group::USE_COUNTS_FOR && is_open(one)) {
+            return None;
+        }
+        let in_use = group.uses.iter().map(|one| self.wish_of(one));
+        // What rests for longer than an hour was not used for so long because it rests.
+        let resting = group.standing.running(now).filter_map(|(part, _)| part.as_wish());
+        let blocks = in_use.chain(resting).filter_map(|wish| self.roster.obstacle(index, &wish, now));
+        let shortest = blocks
+            .map(|obstacle| obstacle.block)
+            .reduce(|one, other| if one.outlasts(&other) { other } else { one });
+        shortest.map(|block| outage_of(block, now))
+    }
+
+    fn wish_of<'a>(&'a self, one: &'a Use) -> Wish<'a> {
+        wish(&self.buckets, one.model.as_ref(), one.operation, one.opens_session)
+    }
+
+    fn resting_parts(&self, index: usize, now: Moment) -> Vec<RestingPart> {
+        let owners = [Owner::Key(index), Owner::Group(self.roster.keys[index].group)];
+        let running = owners.into_iter().flat_map(|owner| self.roster.standing(owner).running(now));
+        running.map(|(part, rest)| resting_part(part, rest)).collect()
+    }
+}
+
+fn resting_part(part: &Part, rest: &Rest) -> RestingPart {
+    let (bucket, operation): (Option<BucketName>, _) = match part {
+        Part::Whole | Part::Sessions => (None, None),
+        Part::Operation(operation) => (None, Some(operation.clone())),
+        Part::Bucket(bucket, _) => (Some(bucket.clone()), None),
+    };
+    RestingPart {
+        bucket,
+        operation,
+        sessions: *part == Part::Sessions,
+        metric: part.metric(),
+        fault: rest.fault,
+        until: rest.until,
+        reason: rest.reason.clone(),
+    }
+}
+
+fn outage_of(block: Block<'_>, now: Moment) -> Outage {
+    match block {
+        Block::Disabled(disabled) => Outage {
+            state: KeyState::Disabled,
+            reason: KeyReason { fault: disabled.fault, text: disabled.reason.clone() },
+            since: disabled.since,
+            remaining: Duration::ZERO,
+        },
+        Block::Resting(_, rest) => Outage {
+            state: if rest.fault == Fault::QuotaExhausted {
+                KeyState::Exhausted
+            } else {
+                KeyState::CoolingDown
+            },
+            reason: KeyReason { fault: Some(rest.fault), text: rest.reason.clone() },
+            since: rest.since,
+            remaining: now.until(rest.until),
+        },
+    }
+}
+
+fn count(keys: &[KeySnapshot]) -> KeyCounts {
+    let states = keys.iter().fold(BTreeMap::<&str, usize>::new(), |mut counts, key| {
+        *counts.entry(key.state.as_str()).or_default() += 1;
+        counts
+    });
+    let of = |state: KeyState| states.get(state.as_str()).copied().unwrap_or_default();
+    KeyCounts {
+        total: keys.len(),
+        available: of(KeyState::Available),
+        cooling_down: of(KeyState::CoolingDown),
+        exhausted: of(KeyState::Exhausted),
+        disabled: of(KeyState::Disabled),
+    }
+}

@@ -1,0 +1,81 @@
+//! What operators do to keys by hand.
+
+use std::collections::BTreeSet;
+
+use keygate_domain::KeyId;
+
+use super::KeyPool;
+use crate::PoolEvent;
+use crate::roster::{Owner, Place};
+use crate::standing::{Disabled, Part};
+
+impl KeyPool {
+    pub(super) fn reset_keys(&mut self, ids: Option<&[KeyId]>) -> usize {
+        let keys: Vec<usize> = match ids {
+            Some(ids) => ids.iter().filter_map(|id| self.roster.key_at(id)).collect(),
+            None => (0..self.roster.keys.len()).collect(),
+        };
+        let groups: BTreeSet<usize> = keys.iter().map(|key| self.roster.keys[*key].group).collect();
+        let mut gained = BTreeSet::new();
+        for group in groups {
+            if self.reset_owner(Owner::Group(group)) {
+                gained.extend(self.roster.groups[group].members.iter().copied());
+            }
+        }
+        for key in keys {
+            if self.reset_owner(Owner::Key(key)) {
+                gained.insert(key);
+            }
+        }
+        gained.len()
+    }
+
+    /// Forgets every rest and brings it back if a fault disabled it. True if it gained by that.
+    fn reset_owner(&mut self, owner: Owner) -> bool {
+        let parts: Vec<Part> =
+            self.roster.standing(owner).remembered().map(|(part, _)| part.clone()).collect();
+        let mut gained = false;
+        for part in parts {
+            gained |= self.end_rest(&Place::new(owner, part));
+        }
+        let failed = self.roster.standing(owner).disabled.as_ref().is_some_and(|it| it.fault.is_some());
+        if failed {
+            self.bring_back(owner);
+        }
+        gained || failed
+    }
+
+    pub(super) fn disable_by_operator(&mut self, key: usize) {
+        let owner = Owner::Key(key);
+        let reason = "disabled by an operator";
+        let disabled = Disabled { fault: None, reason: reason.into(), since: self.now };
+        let before = self.roster.standing_mut(owner).disabled.replace(disabled);
+        self.changes.owner(owner);
+        self.refresh(&Place::new(owner, Part::Whole));
+        if before.is_none_or(|before| before.fault.is_some()) {
+            let key = &self.roster.keys[key];
+            let (id, label) = (key.id().clone(), key.label.clone());
+            self.events.push(PoolEvent::KeyDisabled { id, label, fault: None, reason: reason.into() });
+        }
+    }
+
+    pub(super) fn enable_key(&mut self, key: usize) {
+        self.bring_back(Owner::Group(self.roster.keys[key].group));
+        self.bring_back(Owner::Key(key));
+    }
+
+    fn bring_back(&mut self, owner: Owner) {
+        if self.roster.standing_mut(owner).disabled.take().is_none() {
+            return;
+        }
+        self.changes.owner(owner);
+        self.refresh(&Place::new(owner, Part::Whole));
+        self.events.push(match owner {
+            Owner::Key(key) => {
+                let key = &self.roster.keys[key];
+                PoolEvent::KeyEnabled { id: key.id().clone(), label: key.label.clone() }
+            }
+            Owner::Group(group) => PoolEvent::GroupEnabled { group: self.roster.groups[group].id.clone() },
+        });
+    }
+}

@@ -1,0 +1,230 @@
+//! Writing down what must outlive a restart, and reading it back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keygate_domain::Moment;
+
+use super::KeyPool;
+use crate::affinity::{Affinity, Bound};
+use crate::cooldown::Rest;
+use crate::group::Group;
+use crate::roster::{Owner, Place};
+use crate::standing::{Disabled, Part, Standing};
+use crate::state::{SavedBinding, SavedDisabled, SavedGroup, SavedPart, SavedRest, SavedStanding};
+use crate::{PoolState, state};
+
+impl KeyPool {
+    pub(super) fn write_state(&self) -> PoolState {
+        let mut state = PoolState::default();
+        for key in 0..self.roster.keys.len() {
+            self.write_owner(Owner::Key(key), &mut state);
+        }
+        for group in 0..self.roster.groups.len() {
+            self.write_owner(Owner::Group(group), &mut state);
+        }
+        self.write_names(&mut state);
+        self.write_bindings(&mut state);
+        state
+    }
+
+    pub(super) fn write_changes(&mut self, state: &mut PoolState) -> bool {
+        let state::Changes { owners, names, bindings, all_bindings } = std::mem::take(&mut self.changes);
+        let changed = names || all_bindings || !owners.is_empty() || !bindings.is_empty();
+        for owner in owners {
+            self.write_owner(owner, state);
+        }
+        if names {
+            self.write_names(state);
+        }
+        if all_bindings {
+            self.write_bindings(state);
+        }
+        for (kind, name) in bindings {
+            match self.affinity.get(&kind, &name) {
+                Some(bound) => write_binding(&kind, &name, bound, state),
+                None => forget_binding(&kind, &name, state),
+            }
+        }
+        changed
+    }
+
+    fn write_owner(&self, owner: Owner, state: &mut PoolState) {
+        match owner {
+            Owner::Key(key) => {
+                let key = &self.roster.keys[key];
+                let saved = save_standing(&key.standing);
+                put_unless(saved.is_clean(), &mut state.keys, key.id().clone(), saved);
+            }
+            Owner::Group(group) => {
+                let group = &self.roster.groups[group];
+                let saved = save_group(group);
+                put_unless(saved.is_clean(), &mut state.groups, group.id.clone(), saved);
+            }
+        }
+    }
+
+    fn write_names(&self, state: &mut PoolState) {
+        let learned = self.buckets.learned();
+        state.buckets = learned.map(|(model, bucket)| (model.clone(), bucket.clone())).collect();
+    }
+
+    fn write_bindings(&self, state: &mut PoolState) {
+        state.bindings.clear();
+        for ((kind, name), bound) in self.affinity.all() {
+            write_binding(kind, name, bound, state);
+        }
+    }
+
+    /// Takes an earlier life's state in. Keys and groups that are gone are skipped.
+    pub(super) fn remember(&mut self, state: &PoolState) {
+        for (model, bucket) in &state.buckets {
+            self.buckets.learn(model, bucket);
+        }
+        for (id, saved) in &state.keys {
+            if let Some(key) = self.roster.key_at(id) {
+                self.remember_standing(Owner::Key(key), saved);
+            }
+        }
+        for (id, saved) in &state.groups {
+            if let Some(position) = self.roster.group_at(id) {
+                let group = &mut self.roster.groups[position];
+                group.reported_name.clone_from(&saved.reported_name);
+                let limits = saved.limits.iter().cloned();
+                group.limits = limits.map(|(bucket, metric, limit)| ((bucket, metric), limit)).collect();
+                self.remember_standing(Owner::Group(position), &saved.standing);
+            }
+        }
+        self.affinity = Arc::new(self.read_bindings(state));
+    }
+
+    fn remember_standing(&mut self, owner: Owner, saved: &SavedStanding) {
+        if let Some(disabled) = &saved.disabled {
+            self.last_disabling = disabled.fault.or(self.last_disabling);
+            self.roster.standing_mut(owner).disabled = Some(Disabled {
+                fault: disabled.fault,
+                reason: disabled.reason.clone().into(),
+                since: self.at(disabled.since),
+            });
+            self.refresh(&Place::new(owner, Part::Whole));
+        }
+        for rest in &saved.rests {
+            let place = Place::new(owner, read_part(&rest.part));
+            self.roster.put_rest(&place, self.read_rest(rest), self.now);
+            self.refresh(&place);
+        }
+    }
+
+    fn read_rest(&self, saved: &SavedRest) -> Rest {
+        Rest {
+            until: self.at(saved.until),
+            since: self.at(saved.since),
+            fault: saved.fault,
+            reason: saved.reason.clone().into(),
+            level: saved.level,
+            next_level: saved.next_level,
+            first_lease_after: 0,
+            over: saved.until <= self.now.wall,
+        }
+    }
+
+    fn read_bindings(&self, state: &PoolState) -> Affinity {
+        let mut affinity = Affinity::default();
+        for (kind, names) in &state.bindings {
+            for (name, saved) in names {
+                if saved.expires > self.now.wall {
+                    let name = (kind.clone().into(), name.clone());
+                    let (group, client) = (saved.group.clone(), saved.client.clone());
+                    let expires = self.at(saved.expires);
+                    affinity.insert(name, group, client, expires, saved.keepsake.clone());
+                }
+            }
+        }
+        affinity.make_room();
+        affinity
+    }
+
+    /// The moment at which the wall clock shows, or showed, `wall`.
+    fn at(&self, wall: Timestamp) -> Moment {
+        Moment { wall, mono: self.now.at_wall(wall).mono }
+    }
+}
+
+fn save_standing(standing: &Standing) -> SavedStanding {
+    let disabled = standing.disabled.as_ref();
+    SavedStanding {
+        disabled: disabled.map(|disabled| SavedDisabled {
+            fault: disabled.fault,
+            reason: disabled.reason.to_string(),
+            since: disabled.since.wall,
+        }),
+        rests: standing.remembered().map(|(part, rest)| save_rest(part, rest)).collect(),
+    }
+}
+
+fn save_rest(part: &Part, rest: &Rest) -> SavedRest {
+    SavedRest {
+        part: match part {
+            Part::Whole => SavedPart::Whole,
+            Part::Operation(operation) => SavedPart::Operation(operation.to_string()),
+            Part::Bucket(bucket, metric) => SavedPart::Bucket(bucket.clone(), *metric),
+            Part::Sessions => SavedPart::Sessions,
+        },
+        until: rest.until.wall,
+        since: rest.since.wall,
+        fault: rest.fault,
+        reason: rest.reason.to_string(),
+        level: rest.level,
+        next_level: rest.next_level,
+    }
+}
+
+fn read_part(saved: &SavedPart) -> Part {
+    match saved {
+        SavedPart::Whole => Part::Whole,
+        SavedPart::Operation(operation) => Part::Operation(operation.clone().into()),
+        SavedPart::Bucket(bucket, metric) => Part::Bucket(bucket.clone(), *metric),
+        SavedPart::Sessions => Part::Sessions,
+    }
+}
+
+fn save_group(group: &Group) -> SavedGroup {
+    let limits = group.limits.iter();
+    SavedGroup {
+        standing: save_standing(&group.standing),
+        reported_name: group.reported_name.clone(),
+        limits: limits.map(|((bucket, metric), limit)| (bucket.clone(), *metric, *limit)).collect(),
+    }
+}
+
+fn put_unless<K: Ord, V>(is_clean: bool, saved: &mut BTreeMap<K, V>, id: K, value: V) {
+    if is_clean {
+        saved.remove(&id);
+    } else {
+        saved.insert(id, value);
+    }
+}
+
+fn write_binding(kind: &str, name: &Arc<str>, bound: &Bound, state: &mut PoolState) {
+    let saved = SavedBinding {
+        group: bound.group.clone(),
+        client: bound.client.clone(),
+        expires: bound.expires.wall,
+        keepsake: bound.keepsake.clone(),
+    };
+    if let Some(names) = state.bindings.get_mut(kind) {
+        names.insert(name.clone(), saved);
+    } else {
+        state.bindings.insert(kind.to_owned(), BTreeMap::from([(name.clone(), saved)]));
+    }
+}
+
+fn forget_binding(kind: &str, name: &str, state: &mut PoolState) {
+    if let Some(names) = state.bindings.get_mut(kind) {
+        names.remove(name);
+        if names.is_empty() {
+            state.bindings.remove(kind);
+        }
+    }
+}

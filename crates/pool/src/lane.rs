@@ -1,0 +1,208 @@
+//! Lanes: which keys are usable for which kind of ask, kept ready so that a choice never has to
+//! look at the keys that are not.
+//!
+//! Most asks share one lane, on which a key is missing only when it, or its group, is out as a
+//! whole. While some bucket, operation or the opening of sessions rests somewhere, asks that
+//! could meet such a rest get a lane of their own, and so an order of turns of their own: one
+//! exhausted model does not disturb the shares of the others.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use keygate_domain::BucketName;
+
+use crate::Strategy;
+use crate::key::Key;
+use crate::key_set::KeySet;
+use crate::standing::{Part, Wish};
+use crate::strategy::Turns;
+
+/// What a lane's asks could meet besides whole keys and groups that rest.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) struct LaneScope {
+    bucket: Option<BucketName>,
+    operation: Option<Cow<'static, str>>,
+    opens_session: bool,
+}
+
+impl LaneScope {
+    /// What all asks of the lane have in common.
+    pub(crate) fn wish(&self) -> Wish<'_> {
+        Wish {
+            operation: self.operation.as_deref(),
+            bucket: self.bucket.as_ref().map(BucketName::as_str),
+            opens_session: self.opens_session,
+        }
+    }
+}
+
+/// The parts of keys and groups that rest now, counted.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct RestingParts {
+    buckets: BTreeMap<BucketName, usize>,
+    operations: BTreeMap<Cow<'static, str>, usize>,
+    sessions: usize,
+}
+
+impl RestingParts {
+    /// A part began to rest.
+    pub(crate) fn began(&mut self, part: &Part) {
+        match part {
+            Part::Whole => {}
+            Part::Operation(operation) => *self.operations.entry(operation.clone()).or_default() += 1,
+            Part::Bucket(bucket, _) => *self.buckets.entry(bucket.clone()).or_default() += 1,
+            Part::Sessions => self.sessions += 1,
+        }
+    }
+
+    /// A part stopped resting.
+    pub(crate) fn ended(&mut self, part: &Part) {
+        match part {
+            Part::Whole => {}
+            Part::Operation(operation) => uncount(&mut self.operations, operation),
+            Part::Bucket(bucket, _) => uncount(&mut self.buckets, bucket),
+            Part::Sessions => self.sessions = self.sessions.saturating_sub(1),
+        }
+    }
+
+    /// Whether the bucket rests in any group.
+    pub(crate) fn has_bucket(&self, bucket: &str) -> bool {
+        self.buckets.contains_key(bucket)
+    }
+
+    /// The lane of an ask.
+    pub(crate) fn scope_of(&self, wish: &Wish<'_>) -> LaneScope {
+        let bucket = wish.bucket.and_then(|bucket| self.buckets.get_key_value(bucket));
+        let operation = wish.operation.and_then(|operation| self.operations.get_key_value(operation));
+        LaneScope {
+            bucket: bucket.map(|(bucket, _)| bucket.clone()),
+            operation: operation.map(|(operation, _)| operation.clone()),
+            opens_session: wish.opens_session && self.sessions > 0,
+        }
+    }
+
+    /// Whether asks could still meet everything that `scope` names.
+    pub(crate) fn still_has(&self, scope: &LaneScope) -> bool {
+        scope.bucket.as_ref().is_none_or(|bucket| self.buckets.contains_key(bucket))
+            && scope.operation.as_ref().is_none_or(|operation| self.operations.contains_key(operation))
+            && (!scope.opens_session || self.sessions > 0)
+    }
+}
+
+fn uncount<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+/// The usable keys of one kind of ask, and whose turn it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane {
+    pub(crate) usable: KeySet,
+    pub(crate) turns: Turns,
+    last_used: u64,
+}
+
+impl Lane {
+    fn set_usable(&mut self, key: usize, usable: bool) {
+        if self.usable.set(key, usable) {
+            self.turns.set_usable(key, usable);
+        }
+    }
+}
+
+/// All lanes.
+#[derive(Clone, Debug)]
+pub(crate) struct Lanes {
+    common: Lane,
+    special: BTreeMap<LaneScope, Lane>,
+    clock: u64,
+}
+
+impl Lanes {
+    /// Most lanes kept besides the common one; a further one replaces the one used longest ago.
+    const MOST: usize = 64;
+
+    /// Lanes of keys that are all usable.
+    pub(crate) fn new(strategy: Strategy, keys: &[Key]) -> Self {
+        let turns = Turns::new(strategy, keys);
+        let mut common = Lane { usable: KeySet::new(keys.len()), turns, last_used: 0 };
+        (0..keys.len()).for_each(|key| common.set_usable(key, true));
+        Self { common, special: BTreeMap::new(), clock: 0 }
+    }
+
+    /// Makes sure that the lane of `scope` exists; `is_usable` is asked about each key once if
+    /// it has to be made.
+    pub(crate) fn open(&mut self, scope: &LaneScope, is_usable: impl Fn(usize) -> bool) {
+        if *scope == LaneScope::default() {
+            return;
+        }
+        self.clock += 1;
+        if !self.special.contains_key(scope) {
+            self.make_room();
+            let mut lane = self.common.clone();
+            let common = self.common.usable.round(0);
+            common.filter(|key| !is_usable(*key)).for_each(|key| lane.set_usable(key, false));
+            self.special.insert(scope.clone(), lane);
+        }
+        if let Some(lane) = self.special.get_mut(scope) {
+            lane.last_used = self.clock;
+        }
+    }
+
+    fn make_room(&mut self) {
+        if self.special.len() < Self::MOST {
+            return;
+        }
+        let oldest = self.special.iter().min_by_key(|(_, lane)| lane.last_used);
+        if let Some(scope) = oldest.map(|(scope, _)| scope.clone()) {
+            self.special.remove(&scope);
+        }
+    }
+
+    /// The lane of `scope`, which [`Lanes::open`] was called with.
+    pub(crate) fn lane(&self, scope: &LaneScope) -> &Lane {
+        self.special.get(scope).unwrap_or(&self.common)
+    }
+
+    /// A key had its turn.
+    pub(crate) fn took(&mut self, scope: &LaneScope, key: usize, free: bool) {
+        self.special.get_mut(scope).unwrap_or(&mut self.common).turns.took(key, free);
+    }
+
+    /// A part of these keys began or stopped resting: asks anew whether they are usable.
+    pub(crate) fn refresh(
+        &mut self,
+        part: &Part,
+        keys: &[usize],
+        is_usable: impl Fn(usize, &Wish<'_>) -> bool,
+    ) {
+        if *part == Part::Whole {
+            let wish = LaneScope::default();
+            for key in keys {
+                self.common.set_usable(*key, is_usable(*key, &wish.wish()));
+            }
+        }
+        for (scope, lane) in &mut self.special {
+            if part.concerns(&scope.wish()) {
+                for key in keys {
+                    lane.set_usable(*key, is_usable(*key, &scope.wish()));
+                }
+            }
+        }
+    }
+
+    /// Closes lanes whose asks cannot meet a rest of their own any more.
+    pub(crate) fn close_empty(&mut self, resting: &RestingParts) {
+        self.special.retain(|scope, _| resting.still_has(scope));
+    }
+
+    /// Every lane, for the invariants.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (LaneScope, &KeySet)> {
+        let common = std::iter::once((LaneScope::default(), &self.common.usable));
+        common.chain(self.special.iter().map(|(scope, lane)| (scope.clone(), &lane.usable)))
+    }
+}

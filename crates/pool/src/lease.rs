@@ -1,0 +1,106 @@
+//! What the pool answers: the right to use one key once, or why not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keygate_domain::{
+    ApiKey, BucketName, ClientId, Fault, GroupId, Keepsake, KeyId, LeaseId, Moment, Resource, Scope,
+};
+
+use crate::Skip;
+
+/// The pool's yes.
+#[derive(Clone, Debug)]
+pub enum Granted {
+    /// A key, for one attempt.
+    Lease(Lease),
+    /// The request brings its own credential and names nothing this pool knows: pass it as it is.
+    NotOurs,
+}
+
+/// The right to use one key once. Ends with exactly one settlement, or by itself.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// What to settle.
+    pub id: LeaseId,
+    /// The key.
+    pub key: ApiKey,
+    /// Its position in the configuration, from 0.
+    pub index: usize,
+    /// What operators call it.
+    pub label: Arc<str>,
+    /// Its quota group.
+    pub group: GroupId,
+    /// The quota bucket the request counts in; `None` for an operation without a model.
+    pub bucket: Option<BucketName>,
+    /// Set when the group does not own a resource the request names and an equal one can be
+    /// made there from this.
+    pub away: Option<Keepsake>,
+    /// The client for whom the credential was made that the caller shows, when it is the provider's own:
+    /// what the request creates belongs to it.
+    pub on_behalf_of: Option<ClientId>,
+    /// Keys that came first by the strategy and could not be used, at most 8; for spans.
+    pub skipped: Vec<(KeyId, Skip)>,
+}
+
+/// The pool's no.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PoolRefusal {
+    /// Every key that could serve this rests.
+    #[error("every usable key rests for another {retry_after:?}")]
+    Resting {
+        /// The earliest moment at which asking again succeeds if nothing else changes (KP-6);
+        /// at least a millisecond (KP-5).
+        retry_after: Duration,
+        /// The fault that took a key out last.
+        last_fault: Fault,
+    },
+    /// No key could serve this, and no time cures it.
+    #[error("every usable key is disabled")]
+    Disabled {
+        /// The fault that took a key out last.
+        last_fault: Fault,
+    },
+    /// Two of the resources named belong to different groups.
+    #[error("{first} and {second} belong to different owners")]
+    Conflict {
+        /// One of them.
+        first: Resource,
+        /// The other.
+        second: Resource,
+    },
+    /// A resource named belongs to another client.
+    #[error("{resource} belongs to another client")]
+    Foreign {
+        /// Which.
+        resource: Resource,
+    },
+    /// All keys that are usable were tried by this request already.
+    #[error("every usable key was tried in this request")]
+    NothingLeft,
+}
+
+/// What a settlement did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Settled {
+    /// The lease ended; nothing was taken out of the pool.
+    Ended,
+    /// The lease ended and something rests now.
+    Rested {
+        /// What rests.
+        scope: Scope,
+        /// Why.
+        fault: Fault,
+        /// Until when, a longer rest that was running already included (KP-4).
+        until: Moment,
+    },
+    /// The lease ended and its key, or the whole group, is out until it is reset.
+    Disabled {
+        /// `Key` or `Group`.
+        scope: Scope,
+        /// Why.
+        fault: Fault,
+    },
+    /// The lease is of another life, expired or settled already: nothing changed (KP-8).
+    Stale,
+}

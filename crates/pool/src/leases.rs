@@ -1,0 +1,91 @@
+//! Leases granted and not yet ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keygate_domain::{ModelName, Moment, Operation};
+
+use crate::Ask;
+use crate::standing::Wish;
+
+/// What a lease was granted for.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) key: usize,
+    pub(crate) operation: Operation,
+    pub(crate) model: Option<ModelName>,
+    pub(crate) opens_session: bool,
+    pub(crate) granted: Moment,
+    expires: Moment,
+}
+
+impl Held {
+    pub(crate) fn new(key: usize, ask: &Ask, now: Moment) -> Self {
+        Self {
+            key,
+            operation: ask.operation,
+            model: ask.model.clone(),
+            opens_session: ask.opens_session,
+            granted: now,
+            expires: now.after(ask.hold),
+        }
+    }
+
+    /// What it was for, counting in `bucket`.
+    pub(crate) fn wish<'a>(&self, bucket: &'a str) -> Wish<'a> {
+        Wish { operation: Some(self.operation.0), bucket: Some(bucket), opens_session: self.opens_session }
+    }
+}
+
+/// The leases outstanding, by number.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Leases {
+    held: BTreeMap<u64, Held>,
+    expiries: BTreeSet<(Moment, u64)>,
+    next: u64,
+}
+
+impl Leases {
+    /// Most leases outstanding; far beyond what a gate lets through. A further one ends the one
+    /// that would expire first.
+    const MOST: usize = 1 << 18;
+
+    /// The number the next lease will have.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    pub(crate) fn add(&mut self, held: Held) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.expiries.insert((held.expires, number));
+        self.held.insert(number, held);
+        number
+    }
+
+    pub(crate) fn end(&mut self, number: u64) -> Option<Held> {
+        let held = self.held.remove(&number)?;
+        self.expiries.remove(&(held.expires, number));
+        Some(held)
+    }
+
+    /// Ends a lease that is held too long, or one too many.
+    pub(crate) fn end_overdue(&mut self, now: Moment) -> Option<(u64, Held)> {
+        let (expires, number) = *self.expiries.first()?;
+        let is_overdue = expires <= now || self.held.len() > Self::MOST;
+        is_overdue.then_some(())?;
+        Some((number, self.end(number)?))
+    }
+
+    pub(crate) fn next_expiry(&self) -> Option<Moment> {
+        self.expiries.first().map(|(expires, _)| *expires)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The key of every lease outstanding.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = usize> + '_ {
+        self.held.values().map(|held| held.key)
+    }
+}

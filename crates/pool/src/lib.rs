@@ -1,0 +1,39 @@
+//! The key pool: a pure state machine that leases keys and learns from verdicts.
+//!
+//! Time goes in with every call, events come out of a drain. Nothing in here does I/O, reads a
+//! clock, logs, or draws random numbers of its own; the actor around it does.
+
+mod affinity;
+mod ask;
+mod buckets;
+mod calendar;
+mod cooldown;
+mod decision;
+mod event;
+mod group;
+mod invariants;
+mod key;
+mod key_pool;
+mod key_set;
+mod lane;
+mod lease;
+mod leases;
+mod policy;
+mod roster;
+mod snapshot;
+mod standing;
+mod state;
+mod strategy;
+#[cfg(test)]
+mod tests;
+mod tried;
+
+pub use ask::{Ask, Tried, TriedHow};
+pub use decision::{Decision, KeyDecision, Skip};
+pub use event::PoolEvent;
+pub use invariants::{INVARIANTS, Invariant};
+pub use key_pool::KeyPool;
+pub use lease::{Granted, Lease, PoolRefusal, Settled};
+pub use policy::{Cooldowns, Policy, Strategy};
+pub use snapshot::{KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot, RestingPart};
+pub use state::PoolState;

@@ -1,0 +1,65 @@
+//! How an operator wants the pool to behave.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How keys are chosen and how long they rest.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Policy {
+    /// Which key comes next.
+    pub strategy: Strategy,
+    /// How long what fails rests when the provider does not say.
+    pub cooldowns: Cooldowns,
+}
+
+/// Which of the usable keys comes next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// One after the other, in the order of the configuration.
+    #[default]
+    RoundRobin,
+    /// In proportion to the keys' weights, evenly spread.
+    Weighted,
+    /// The first usable primary; without one, the first usable backup.
+    PrimaryBackup,
+}
+
+impl Strategy {
+    /// The name in YAML and spans: `round_robin`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::Weighted => "weighted",
+            Self::PrimaryBackup => "primary_backup",
+        }
+    }
+}
+
+/// Rests for faults whose answer names no time. A provider's own hint wins over them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cooldowns {
+    /// After a rate limit; 60 s.
+    pub rate_limited: Duration,
+    /// After a used-up allowance whose reset is unknown; 1 h.
+    pub quota_exhausted: Duration,
+    /// While all sessions of a group are taken; 10 s.
+    pub busy: Duration,
+    /// After a group was barred; 1 h.
+    pub group_blocked: Duration,
+    /// A key that lacks a permission, for the operation that needs it; 10 min.
+    pub key_forbidden: Duration,
+}
+
+impl Default for Cooldowns {
+    fn default() -> Self {
+        Self {
+            rate_limited: Duration::from_mins(1),
+            quota_exhausted: Duration::from_hours(1),
+            busy: Duration::from_secs(10),
+            group_blocked: Duration::from_hours(1),
+            key_forbidden: Duration::from_mins(10),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The keys and groups and where each stands: who may be used for what, and until when not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keygate_domain::{GroupId, KeyId, KeySpec, Moment, Scope};
+
+use crate::Skip;
+use crate::cooldown::Rest;
+use crate::group::Group;
+use crate::key::Key;
+use crate::lane::RestingParts;
+use crate::standing::{Block, Part, Standing, Wish};
+
+/// A key or a group, by position.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Owner {
+    Key(usize),
+    Group(usize),
+}
+
+/// Where a rest is kept.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Place {
+    pub(crate) owner: Owner,
+    pub(crate) part: Part,
+}
+
+impl Place {
+    pub(crate) fn new(owner: Owner, part: Part) -> Self {
+        Self { owner, part }
+    }
+
+    /// What a rest here takes out, in the words of verdicts.
+    pub(crate) fn scope(&self) -> Scope {
+        scope_of(self.owner, &self.part)
+    }
+}
+
+fn scope_of(owner: Owner, part: &Part) -> Scope {
+    match (owner, part) {
+        (Owner::Key(_), Part::Operation(_)) => Scope::KeyRoute,
+        (Owner::Key(_), _) => Scope::Key,
+        (Owner::Group(_), Part::Whole) => Scope::Group,
+        (Owner::Group(_), Part::Operation(_)) => Scope::GroupRoute,
+        (Owner::Group(_), Part::Bucket(..)) => Scope::GroupBucket,
+        (Owner::Group(_), Part::Sessions) => Scope::GroupSessions,
+    }
+}
+
+/// What stands in a key's way, and whether it is the key's own or its group's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Obstacle<'a> {
+    pub(crate) owner: Owner,
+    pub(crate) block: Block<'a>,
+}
+
+impl Obstacle<'_> {
+    /// The same in public words.
+    pub(crate) fn skip(&self) -> Skip {
+        match self.block {
+            Block::Disabled(disabled) => Skip::Disabled { fault: disabled.fault },
+            Block::Resting(part, rest) => Skip::Resting {
+                scope: scope_of(self.owner, part),
+                metric: part.metric(),
+                fault: rest.fault,
+                until: rest.until,
+            },
+        }
+    }
+}
+
+/// All keys and groups.
+#[derive(Clone, Debug)]
+pub(crate) struct Roster {
+    pub(crate) keys: Vec<Key>,
+    pub(crate) groups: Vec<Group>,
+    by_id: BTreeMap<KeyId, usize>,
+    by_group: BTreeMap<GroupId, usize>,
+    /// When something has to be done about which rest.
+    timers: BTreeSet<(Moment, Place)>,
+    pub(crate) resting: RestingParts,
+}
+
+impl Roster {
+    /// Takes the keys in, in order; one that is there already is left out.
+    pub(crate) fn new(specs: Vec<KeySpec>) -> Self {
+        let mut roster = Self {
+            keys: Vec::with_capacity(specs.len()),
+            groups: Vec::new(),
+            by_id: BTreeMap::new(),
+            by_group: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            resting: RestingParts::default(),
+        };
+        for spec in specs {
+            roster.add(spec);
+        }
+        roster
+    }
+
+    fn add(&mut self, spec: KeySpec) {
+        if self.by_id.contains_key(spec.secret.id()) {
+            return;
+        }
+        let position = self.keys.len();
+        let id = Group::id_for(&spec);
+        let group = *self.by_group.entry(id.clone()).or_insert_with(|| {
+            self.groups.push(Group::new(id));
+            self.groups.len() - 1
+        });
+        self.groups[group].members.push(position);
+        self.by_id.insert(spec.secret.id().clone(), position);
+        self.keys.push(Key::new(spec, group));
+    }
+
+    /// The position of a key.
+    pub(crate) fn key_at(&self, id: &KeyId) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The position of a group.
+    pub(crate) fn group_at(&self, id: &GroupId) -> Option<usize> {
+        self.by_group.get(id).copied()
+    }
+
+    /// The group of a key.
+    pub(crate) fn group_of(&self, key: usize) -> &Group {
+        &self.groups[self.keys[key].group]
+    }
+
+    /// The keys that a rest of `owner` concerns.
+    pub(crate) fn members<'a>(&'a self, owner: &'a Owner) -> &'a [usize] {
+        match owner {
+            Owner::Key(key) => std::slice::from_ref(key),
+            Owner::Group(group) => &self.groups[*group].members,
+        }
+    }
+
+    pub(crate) fn standing(&self, owner: Owner) -> &Standing {
+        match owner {
+            Owner::Key(key) => &self.keys[key].standing,
+            Owner::Group(group) => &self.groups[group].standing,
+        }
+    }
+
+    pub(crate) fn standing_mut(&mut self, owner: Owner) -> &mut Standing {
+        match owner {
+            Owner::Key(key) => &mut self.keys[key].standing,
+            Owner::Group(group) => &mut self.groups[group].standing,
+        }
+    }
+
+    /// What stands in a key's way longest, its own or its group's.
+    pub(crate) fn obstacle(&self, key: usize, wish: &Wish<'_>, now: Moment) -> Option<Obstacle<'_>> {
+        let owners = [Owner::Key(key), Owner::Group(self.keys[key].group)];
+        let obstacles = owners
+            .into_iter()
+            .filter_map(|owner| Some(Obstacle { owner, block: self.standing(owner).block(wish, now)? }));
+        obstacles.reduce(|one, other| if one.block.outlasts(&other.block) { one } else { other })
+    }
+
+    /// Whether a key can be used for `wish`.
+    pub(crate) fn is_usable(&self, key: usize, wish: &Wish<'_>, now: Moment) -> bool {
+        self.obstacle(key, wish, now).is_none()
+    }
+
+    /// Whether something that stood in the way of `wish` after `since` is over.
+    pub(crate) fn rested_since(&self, key: usize, wish: &Wish<'_>, since: Moment, now: Moment) -> bool {
+        self.keys[key].standing.rested_since(wish, since, now)
+            || self.group_of(key).standing.rested_since(wish, since, now)
+    }
+
+    /// Where a rest at `place` can be kept: there, or at the whole when too much of the owner
+    /// rests already.
+    pub(crate) fn place_for(&mut self, place: &Place) -> Place {
+        if let Some(over) = self.standing(place.owner).in_the_way_of(&place.part) {
+            self.end_rest(&Place::new(place.owner, over));
+        }
+        Place::new(place.owner, self.standing(place.owner).place_for(place.part.clone()))
+    }
+
+    /// Begins or prolongs a rest.
+    pub(crate) fn put_rest(&mut self, place: &Place, rest: Rest, now: Moment) -> Moment {
+        self.stop_timer(place);
+        let standing = self.standing_mut(place.owner);
+        let was_running = standing.rest(&place.part).is_some_and(|rest| !rest.over);
+        let is_running = !rest.over;
+        let until = standing.put(place.part.clone(), rest, now);
+        if is_running && !was_running {
+            self.resting.began(&place.part);
+        }
+        self.start_timer(place);
+        until
+    }
+
+    /// Ends a rest before its time and forgets it; `None` if there was none.
+    pub(crate) fn end_rest(&mut self, place: &Place) -> Option<Rest> {
+        self.stop_timer(place);
+        let rest = self.standing_mut(place.owner).forget(&place.part)?;
+        if !rest.over {
+            self.resting.ended(&place.part);
+        }
+        Some(rest)
+    }
+
+    /// The next rest whose time has come: one that is over now, or one to be forgotten.
+    pub(crate) fn pop_due(&mut self, now: Moment) -> Option<Due> {
+        if self.timers.first()?.0 > now {
+            return None;
+        }
+        let (_, place) = self.timers.pop_first()?;
+        let rest = self.standing_mut(place.owner).rest_mut(&place.part)?;
+        if rest.over {
+            self.standing_mut(place.owner).forget(&place.part);
+            return Some(Due::Forgotten(place));
+        }
+        rest.over = true;
+        let fault = rest.fault;
+        self.resting.ended(&place.part);
+        self.start_timer(&place);
+        Some(Due::Over(place, fault))
+    }
+
+    /// When [`Roster::pop_due`] has something next.
+    pub(crate) fn next_due(&self) -> Option<Moment> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// The rests that are running, the one that ends first first.
+    pub(crate) fn ending(&self) -> impl Iterator<Item = (Moment, &Place, &Rest)> {
+        self.timers.iter().filter_map(|(due, place)| {
+            let rest = self.standing(place.owner).rest(&place.part)?;
+            (!rest.over).then_some((*due, place, rest))
+        })
+    }
+
+    /// The resting parts, counted anew; for the invariants.
+    pub(crate) fn count_resting(&self) -> RestingParts {
+        let mut counted = RestingParts::default();
+        let keys = self.keys.iter().map(|key| &key.standing);
+        let groups = self.groups.iter().map(|group| &group.standing);
+        let rests = keys.chain(groups).flat_map(Standing::remembered);
+        rests.filter(|(_, rest)| !rest.over).for_each(|(part, _)| counted.began(part));
+        counted
+    }
+
+    fn start_timer(&mut self, place: &Place) {
+        if let Some(rest) = self.standing(place.owner).rest(&place.part) {
+            let due = rest.due();
+            self.timers.insert((due, place.clone()));
+        }
+    }
+
+    fn stop_timer(&mut self, place: &Place) {
+        if let Some(rest) = self.standing(place.owner).rest(&place.part) {
+            let entry = (rest.due(), place.clone());
+            self.timers.remove(&entry);
+        }
+    }
+}
+
+/// A rest whose time has come.
+pub(crate) enum Due {
+    /// It is over; it was for this fault.
+    Over(Place, keygate_domain::Fault),
+    /// It is over for so long that it is forgotten.
+    Forgotten(Place),
+}

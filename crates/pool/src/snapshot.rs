@@ -1,0 +1,153 @@
+//! The pool as status pages show it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use keygate_domain::{ApiKey, BucketName, Fault, GroupId, KeyId, Metric, Moment, Role};
+use serde::{Deserialize, Serialize};
+
+/// The pool at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PoolSnapshot {
+    /// Every key, in the order of the configuration.
+    pub keys: Vec<KeySnapshot>,
+    /// How many keys are in which state.
+    pub counts: KeyCounts,
+    /// The key leased last.
+    pub current_index: Option<usize>,
+    /// How many quota groups the keys make.
+    pub groups: usize,
+    /// What became of all leases of this life.
+    pub ledger: PoolLedger,
+}
+
+/// How many keys are in which state; `total` is the sum of the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct KeyCounts {
+    /// All of them.
+    pub total: usize,
+    /// Ready for use.
+    pub available: usize,
+    /// Resting for a while.
+    pub cooling_down: usize,
+    /// Resting until an allowance comes back.
+    pub exhausted: usize,
+    /// Out until somebody brings them back.
+    pub disabled: usize,
+}
+
+/// Where all attempts went: `attempts = settled + refunded + lost + in_flight` (KP-10).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct PoolLedger {
+    /// Leases granted.
+    pub attempts: u64,
+    /// Ended with an answer of the provider, good or bad.
+    pub settled: u64,
+    /// Never sent.
+    pub refunded: u64,
+    /// Abandoned or expired: what they cost is unknown.
+    pub lost: u64,
+    /// Leases outstanding.
+    pub in_flight: u64,
+}
+
+/// Whether a key can be used, in one word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyState {
+    /// Ready for use, for at least one of the models in use.
+    Available,
+    /// Resting for a while.
+    CoolingDown,
+    /// Resting until an allowance comes back.
+    Exhausted,
+    /// Out until somebody brings it back.
+    Disabled,
+}
+
+impl KeyState {
+    /// The name in status: `cooling_down`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::CoolingDown => "cooling_down",
+            Self::Exhausted => "exhausted",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// One key at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeySnapshot {
+    /// Its position in the configuration.
+    pub index: usize,
+    /// The key, for its preview; prints `***`.
+    pub key: ApiKey,
+    /// Its public id.
+    pub id: KeyId,
+    /// What operators call it.
+    pub label: Arc<str>,
+    /// Its group.
+    pub group: GroupId,
+    /// What the provider calls the group, once an answer named it.
+    pub reported_group: Option<GroupId>,
+    /// Its rank under `primary_backup`.
+    pub role: Role,
+    /// Its share under `weighted`.
+    pub weight: u32,
+    /// Whether it can be used.
+    pub state: KeyState,
+    /// Why it cannot; `None` while it can.
+    pub reason: Option<KeyReason>,
+    /// Since when it cannot.
+    pub failed_at: Option<Timestamp>,
+    /// How long until it can again; zero while it can, and while no time cures it.
+    pub cooldown_remaining: Duration,
+    /// Everything of the key and its group that rests, whole or in part.
+    pub resting: Vec<RestingPart>,
+    /// Leases outstanding.
+    pub in_flight: u64,
+    /// Leases granted.
+    pub attempts: u64,
+    /// Attempts the provider served.
+    pub served: u64,
+    /// Attempts that failed without the key's fault.
+    pub failed: u64,
+    /// Attempts that took the key, its group or a bucket out.
+    pub refused: u64,
+    /// Attempts whose end nobody reported.
+    pub lost: u64,
+    /// Attempts that were never sent.
+    pub unsent: u64,
+}
+
+/// Why a key cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct KeyReason {
+    /// The fault; `None` when an operator took it out.
+    pub fault: Option<Fault>,
+    /// One sentence, without any secret.
+    pub text: Cow<'static, str>,
+}
+
+/// A key's or group's rest, whole or in part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RestingPart {
+    /// Which quota bucket; `None` when it is not one that rests.
+    pub bucket: Option<BucketName>,
+    /// Which operation; `None` when it is not one that rests.
+    pub operation: Option<Cow<'static, str>>,
+    /// Whether it is the opening of sessions that rests.
+    pub sessions: bool,
+    /// Which of the bucket's counters.
+    pub metric: Metric,
+    /// Why.
+    pub fault: Fault,
+    /// Until when.
+    pub until: Moment,
+    /// The provider's reason, in words.
+    pub reason: Cow<'static, str>,
+}

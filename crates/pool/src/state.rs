@@ -1,0 +1,142 @@
+//! What must outlive a restart: rests, disabled keys, learned names, bindings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keygate_domain::{BucketName, ClientId, Fault, GroupId, Keepsake, KeyId, Metric, ModelName};
+use serde::{Deserialize, Serialize};
+
+use crate::affinity::ResourceName;
+use crate::roster::Owner;
+
+/// Everything [`crate::KeyPool::restore`] needs. Times are wall times, so that it means the same
+/// in another process. Leases and counters are not part of it.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct PoolState {
+    /// Keys that are disabled, rest, or rested lately.
+    pub(crate) keys: BTreeMap<KeyId, SavedStanding>,
+    /// Groups that are disabled, rest, or rested lately, or of which something was learned.
+    pub(crate) groups: BTreeMap<GroupId, SavedGroup>,
+    /// Models whose bucket the provider named.
+    pub(crate) buckets: BTreeMap<ModelName, BucketName>,
+    /// The owners of resources, by kind and name.
+    pub(crate) bindings: BTreeMap<String, BTreeMap<Arc<str>, SavedBinding>>,
+}
+
+/// What is out of a key or group.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct SavedStanding {
+    pub(crate) disabled: Option<SavedDisabled>,
+    pub(crate) rests: Vec<SavedRest>,
+}
+
+impl SavedStanding {
+    pub(crate) fn is_clean(&self) -> bool {
+        self.disabled.is_none() && self.rests.is_empty()
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct SavedDisabled {
+    pub(crate) fault: Option<Fault>,
+    pub(crate) reason: String,
+    pub(crate) since: Timestamp,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct SavedRest {
+    pub(crate) part: SavedPart,
+    pub(crate) until: Timestamp,
+    pub(crate) since: Timestamp,
+    pub(crate) fault: Fault,
+    pub(crate) reason: String,
+    pub(crate) level: u32,
+    pub(crate) next_level: u32,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SavedPart {
+    Whole,
+    Operation(String),
+    Bucket(BucketName, Metric),
+    Sessions,
+}
+
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct SavedGroup {
+    pub(crate) standing: SavedStanding,
+    pub(crate) reported_name: Option<GroupId>,
+    pub(crate) limits: Vec<(BucketName, Metric, u64)>,
+}
+
+impl SavedGroup {
+    pub(crate) fn is_clean(&self) -> bool {
+        self.standing.is_clean() && self.reported_name.is_none() && self.limits.is_empty()
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct SavedBinding {
+    pub(crate) group: GroupId,
+    pub(crate) client: ClientId,
+    pub(crate) expires: Timestamp,
+    #[serde(with = "keepsake_bytes")]
+    pub(crate) keepsake: Option<Keepsake>,
+}
+
+/// Keepsakes as plain bytes: the type itself has no printable form, on purpose.
+mod keepsake_bytes {
+    use bytes::Bytes;
+    use keygate_domain::Keepsake;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the signature is serde's")]
+    pub(super) fn serialize<S: Serializer>(
+        keepsake: &Option<Keepsake>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        keepsake.as_ref().map(|keepsake| &keepsake.bytes()[..]).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Keepsake>, D::Error> {
+        let bytes: Option<Vec<u8>> = Option::deserialize(deserializer)?;
+        Ok(bytes.and_then(|bytes| Keepsake::new(Bytes::from(bytes))))
+    }
+}
+
+/// What changed since the state was written last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) owners: BTreeSet<Owner>,
+    pub(crate) names: bool,
+    pub(crate) bindings: BTreeSet<ResourceName>,
+    /// Set when too many bindings changed to name them.
+    pub(crate) all_bindings: bool,
+}
+
+impl Changes {
+    const MOST_BINDINGS: usize = 4096;
+
+    pub(crate) fn owner(&mut self, owner: Owner) {
+        self.owners.insert(owner);
+    }
+
+    pub(crate) fn names(&mut self) {
+        self.names = true;
+    }
+
+    pub(crate) fn binding(&mut self, name: ResourceName) {
+        if self.all_bindings {
+            return;
+        }
+        self.bindings.insert(name);
+        if self.bindings.len() > Self::MOST_BINDINGS {
+            self.bindings.clear();
+            self.all_bindings = true;
+        }
+    }
+}

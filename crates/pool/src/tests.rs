@@ -1,0 +1,12 @@
+//! What users of the pool would notice, told as stories; and the same at random.
+
+mod affinity_stories;
+mod cooldown_stories;
+mod lease_stories;
+mod properties;
+mod random;
+mod reference;
+mod restart_stories;
+mod status_stories;
+mod strategy_stories;
+mod world;

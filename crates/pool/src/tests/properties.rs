@@ -1,0 +1,315 @@
+//! Random asks, verdicts, waits, resets, bindings and restarts over random pools; after every
+//! step all invariants hold, and what was answered is what the plain reference expects.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use keygate_domain::{
+    Binding, Failure, Fault, Keepsake, KeySpec, LeaseId, ModelName, Moment, Operation, Resource, Scope,
+    Verdict,
+};
+use proptest::prelude::*;
+
+use super::random::{CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
+use super::reference::{Expected, Fact, Owned, Reference};
+use super::world::{ask, start};
+use crate::{
+    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Settled, Strategy as Order, Tried,
+    TriedHow, invariants,
+};
+
+struct Trial {
+    specs: Vec<KeySpec>,
+    policy: Policy,
+    pool: KeyPool,
+    reference: Reference,
+    saved: PoolState,
+    now: Moment,
+    life: u64,
+    outstanding: Vec<(Lease, Ask, Moment)>,
+    ended: Option<LeaseId>,
+    tried: Vec<Tried>,
+    promise: Option<Duration>,
+}
+
+impl Trial {
+    fn new(specs: Vec<KeySpec>, strategy: Order) -> Self {
+        let policy = Policy { strategy, ..Policy::default() };
+        let pool = KeyPool::new(0, specs.clone(), policy.clone(), 9, start());
+        Self {
+            reference: Reference::of(&specs),
+            saved: pool.state(),
+            specs,
+            policy,
+            pool,
+            now: start(),
+            life: 0,
+            outstanding: Vec::new(),
+            ended: None,
+            tried: Vec::new(),
+            promise: None,
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        let before = self.pool.clone();
+        let may_enable = matches!(step, Step::Reset(_) | Step::Enable(_));
+        match step {
+            Step::Lease(wanted) => self.lease(&wanted),
+            Step::Settle { which, verdict } => self.settle(which, verdict),
+            Step::SettleAgain => self.settle_stale(self.ended),
+            Step::SettleForeign { which } => {
+                let known = self.outstanding.get(which).map(|(lease, ..)| lease.id);
+                self.settle_stale(known.map(|id| LeaseId { life: id.life + 7, ..id }));
+            }
+            Step::Wait(span) => self.pass(span),
+            Step::WaitAsPromised => self.pass(self.promise.unwrap_or_default()),
+            Step::Reset(keys) => self.reset(keys),
+            Step::Disable(key) => self.disable(key),
+            Step::Enable(key) => self.enable(key),
+            Step::Bind { file, owner, client, lifetime, is_law } => {
+                self.bind(file, owner, client, lifetime, is_law);
+            }
+            Step::SlotFreed(key) => self.slot_freed(key),
+            Step::Restart => self.restart(),
+        }
+        invariants::assert_holds(&self.pool);
+        assert!(
+            may_enable || invariants::disabled_stays_disabled(&before, &self.pool),
+            "{}",
+            invariants::KP_7.sentence
+        );
+        self.pool.save_changes(&mut self.saved);
+        assert_eq!(self.saved, self.pool.state(), "changes add up to the state");
+        let counts = self.pool.snapshot(self.now).counts;
+        assert_eq!(counts.total, counts.available + counts.cooling_down + counts.exhausted + counts.disabled);
+    }
+
+    fn pass(&mut self, span: Duration) {
+        self.now = self.now.after(span);
+        self.expire();
+    }
+
+    fn expire(&mut self) {
+        let now = self.now;
+        self.outstanding.retain(|(_, _, expires)| *expires > now);
+        self.pool.advance(now);
+    }
+
+    fn ask(&self, wanted: &Wanted) -> Ask {
+        Ask {
+            operation: Operation(OPERATIONS[wanted.operation]),
+            model: MODELS[wanted.model].map(ModelName::from),
+            opens_session: wanted.opens_session,
+            references: wanted.files.iter().map(|file| Resource::new("file", FILES[*file])).collect(),
+            client: CLIENTS[wanted.client].into(),
+            own_credential: wanted.own_credential,
+            tried: if wanted.goes_on { self.tried.clone() } else { Vec::new() },
+            hold: Duration::from_secs(wanted.hold),
+            ..ask("any")
+        }
+    }
+
+    fn lease(&mut self, wanted: &Wanted) {
+        // No request lives so long that what cured its refusals is forgotten.
+        let now = self.now;
+        self.tried.retain(|tried| tried.at.until(now) < Duration::from_hours(1));
+        let ask = self.ask(wanted);
+        let expected = self.reference.expects(&ask, self.now);
+        let decision = self.pool.explain(&ask, self.now);
+        let answer = self.pool.lease(&ask, self.now);
+        let told = answer.as_ref().map(|granted| match granted {
+            Granted::Lease(lease) => Some(lease.key.id().clone()),
+            Granted::NotOurs => None,
+        });
+        assert_eq!(decision.answer, told.map_err(Clone::clone), "explained and granted differ");
+        match (&answer, expected) {
+            (Ok(Granted::Lease(lease)), Expected::OneOf(keys)) => {
+                assert!(keys.contains(&lease.index), "{} instead of one of {keys:?}", lease.index);
+                assert!(invariants::stays_with_its_owner(decision.bound_to.as_ref(), &lease.group));
+                assert!(lease.skipped.len() <= 8);
+            }
+            (Ok(Granted::NotOurs), Expected::NotOurs)
+            | (Err(PoolRefusal::Conflict { .. }), Expected::Conflict)
+            | (Err(PoolRefusal::Foreign { .. }), Expected::Foreign)
+            | (Err(PoolRefusal::Disabled { .. }), Expected::Disabled)
+            | (Err(PoolRefusal::NothingLeft), Expected::NothingLeft) => {}
+            (Err(PoolRefusal::Resting { retry_after, .. }), Expected::Resting(wait)) => {
+                assert_eq!(*retry_after, wait.max(Duration::from_millis(1)));
+                self.promise = Some(*retry_after);
+            }
+            (answer, expected) => panic!("{answer:?} instead of {expected:?}"),
+        }
+        match answer {
+            Ok(Granted::Lease(lease)) => {
+                let expires = self.now.after(ask.hold);
+                self.outstanding.push((lease, ask, expires));
+            }
+            Ok(Granted::NotOurs) => {}
+            Err(refusal) => {
+                assert!(invariants::is_worth_waiting_for(&refusal), "{}", invariants::KP_5.sentence);
+                if self.keeps_its_owner(&ask, &refusal) {
+                    let is_kept = invariants::promise_is_kept(&self.pool, &ask, &refusal);
+                    assert!(is_kept, "{}", invariants::KP_6.sentence);
+                }
+            }
+        }
+        self.tried.truncate(5);
+    }
+
+    /// A promise is given for things as they are; a resource may expire before it is due, and
+    /// then the request is another one.
+    fn keeps_its_owner(&self, ask: &Ask, refusal: &PoolRefusal) -> bool {
+        let PoolRefusal::Resting { retry_after, .. } = refusal else { return true };
+        let due = self.now.after(*retry_after);
+        let owned = |file: &&Owned| ask.references.contains(&file.resource) && file.expires > self.now;
+        self.reference.owned.iter().filter(owned).all(|owned| owned.expires > due)
+    }
+
+    fn settle(&mut self, which: usize, verdict: Verdict) {
+        if which >= self.outstanding.len() {
+            return;
+        }
+        let (lease, ask, _) = self.outstanding.swap_remove(which);
+        let settled = self.pool.settle(lease.id, verdict.clone(), self.now);
+        assert_ne!(settled, Settled::Stale);
+        self.ended = Some(lease.id);
+        let Verdict::Failed(failure) = verdict else {
+            assert_eq!(settled, Settled::Ended);
+            return;
+        };
+        let how = if failure.takes_out() { TriedHow::Refused } else { TriedHow::Failed };
+        self.tried.push(Tried { key: lease.key.id().clone(), group: lease.group.clone(), at: self.now, how });
+        let model = ask.model.as_ref().map(ModelName::as_str);
+        if let (Some(model), Some(bucket)) = (model, &failure.hint.bucket) {
+            self.reference.learn(model, bucket.as_str(), self.now);
+        }
+        let until = match settled {
+            Settled::Ended | Settled::Stale => return assert!(!failure.takes_out()),
+            Settled::Disabled { .. } => None,
+            Settled::Rested { until, .. } => {
+                self.check_length(&failure, until);
+                Some(until)
+            }
+        };
+        self.reference.facts.push(Fact {
+            scope: failure.scope,
+            key: lease.index,
+            operation: ask.operation.0,
+            bucket: self.reference.bucket(model, ask.operation.0),
+            until,
+            by_operator: false,
+        });
+    }
+
+    /// A provider's own delay is never undercut.
+    fn check_length(&self, failure: &Failure, until: Moment) {
+        let length = self.now.until(until);
+        assert!(length >= Duration::from_millis(1));
+        if failure.hint.resets.is_none() {
+            assert!(length >= failure.hint.retry_after.unwrap_or_default());
+        }
+    }
+
+    fn settle_stale(&mut self, lease: Option<LeaseId>) {
+        let Some(lease) = lease else { return };
+        let before = self.pool.clone();
+        let verdict = super::world::failed(Fault::KeyInvalid);
+        assert_eq!(self.pool.settle(lease, verdict, self.now), Settled::Stale);
+        assert!(invariants::nothing_changed(&before, &self.pool), "{}", invariants::KP_8.sentence);
+    }
+
+    fn reset(&mut self, wanted: Option<Vec<usize>>) {
+        let known = |keys: Vec<usize>| keys.into_iter().filter(|key| *key < self.specs.len()).collect();
+        let named: Option<Vec<usize>> = wanted.map(known);
+        let id = |key: &usize| self.specs[*key].secret.id().clone();
+        let ids: Option<Vec<_>> = named.as_ref().map(|keys| keys.iter().map(id).collect());
+        self.pool.reset(ids.as_deref(), self.now);
+        self.reference.reset(&named.unwrap_or_else(|| (0..self.specs.len()).collect()));
+    }
+
+    fn disable(&mut self, key: usize) {
+        let Some(spec) = self.specs.get(key) else { return };
+        assert!(self.pool.disable(spec.secret.id(), self.now));
+        self.reference.facts.retain(|fact| !is_disabling_of_key(fact, key));
+        self.reference.facts.push(Fact {
+            scope: Scope::Key,
+            key,
+            operation: "",
+            bucket: String::new(),
+            until: None,
+            by_operator: true,
+        });
+    }
+
+    fn enable(&mut self, key: usize) {
+        let Some(spec) = self.specs.get(key) else { return };
+        assert!(self.pool.enable(spec.secret.id(), self.now));
+        let groups = self.reference.groups.clone();
+        self.reference.facts.retain(|fact| {
+            let is_groups = fact.scope == Scope::Group && fact.until.is_none();
+            !(is_disabling_of_key(fact, key) || is_groups && groups[fact.key] == groups[key])
+        });
+    }
+
+    fn bind(&mut self, file: usize, owner: usize, client: usize, lifetime: u64, is_law: bool) {
+        let Some(group) = self.reference.groups.get(owner).cloned() else { return };
+        let keepsake = if is_law { None } else { Keepsake::new(Bytes::from_static(b"how to")) };
+        let resource = Resource::new("file", FILES[file]);
+        let lifetime = Duration::from_secs(lifetime);
+        let binding = Binding { resource: resource.clone(), lifetime, keepsake };
+        self.pool.bind(&group.as_str().into(), &CLIENTS[client].into(), binding, self.now);
+        let known = self.reference.owned.iter().find(|owned| owned.resource == resource);
+        let is_foreign =
+            known.is_some_and(|owned| owned.expires > self.now && owned.client != CLIENTS[client]);
+        if is_foreign || lifetime.is_zero() {
+            return;
+        }
+        self.reference.owned.retain(|owned| owned.resource != resource);
+        let expires = self.now.after(lifetime);
+        self.reference.owned.push(Owned {
+            resource,
+            group,
+            client: CLIENTS[client].to_owned(),
+            expires,
+            is_law,
+        });
+    }
+
+    fn slot_freed(&mut self, key: usize) {
+        let Some(group) = self.reference.groups.get(key).cloned() else { return };
+        self.pool.slot_freed(&group.as_str().into(), self.now);
+        let groups = self.reference.groups.clone();
+        self.reference.facts.retain(|fact| fact.scope != Scope::GroupSessions || groups[fact.key] != group);
+    }
+
+    fn restart(&mut self) {
+        let state: PoolState = serde_json::from_str(&serde_json::to_string(&self.saved).unwrap()).unwrap();
+        self.life += 1;
+        self.pool = KeyPool::restore(self.life, self.specs.clone(), self.policy.clone(), 3, &state, self.now);
+        self.saved = self.pool.state();
+        self.outstanding.clear();
+        self.ended = None;
+        self.tried.clear();
+    }
+}
+
+fn is_disabling_of_key(fact: &Fact, key: usize) -> bool {
+    fact.scope == Scope::Key && fact.until.is_none() && fact.key == key
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_pool_does_what_the_reference_expects(
+        specs in specs(),
+        order in order(),
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut trial = Trial::new(specs, order);
+        for step in steps {
+            trial.take(step);
+        }
+    }
+}

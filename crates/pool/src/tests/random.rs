@@ -1,0 +1,154 @@
+//! Random pools, and random things that happen to them.
+
+use std::time::Duration;
+
+use keygate_domain::{Failure, Fault, Hint, KeySpec, Metric, Reset, Role, Scope, Verdict};
+use proptest::prelude::*;
+
+use super::world::{served, spec};
+use crate::Strategy as Order;
+
+pub(super) const MODELS: [Option<&str>; 4] = [None, Some("pro"), Some("flash"), Some("pro-latest")];
+pub(super) const OPERATIONS: [&str; 2] = ["generate_content", "start_session"];
+pub(super) const CLIENTS: [&str; 2] = ["app", "other"];
+pub(super) const FILES: [&str; 3] = ["f", "g", "h"];
+
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) model: usize,
+    pub(super) operation: usize,
+    pub(super) opens_session: bool,
+    pub(super) files: Vec<usize>,
+    pub(super) client: usize,
+    pub(super) own_credential: bool,
+    pub(super) goes_on: bool,
+    pub(super) hold: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Lease(Wanted),
+    Settle { which: usize, verdict: Verdict },
+    SettleAgain,
+    SettleForeign { which: usize },
+    Wait(Duration),
+    WaitAsPromised,
+    Reset(Option<Vec<usize>>),
+    Disable(usize),
+    Enable(usize),
+    Bind { file: usize, owner: usize, client: usize, lifetime: u64, is_law: bool },
+    SlotFreed(usize),
+    Restart,
+}
+
+pub(super) fn wanted() -> impl Strategy<Value = Wanted> {
+    (
+        0..MODELS.len(),
+        0..OPERATIONS.len(),
+        any::<bool>(),
+        prop_oneof![3 => Just(vec![]), 2 => prop::collection::vec(0..FILES.len(), 1..3)],
+        prop_oneof![4 => Just(0_usize), 1 => Just(1)],
+        prop::bool::weighted(0.1),
+        any::<bool>(),
+        1_u64..600,
+    )
+        .prop_map(|(model, operation, opens_session, files, client, own_credential, goes_on, hold)| {
+            Wanted { model, operation, opens_session, files, client, own_credential, goes_on, hold }
+        })
+}
+
+pub(super) fn hint() -> impl Strategy<Value = Hint> {
+    let after = prop::option::weighted(0.7, (0_u64..90_000).prop_map(Duration::from_millis));
+    let resets = prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(Reset::Midnight("America/Los_Angeles"))),
+        1 => Just(Some(Reset::MonthEnd("UTC"))),
+    ];
+    let metric = prop_oneof![Just(Metric::Unnamed), Just(Metric::RequestsPerMinute)];
+    let bucket = prop_oneof![4 => Just(None), 1 => Just(Some("pro")), 1 => Just(Some("pro-3.1"))];
+    (after, resets, prop::bool::weighted(0.3), metric, bucket, prop::bool::weighted(0.2)).prop_map(
+        |(retry_after, resets, doubles, metric, bucket, needs_human)| Hint {
+            retry_after,
+            resets,
+            doubles_up_to: doubles.then(|| Duration::from_mins(2)),
+            metric,
+            limit: Some(15),
+            bucket: bucket.map(Into::into),
+            group: None,
+            needs_human,
+            reason: "said so",
+        },
+    )
+}
+
+pub(super) fn verdict() -> impl Strategy<Value = Verdict> {
+    let fault = prop_oneof![
+        Just(Fault::RateLimited),
+        Just(Fault::QuotaExhausted),
+        Just(Fault::GroupBlocked),
+        Just(Fault::KeyInvalid),
+        Just(Fault::KeyForbidden),
+        Just(Fault::Busy),
+        Just(Fault::Overloaded),
+        Just(Fault::Poison),
+    ];
+    let scope = prop_oneof![
+        4 => Just(None),
+        1 => Just(Some(Scope::Key)),
+        1 => Just(Some(Scope::GroupRoute)),
+    ];
+    let failed = (fault, scope, hint()).prop_map(|(fault, scope, hint)| {
+        let failure = Failure::of(fault).hinting(hint);
+        let usual = failure.scope;
+        Verdict::Failed(failure.at(scope.unwrap_or(usual)))
+    });
+    prop_oneof![
+        3 => Just(served()),
+        5 => failed,
+        1 => Just(Verdict::Abandoned),
+        1 => Just(Verdict::Unsent),
+    ]
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    let some_keys = prop::option::of(prop::collection::vec(0_usize..6, 1..3));
+    prop_oneof![
+        10 => wanted().prop_map(Step::Lease),
+        10 => (0_usize..8, verdict()).prop_map(|(which, verdict)| Step::Settle { which, verdict }),
+        1 => Just(Step::SettleAgain),
+        1 => (0_usize..8).prop_map(|which| Step::SettleForeign { which }),
+        4 => (0_u64..120_000).prop_map(|millis| Step::Wait(Duration::from_millis(millis))),
+        1 => (0_u64..100_000).prop_map(|seconds| Step::Wait(Duration::from_secs(seconds))),
+        3 => Just(Step::WaitAsPromised),
+        1 => some_keys.prop_map(Step::Reset),
+        1 => (0_usize..6).prop_map(Step::Disable),
+        1 => (0_usize..6).prop_map(Step::Enable),
+        3 => (0..FILES.len(), 0_usize..6, prop::bool::weighted(0.2), 0_u64..5000, any::<bool>()).prop_map(
+            |(file, owner, other, lifetime, is_law)| Step::Bind {
+                file, owner, client: usize::from(other), lifetime, is_law
+            }
+        ),
+        1 => (0_usize..6).prop_map(Step::SlotFreed),
+        1 => Just(Step::Restart),
+    ]
+}
+
+pub(super) fn specs() -> impl Strategy<Value = Vec<KeySpec>> {
+    let one = (0_usize..4, 1_u32..6, any::<bool>());
+    prop::collection::vec(one, 1..6).prop_map(|keys| {
+        let numbered = keys.into_iter().enumerate();
+        numbered
+            .map(|(number, (group, weight, is_backup))| {
+                let group = [None, Some("p1"), Some("p2"), Some("p3")][group];
+                let mut spec = spec(&format!("k{number}"), group);
+                spec.weight = weight;
+                spec.role = if is_backup { Role::Backup } else { Role::Primary };
+                spec
+            })
+            .collect()
+    })
+}
+
+pub(super) fn order() -> impl Strategy<Value = Order> {
+    prop_oneof![Just(Order::RoundRobin), Just(Order::Weighted), Just(Order::PrimaryBackup)]
+}

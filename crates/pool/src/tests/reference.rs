@@ -1,0 +1,192 @@
+//! "Which key may be used?", answered a second time, as plainly as possible: a list of facts
+//! that is read from end to end for every question.
+
+use std::time::Duration;
+
+use keygate_domain::{KeySpec, Moment, Resource, Scope};
+
+use crate::{Ask, TriedHow};
+
+/// Something that forbids a use until a moment, or for good.
+#[derive(Clone, Debug)]
+pub(crate) struct Fact {
+    pub(crate) scope: Scope,
+    pub(crate) key: usize,
+    pub(crate) operation: &'static str,
+    /// The bucket counted in.
+    pub(crate) bucket: String,
+    /// `None`: until somebody acts.
+    pub(crate) until: Option<Moment>,
+    pub(crate) by_operator: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Owned {
+    pub(crate) resource: Resource,
+    pub(crate) group: String,
+    pub(crate) client: String,
+    pub(crate) expires: Moment,
+    pub(crate) is_law: bool,
+}
+
+/// What a reference expects of an ask.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Expected {
+    OneOf(Vec<usize>),
+    NotOurs,
+    Conflict,
+    Foreign,
+    /// After this long.
+    Resting(Duration),
+    Disabled,
+    NothingLeft,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    pub(crate) groups: Vec<String>,
+    pub(crate) ids: Vec<keygate_domain::KeyId>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) owned: Vec<Owned>,
+    /// Model, bucket.
+    pub(crate) names: Vec<(String, String)>,
+}
+
+impl Reference {
+    pub(crate) fn of(specs: &[KeySpec]) -> Self {
+        let group = |spec: &KeySpec| {
+            spec.group.as_ref().map_or_else(|| format!("key:{}", spec.secret.id()), ToString::to_string)
+        };
+        Self {
+            groups: specs.iter().map(group).collect(),
+            ids: specs.iter().map(|spec| spec.secret.id().clone()).collect(),
+            facts: Vec::new(),
+            owned: Vec::new(),
+            names: Vec::new(),
+        }
+    }
+
+    pub(crate) fn bucket(&self, model: Option<&str>, operation: &str) -> String {
+        let Some(model) = model else { return operation.to_owned() };
+        let learned = self.names.iter().find(|(name, _)| name == model);
+        learned.map_or_else(|| model.to_owned(), |(_, bucket)| bucket.clone())
+    }
+
+    /// The provider counts a model in a bucket.
+    pub(crate) fn learn(&mut self, model: &str, bucket: &str, now: Moment) {
+        let before = self.bucket(Some(model), "");
+        self.names.retain(|(name, _)| name != model);
+        self.names.push((model.to_owned(), bucket.to_owned()));
+        let shared = self.facts.iter().filter(|fact| {
+            fact.scope == Scope::GroupBucket && fact.bucket == before && fact.until.is_some_and(|at| at > now)
+        });
+        let shared: Vec<_> = shared.map(|fact| Fact { bucket: bucket.to_owned(), ..fact.clone() }).collect();
+        self.facts.extend(shared);
+    }
+
+    fn forbids(&self, fact: &Fact, key: usize, ask: &Ask) -> bool {
+        let same_group = self.groups[fact.key] == self.groups[key];
+        let bucket = self.bucket(ask.model.as_ref().map(keygate_domain::ModelName::as_str), ask.operation.0);
+        match fact.scope {
+            Scope::Nothing => false,
+            Scope::Key => fact.key == key,
+            Scope::KeyRoute => fact.key == key && fact.operation == ask.operation.0,
+            Scope::Group => same_group,
+            Scope::GroupRoute => same_group && fact.operation == ask.operation.0,
+            Scope::GroupBucket => same_group && fact.bucket == bucket,
+            Scope::GroupSessions => same_group && ask.opens_session,
+        }
+    }
+
+    /// From when on a key can be used; `None` if no time helps.
+    fn free_from(&self, key: usize, ask: &Ask, now: Moment) -> Option<Moment> {
+        let facts = self.facts.iter().filter(|fact| self.forbids(fact, key, ask));
+        facts.map(|fact| fact.until).try_fold(now, |latest, until| Some(latest.max(until?)))
+    }
+
+    /// Whether this request may use a key again at `at`, and how gladly.
+    fn eagerness(&self, key: usize, ask: &Ask, at: Moment) -> Option<u8> {
+        let was_cured = |since: Moment| {
+            let rests = self.facts.iter().filter(|fact| self.forbids(fact, key, ask));
+            rests.filter_map(|fact| fact.until).any(|until| until > since && until <= at)
+        };
+        let mut eagerness = 0;
+        for tried in &ask.tried {
+            let is_key = tried.key == self.ids[key];
+            match tried.how {
+                TriedHow::Refused if is_key && !was_cured(tried.at) => return None,
+                TriedHow::Failed if is_key => eagerness = 2,
+                TriedHow::Failed if tried.group.as_str() == self.groups[key] => eagerness = eagerness.max(1),
+                TriedHow::Refused | TriedHow::Failed => {}
+            }
+        }
+        Some(eagerness)
+    }
+
+    fn owners(&self, ask: &Ask, now: Moment) -> Result<Vec<&Owned>, Expected> {
+        let mut owners: Vec<&Owned> = Vec::new();
+        for resource in &ask.references {
+            let owner = self.owned.iter().find(|owned| owned.resource == *resource && owned.expires > now);
+            let Some(owner) = owner else { continue };
+            if owner.client != ask.client.as_str() && !ask.own_credential {
+                return Err(Expected::Foreign);
+            }
+            if owners.first().is_some_and(|first| first.group != owner.group) {
+                return Err(Expected::Conflict);
+            }
+            owners.push(owner);
+        }
+        Ok(owners)
+    }
+
+    pub(crate) fn expects(&self, ask: &Ask, now: Moment) -> Expected {
+        let owners = match self.owners(ask, now) {
+            Ok(owners) => owners,
+            Err(refusal) => return refusal,
+        };
+        if owners.is_empty() && ask.own_credential {
+            return Expected::NotOurs;
+        }
+        let home = owners.first().map(|owner| owner.group.as_str());
+        let is_law = owners.iter().any(|owner| owner.is_law);
+        let is_home = |key: usize| home.is_none_or(|home| self.groups[key] == home);
+        let allowed: Vec<usize> = (0..self.ids.len()).filter(|key| !is_law || is_home(*key)).collect();
+        let usable = allowed.iter().copied().filter(|key| self.free_from(*key, ask, now) == Some(now));
+        let ranked: Vec<_> = usable
+            .filter_map(|key| Some(((self.eagerness(key, ask, now)?, u8::from(!is_home(key))), key)))
+            .collect();
+        if let Some(best) = ranked.iter().map(|(rank, _)| *rank).min() {
+            return Expected::OneOf(
+                ranked.into_iter().filter(|(rank, _)| *rank == best).map(|(_, key)| key).collect(),
+            );
+        }
+        self.why_not(&allowed, ask, now)
+    }
+
+    fn why_not(&self, allowed: &[usize], ask: &Ask, now: Moment) -> Expected {
+        let later = allowed.iter().filter_map(|key| {
+            let at = self.free_from(*key, ask, now)?;
+            self.eagerness(*key, ask, at).map(|_| at)
+        });
+        if let Some(earliest) = later.min() {
+            return Expected::Resting(now.until(earliest));
+        }
+        let is_any_free = allowed.iter().any(|key| self.free_from(*key, ask, now) == Some(now));
+        if is_any_free { Expected::NothingLeft } else { Expected::Disabled }
+    }
+
+    /// Everything that a reset of these keys brings back is forgotten.
+    pub(crate) fn reset(&mut self, keys: &[usize]) {
+        let groups = self.groups.clone();
+        self.facts.retain(|fact| {
+            let of_group = matches!(
+                fact.scope,
+                Scope::Group | Scope::GroupRoute | Scope::GroupBucket | Scope::GroupSessions
+            );
+            let is_meant = keys
+                .iter()
+                .any(|key| if of_group { groups[*key] == groups[fact.key] } else { *key == fact.key });
+            fact.by_operator || !is_meant
+        });
+    }
+}

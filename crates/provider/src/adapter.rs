@@ -1,0 +1,45 @@
+//! A provider's entry in the catalogue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keygate_domain::ProviderName;
+
+use crate::Provider;
+
+/// Everything the house must know of a provider before it speaks to it. The catalogue is a list
+/// of these; configuration, route prefix, supervisor, status and spans follow from the entry.
+#[derive(Clone, Copy)]
+pub struct Adapter {
+    /// The name in YAML, routes and spans.
+    pub name: ProviderName,
+    /// Other names accepted in routes (`gemini` for `google`).
+    pub aliases: &'static [&'static str],
+    /// The name in sentences for people: `Gemini`.
+    pub display_name: &'static str,
+    /// `gen_ai.provider.name` of the OpenTelemetry GenAI conventions.
+    pub otel_name: &'static str,
+    /// Where the provider lives.
+    pub base_url: &'static str,
+    /// The deadline of a whole request, unless configured.
+    pub timeout: Duration,
+    /// Where the field keeps this provider's keys.
+    pub key_variables: KeyVariables,
+    /// Prefixes of keys that may be shown.
+    pub public_key_prefixes: &'static [&'static str],
+    /// Regular expressions of what the provider's keys look like, to be redacted anywhere.
+    pub key_shapes: &'static [&'static str],
+    /// Makes the translation.
+    pub build: fn() -> Arc<dyn Provider>,
+}
+
+/// The environment variables in which the field keeps a provider's keys.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyVariables {
+    /// The one named in messages.
+    pub canonical: &'static str,
+    /// Variables holding a key or a comma list, in order.
+    pub lists: &'static [&'static str],
+    /// Prefixes of numbered variables (`GEMINI_API_KEY_` for `GEMINI_API_KEY_1…N`), in order.
+    pub numbered: &'static [&'static str],
+}
