@@ -1,0 +1,60 @@
+//! From sections that were read to a configuration that is valid: what one value means beside
+//! another. Everything that is wrong is noted, nothing stops at the first problem.
+
+mod clients;
+mod limits;
+mod provider;
+mod providers;
+mod server;
+mod telemetry;
+
+use crate::config::Config;
+use crate::effective::Effective;
+use crate::key_reader::Sources;
+use crate::layers::Layers;
+use crate::problem::{Findings, Place};
+use crate::schema::Sections;
+use keygate_provider::Adapter;
+
+/// What sections are judged with.
+pub(crate) struct Judge<'a> {
+    pub(crate) layers: &'a Layers,
+    pub(crate) sources: Sources<'a>,
+    pub(crate) allow_empty: bool,
+    pub(crate) findings: &'a mut Findings,
+}
+
+impl Judge<'_> {
+    /// Where a setting was set, for a dotted path without lists.
+    fn place(&self, path: &str) -> Place {
+        self.layers.place(&segments(path))
+    }
+
+    /// Notes a problem with a setting unless `holds`.
+    fn require(&mut self, holds: bool, path: &str, what: &str, remedy: &str) {
+        if !holds {
+            let place = self.place(path);
+            self.findings.blame(&segments(path), place, format!("`{path}` {what}"), remedy);
+        }
+    }
+}
+
+fn segments(path: &str) -> Vec<String> {
+    path.split('.').map(str::to_owned).collect()
+}
+
+/// Judges every section; also says what cannot be seen in them, such as the keys that were read. The provider sections get what they
+/// take from the catalogue filled in.
+pub(crate) fn config(
+    sections: &mut Sections,
+    catalogue: &[Adapter],
+    judge: &mut Judge<'_>,
+) -> (Config, Vec<Effective>) {
+    let server = server::build(&sections.server, judge);
+    let (clients, mut shown) = clients::build(&sections.clients, server.bind, judge);
+    let limits = limits::build(&mut sections.limits, judge);
+    let telemetry = telemetry::build(&sections.telemetry, judge);
+    let (providers, keys) = providers::build(&mut sections.providers, catalogue, judge);
+    shown.extend(keys);
+    (Config { server, clients, limits, telemetry, providers }, shown)
+}

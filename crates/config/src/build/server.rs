@@ -1,0 +1,38 @@
+//! `server:`.
+
+use std::time::Duration;
+
+use super::Judge;
+use crate::config::ServerConfig;
+use crate::schema::ServerSection;
+
+/// More threads than this only fight for the processor.
+const MAX_WORKERS: u32 = 256;
+
+/// Bodies are held in memory, so their size is bounded whatever is configured.
+const MAX_BODY: u64 = 4 << 30;
+
+pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerConfig {
+    judge.require(section.workers.0.get() <= MAX_WORKERS, "server.workers", "is more than 256", "lower it");
+    judge.require(
+        (1024..=MAX_BODY).contains(&section.max_body.0.0),
+        "server.max_body",
+        "is not between 1KiB and 4GiB",
+        "the default is 110MiB, which takes Google's largest inline request",
+    );
+    judge.require(
+        section.request_head_timeout.0 > Duration::ZERO,
+        "server.request_head_timeout",
+        "leaves no time at all",
+        "the default is 10s",
+    );
+    ServerConfig {
+        bind: section.bind.0,
+        workers: section.workers.0,
+        max_body: section.max_body.0.0,
+        shutdown_grace: section.shutdown_grace.0,
+        status_public: section.status_public.0,
+        max_connections: section.max_connections.0,
+        request_head_timeout: section.request_head_timeout.0,
+    }
+}

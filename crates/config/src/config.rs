@@ -1,0 +1,172 @@
+//! The configuration as the rest of the house uses it: read, resolved and valid.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use keygate_domain::{KeySpec, Right};
+use keygate_limits::{RetryPolicy, UserPolicy};
+use keygate_pool::Policy;
+use keygate_provider::Adapter;
+use url::Url;
+
+/// Everything the gateway was told. A value of this type cannot be wrong later.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The front door.
+    pub server: ServerConfig,
+    /// Who may come in.
+    pub clients: ClientsConfig,
+    /// How much one user may have.
+    pub limits: LimitsConfig,
+    /// Logs and traces.
+    pub telemetry: TelemetryConfig,
+    /// The providers that are on, in the order of the catalogue.
+    pub providers: Vec<ProviderConfig>,
+}
+
+/// The front door.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerConfig {
+    /// Where the gateway listens.
+    pub bind: SocketAddr,
+    /// Worker threads of the HTTP front.
+    pub workers: NonZeroU32,
+    /// The largest request body, in bytes.
+    pub max_body: u64,
+    /// How long running requests may take to finish at shutdown.
+    pub shutdown_grace: Duration,
+    /// Whether status and metrics are open to everybody.
+    pub status_public: bool,
+    /// Connections of clients at the same time, over all workers.
+    pub max_connections: NonZeroU32,
+    /// How long a client may take to send a request's head.
+    pub request_head_timeout: Duration,
+}
+
+/// Who may come in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientsConfig {
+    /// Whether a token is asked for.
+    pub auth: AuthMode,
+    /// The tokens that are known.
+    pub tokens: Vec<ClientToken>,
+    /// The SHA-256 sum of the admin token, if one is set.
+    pub admin_token_sha256: Option<[u8; 32]>,
+}
+
+/// Whether a token is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AuthMode {
+    /// No token is needed; the peer is trusted.
+    Open,
+    /// Every request needs a token that is known.
+    Required,
+}
+
+/// A client's token; the token itself is not kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientToken {
+    /// The client's name.
+    pub name: String,
+    /// The SHA-256 sum of the token.
+    pub sha256: [u8; 32],
+    /// What the client may do.
+    pub rights: BTreeSet<Right>,
+}
+
+impl fmt::Debug for ClientToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientToken({:?} *** {:?})", self.name, self.rights)
+    }
+}
+
+/// How much one user may have.
+#[derive(Clone, Debug)]
+pub struct LimitsConfig {
+    /// The limits of each user.
+    pub per_user: UserPolicy,
+    /// The request header in which a client names its user.
+    pub user_header: String,
+}
+
+/// Logs and traces.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TelemetryConfig {
+    /// Logs.
+    pub log: LogConfig,
+    /// Traces.
+    pub otlp: OtlpConfig,
+}
+
+/// Logs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogConfig {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// What is logged: a level, or directives such as `info,keygate_pool=debug`.
+    pub level: String,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Traces.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OtlpConfig {
+    /// Where spans are sent; nowhere if `None`.
+    pub endpoint: Option<Url>,
+    /// How spans are sent.
+    pub protocol: OtlpProtocol,
+    /// The share of traces that is sent, from 0 to 1.
+    pub sample: f64,
+}
+
+/// How spans are sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OtlpProtocol {
+    /// gRPC.
+    #[default]
+    Grpc,
+    /// Protobuf over HTTP.
+    Http,
+}
+
+/// A provider that is on.
+#[derive(Clone)]
+pub struct ProviderConfig {
+    /// Its entry in the catalogue.
+    pub adapter: Adapter,
+    /// Where it lives; https, or http on loopback.
+    pub base_url: Url,
+    /// Its keys, in the order they are used; empty only if the request for loading allowed it.
+    pub keys: Vec<KeySpec>,
+    /// How a key is chosen and how long it rests.
+    pub policy: Policy,
+    /// When a request is sent again.
+    pub retry: RetryPolicy,
+    /// The deadline of a whole request, attempts included.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for ProviderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderConfig")
+            .field("name", &self.adapter.name)
+            .field("base_url", &self.base_url.as_str())
+            .field("keys", &self.keys)
+            .field("policy", &self.policy)
+            .field("retry", &self.retry)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}

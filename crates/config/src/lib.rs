@@ -1,0 +1,31 @@
+//! Configuration: layers of YAML, `.env`, environment and command line become one valid
+//! [`Config`], or a list of everything that is wrong, each with its place and a remedy.
+//!
+//! The only crate that knows figment and the YAML library. It reads files and is handed the
+//! environment; it logs nothing: warnings and problems are its answer.
+
+mod build;
+mod choice;
+mod config;
+mod dotenv;
+mod effective;
+mod environment;
+mod files;
+mod key_reader;
+mod layers;
+mod load;
+mod nearest;
+mod problem;
+mod schema;
+mod setting;
+mod units;
+mod yaml;
+
+pub use config::{
+    AuthMode, ClientToken, ClientsConfig, Config, LimitsConfig, LogConfig, LogFormat, OtlpConfig,
+    OtlpProtocol, ProviderConfig, ServerConfig, TelemetryConfig,
+};
+pub use effective::Effective;
+pub use load::{LoadRequest, Loaded, load};
+pub use problem::{ConfigProblems, Place, Problem, Warning};
+pub use schema::json_schema;

@@ -1,0 +1,91 @@
+//! The way in: from files, environment and command line to a valid configuration.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use keygate_provider::Adapter;
+
+use crate::build::{self, Judge};
+use crate::config::Config;
+use crate::effective::{Effective, effective_values};
+use crate::environment::Environment;
+use crate::files::{Files, read_text};
+use crate::key_reader::Sources;
+use crate::layers::Layers;
+use crate::problem::{ConfigProblems, Findings, Place, Problem, Warning};
+use crate::schema::Sections;
+use crate::yaml::YamlFile;
+
+/// What a configuration is read from. The process environment is handed in, so that reading is
+/// the same in a test and in the binary.
+#[derive(Clone, Default)]
+pub struct LoadRequest {
+    /// The file named by `--config`; without it `keygate.yaml`, then `config/keygate.yaml` in the
+    /// working directory, then no file.
+    pub config: Option<PathBuf>,
+    /// The address of `--bind`.
+    pub bind: Option<SocketAddr>,
+    /// The process environment; it wins over `.env`.
+    pub environment: BTreeMap<String, String>,
+    /// Where relative paths start from and `.env` is looked for first.
+    pub working_dir: PathBuf,
+    /// Whether providers without a key, and no provider at all, are accepted with a warning.
+    pub allow_empty: bool,
+}
+
+/// A configuration, and how it came to be.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What holds.
+    pub config: Config,
+    /// What an operator should know.
+    pub warnings: Vec<Warning>,
+    /// Every value that holds and where it came from, secrets masked.
+    pub sources: Vec<Effective>,
+    /// The configuration file that was read, if there was one.
+    pub file: Option<PathBuf>,
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+/// [`ConfigProblems`] with everything that is wrong, each with its place and a remedy.
+pub fn load(request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {
+    let mut findings = Findings::default();
+    let files = Files::find(request.working_dir, request.config.as_deref());
+    let file = read_file(&files).map_err(|problem| ConfigProblems(vec![problem]))?;
+    let environment = Environment::read(request.environment, &files, &mut findings);
+    let mut layers = Layers::new(file, &environment, request.bind);
+    let mut sections: Sections = layers.take(&mut findings);
+    let mut judge = Judge {
+        layers: &layers,
+        sources: Sources { environment: &environment, files: &files },
+        allow_empty: request.allow_empty,
+        findings: &mut findings,
+    };
+    let (config, shown) = build::config(&mut sections, catalogue, &mut judge);
+    let warnings = findings.into_result()?;
+    let mut sources = effective_values(&sections, &layers);
+    sources.extend(shown);
+    sources.sort_by_cached_key(|value| order_of(&value.path));
+    Ok(Loaded { config, warnings, sources, file: files.config })
+}
+
+fn read_file(files: &Files) -> Result<Option<YamlFile>, Problem> {
+    let Some(path) = &files.config else { return Ok(None) };
+    let shown = files.shown(path);
+    let text = read_text(path).map_err(|reason| Problem {
+        place: Place::WholeFile(shown.clone()),
+        what: format!("the file cannot be read: {reason}"),
+        remedy: "correct --config, or leave it out to use ./keygate.yaml or ./config/keygate.yaml".to_owned(),
+    })?;
+    YamlFile::parse(&shown, &text).map(Some)
+}
+
+/// Sorts `keys[10]` after `keys[9]`.
+fn order_of(path: &str) -> (String, usize) {
+    let (name, rest) = path.split_once('[').unwrap_or((path, ""));
+    let number = rest.split(']').next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    (name.to_owned(), number)
+}

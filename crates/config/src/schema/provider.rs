@@ -1,0 +1,131 @@
+//! `providers.<name>:`.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use keygate_limits::RetryPolicy;
+use keygate_pool::{Cooldowns, Strategy};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{KeyEntries, or_default};
+use crate::setting::{Setting, count};
+
+/// A provider: where it lives, its keys, and how they are used.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ProviderSection {
+    /// Where the provider lives; https, or http on loopback. Without it: the provider's own address.
+    pub(crate) base_url: Setting<Option<Url>>,
+    /// How the next key is chosen: `round_robin` takes turns, `weighted` takes turns by weight,
+    /// `primary_backup` uses backups only while no primary can be used.
+    pub(crate) strategy: Setting<Strategy>,
+    /// The keys, in order: `env:NAME`, `file:PATH` (relative to this file, one key a line), or an
+    /// object with label, group, weight and role.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) keys: KeyEntries,
+    /// Whether the provider's well-known variables, such as `GEMINI_API_KEYS` and
+    /// `GEMINI_API_KEY_1`, are read besides `keys`.
+    pub(crate) keys_from_env: Setting<bool>,
+    /// How long a key rests after a fault, where the provider gives no hint.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) cooldowns: CooldownsSection,
+    /// When a request is sent again.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) retry: RetrySection,
+    /// The deadline of a whole request, attempts included. Without it: the provider's own.
+    pub(crate) timeout: Setting<Option<Duration>>,
+}
+
+impl Default for ProviderSection {
+    fn default() -> Self {
+        Self {
+            base_url: Setting(None),
+            strategy: Setting::default(),
+            keys: KeyEntries::default(),
+            keys_from_env: Setting(true),
+            cooldowns: CooldownsSection::default(),
+            retry: RetrySection::default(),
+            timeout: Setting(None),
+        }
+    }
+}
+
+/// How long a key rests after a fault, where the provider gives no hint.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CooldownsSection {
+    /// After a rate limit without a stated wait.
+    pub(crate) rate_limited: Setting<Duration>,
+    /// After a used-up quota whose reset is not known.
+    pub(crate) quota_exhausted: Setting<Duration>,
+    /// After the group's concurrent sessions were all in use; ends early when one becomes free.
+    pub(crate) busy: Setting<Duration>,
+    /// After the provider blocked the whole group (billing, suspended project).
+    pub(crate) group_blocked: Setting<Duration>,
+    /// After the provider refused the key one operation.
+    pub(crate) key_forbidden: Setting<Duration>,
+    /// Between attempts while the provider itself is overloaded. No key rests for it.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) overloaded: BackoffSection,
+}
+
+impl Default for CooldownsSection {
+    fn default() -> Self {
+        let rests = Cooldowns::default();
+        Self {
+            rate_limited: Setting(rests.rate_limited),
+            quota_exhausted: Setting(rests.quota_exhausted),
+            busy: Setting(rests.busy),
+            group_blocked: Setting(rests.group_blocked),
+            key_forbidden: Setting(rests.key_forbidden),
+            overloaded: BackoffSection::default(),
+        }
+    }
+}
+
+/// A pause that doubles from attempt to attempt.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct BackoffSection {
+    /// The pause of an overload that has become serious; the first pause is a tenth of it.
+    pub(crate) at_least: Setting<Duration>,
+    /// The longest pause.
+    pub(crate) at_most: Setting<Duration>,
+}
+
+impl Default for BackoffSection {
+    fn default() -> Self {
+        let retry = RetryPolicy::default();
+        Self { at_least: Setting(retry.backoff_at_least), at_most: Setting(retry.backoff_at_most) }
+    }
+}
+
+/// When a request is sent again.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RetrySection {
+    /// Attempts of one request for faults that are the provider's, the first one included.
+    pub(crate) max_attempts: Setting<NonZeroU32>,
+    /// Attempts of one request that a key may be refused in; they do not count as attempts above.
+    pub(crate) max_refusals: Setting<NonZeroU32>,
+    /// How long an attempt may take to its first byte when the answer comes in one piece; no
+    /// limit but the deadline if `null`.
+    pub(crate) attempt_timeout: Setting<Option<Duration>>,
+    /// How long an attempt may take to its first byte when the answer is a stream; no limit but
+    /// the deadline if `null`.
+    pub(crate) stream_attempt_timeout: Setting<Option<Duration>>,
+}
+
+impl Default for RetrySection {
+    fn default() -> Self {
+        let retry = RetryPolicy::default();
+        Self {
+            max_attempts: count(retry.max_attempts),
+            max_refusals: count(retry.max_refusals),
+            attempt_timeout: Setting(retry.attempt_timeout),
+            stream_attempt_timeout: Setting(retry.stream_attempt_timeout),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `server:`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{Setting, count};
+use crate::units::ByteSize;
+
+/// The front door: where the gateway listens and what it accepts.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ServerSection {
+    /// IP address and port to listen on. On a loopback address no token is needed unless
+    /// `clients.auth` says so.
+    pub(crate) bind: Setting<SocketAddr>,
+    /// Worker threads of the HTTP front, 1 to 256.
+    pub(crate) workers: Setting<NonZeroU32>,
+    /// The largest request body, with its unit (`110MiB`). Larger ones are refused with 413.
+    pub(crate) max_body: Setting<ByteSize>,
+    /// How long running requests may take to finish when the gateway stops.
+    pub(crate) shutdown_grace: Setting<Duration>,
+    /// Whether the status routes are open to everybody, not only to loopback and to tokens with
+    /// the scope `status`.
+    pub(crate) status_public: Setting<bool>,
+    /// Connections of clients at the same time, over all workers.
+    pub(crate) max_connections: Setting<NonZeroU32>,
+    /// How long a client may take to send the head of a request before it is cut off.
+    pub(crate) request_head_timeout: Setting<Duration>,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            bind: Setting(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+            workers: count(2),
+            max_body: Setting(ByteSize(110 << 20)),
+            shutdown_grace: Setting(Duration::from_secs(30)),
+            status_public: Setting(false),
+            max_connections: count(10_000),
+            request_head_timeout: Setting(Duration::from_secs(10)),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Durations and sizes with their units, as texts.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use schemars::{Schema, json_schema};
+
+use crate::setting::Scalar;
+
+impl Scalar for Duration {
+    const EXPECTED: &'static str = "a duration with its unit, such as 500ms, 30s, 5m or 1h";
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse::<SignedDuration>().ok().and_then(|signed| Self::try_from(signed).ok())
+    }
+
+    fn shown(&self) -> serde_json::Value {
+        let signed = SignedDuration::try_from(*self).unwrap_or(SignedDuration::MAX);
+        format!("{signed:#}").into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "examples": ["500ms", "30s", "5m", "1h"] })
+    }
+}
+
+/// A size in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct ByteSize(pub(crate) u64);
+
+impl ByteSize {
+    const UNITS: [(&'static str, u64); 8] = [
+        ("GiB", 1 << 30),
+        ("MiB", 1 << 20),
+        ("KiB", 1 << 10),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("kB", 1_000),
+        ("KB", 1_000),
+        ("B", 1),
+    ];
+}
+
+impl Scalar for ByteSize {
+    const EXPECTED: &'static str = "a size with its unit, such as 64KiB, 110MiB or 1GB";
+
+    fn read(text: &str) -> Option<Self> {
+        let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '_')?;
+        let (number, unit) = text.split_at(unit_at);
+        let number: u64 = number.replace('_', "").parse().ok()?;
+        let (_, factor) = Self::UNITS.iter().find(|(name, _)| *name == unit.trim())?;
+        number.checked_mul(*factor).map(Self)
+    }
+
+    fn shown(&self) -> serde_json::Value {
+        let (unit, factor) = Self::UNITS
+            .iter()
+            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor))
+            .unwrap_or(&("B", 1));
+        format!("{}{unit}", self.0 / factor).into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9_]+ ?(B|[kK]B|MB|GB|KiB|MiB|GiB)$" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("30s", Some(30_000))]
+    #[case("500ms", Some(500))]
+    #[case("1h 30m", Some(5_400_000))]
+    #[case("0s", Some(0))]
+    #[case("120s", Some(120_000))]
+    #[case("30", None)]
+    #[case("-5s", None)]
+    #[case("fast", None)]
+    fn durations_need_a_unit(#[case] text: &str, #[case] millis: Option<u64>) {
+        assert_eq!(Duration::read(text), millis.map(Duration::from_millis));
+    }
+
+    #[rstest]
+    #[case("110MiB", Some(110 << 20), "110MiB")]
+    #[case("64 KiB", Some(65536), "64KiB")]
+    #[case("1GB", Some(1_000_000_000), "1GB")]
+    #[case("1_500B", Some(1500), "1500B")]
+    #[case("0B", Some(0), "0B")]
+    #[case("110", None, "")]
+    #[case("MiB", None, "")]
+    #[case("1.5MiB", None, "")]
+    #[case("99999999999GiB", None, "")]
+    fn sizes_need_a_unit(#[case] text: &str, #[case] bytes: Option<u64>, #[case] shown: &str) {
+        let size = ByteSize::read(text);
+        assert_eq!(size.map(|size| size.0), bytes);
+        if let Some(size) = size {
+            assert_eq!(size.shown(), shown);
+        }
+    }
+
+    #[test]
+    fn durations_are_shown_as_they_are_written() {
+        assert_eq!(Duration::from_secs(30).shown(), "30s");
+        assert_eq!(Duration::read("2m").unwrap().shown(), "2m");
+        assert_eq!(Duration::from_hours(1).shown(), "1h");
+    }
+}

@@ -1,0 +1,9 @@
+//! Loading a configuration as the binary does: files in a folder, an environment, a catalogue.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod house;
+mod keys;
+mod layers;
+mod problems;
+mod shipped;
+mod values;

@@ -1,0 +1,115 @@
+//! What values become.
+
+use std::time::Duration;
+
+use keygate_config::OtlpProtocol;
+use keygate_limits::{RetryPolicy, UserPolicy};
+use keygate_pool::{Cooldowns, Policy, Strategy};
+use rstest::rstest;
+
+use crate::house::House;
+
+#[test]
+fn nothing_but_a_key_is_needed() {
+    let config = House::new().env("GEMINI_API_KEYS", "k1,k2").loaded().config;
+    assert_eq!(config.server.bind.to_string(), "127.0.0.1:8080");
+    assert_eq!((config.server.workers.get(), config.server.max_body), (2, 110 << 20));
+    assert_eq!(config.limits.per_user, UserPolicy::default());
+    assert_eq!(config.limits.user_header, "X-User-Id");
+    let google = &config.providers[0];
+    assert_eq!(google.policy, Policy::default());
+    assert_eq!(google.retry, RetryPolicy::default());
+    assert_eq!(google.base_url.as_str(), "https://generativelanguage.googleapis.com/");
+    assert_eq!(google.timeout, Duration::from_mins(2));
+}
+
+#[test]
+fn every_value_reaches_its_place() {
+    let yaml = "
+server: { bind: '[::1]:9', workers: 3, max_body: 2MB, shutdown_grace: 5s, status_public: yes, max_connections: 7, request_head_timeout: 1s }
+limits: { per_user: { requests_per_minute: 60, burst: 5, max_concurrent: 2 }, user_header: X-Who, max_users: 9, failed_logins_per_minute: 3 }
+telemetry: { log: { level: off }, otlp: { endpoint: 'http://collector:4318/', protocol: http, sample: 0.25 } }
+providers:
+  anam:
+    base_url: http://localhost:7777/anam
+    strategy: primary_backup
+    keys: ['env:A']
+    cooldowns: { rate_limited: 1s, quota_exhausted: 2s, busy: 3s, group_blocked: 4s, key_forbidden: 5s, overloaded: { at_least: 6s, at_most: 7s } }
+    retry: { max_attempts: 4, max_refusals: 5, attempt_timeout: 8s, stream_attempt_timeout: null }
+    timeout: 9s
+";
+    let config = House::with_yaml(yaml).env("A", "a").loaded().config;
+    assert_eq!(config.server.max_body, 2_000_000);
+    assert!(config.server.status_public);
+    assert_eq!((config.server.max_connections.get(), config.server.shutdown_grace.as_secs()), (7, 5));
+    assert_eq!(
+        config.limits.per_user,
+        UserPolicy {
+            requests_per_minute: 60,
+            burst: 5,
+            max_concurrent: 2,
+            max_users: 9,
+            failed_logins_per_minute: 3
+        }
+    );
+    assert_eq!(config.telemetry.log.level, "off");
+    assert_eq!((config.telemetry.otlp.protocol, config.telemetry.otlp.sample), (OtlpProtocol::Http, 0.25));
+    let anam = &config.providers[0];
+    assert_eq!(anam.base_url.as_str(), "http://localhost:7777/anam");
+    let seconds = Duration::from_secs;
+    let cooldowns = Cooldowns {
+        rate_limited: seconds(1),
+        quota_exhausted: seconds(2),
+        busy: seconds(3),
+        group_blocked: seconds(4),
+        key_forbidden: seconds(5),
+    };
+    assert_eq!(anam.policy, Policy { strategy: Strategy::PrimaryBackup, cooldowns });
+    let retry = RetryPolicy {
+        max_attempts: 4,
+        max_refusals: 5,
+        backoff_at_least: seconds(6),
+        backoff_at_most: seconds(7),
+        attempt_timeout: Some(seconds(8)),
+        stream_attempt_timeout: None,
+    };
+    assert_eq!(anam.retry, retry);
+    assert_eq!(anam.timeout, seconds(9));
+}
+
+#[rstest]
+#[case("https://proxy.example/gemini", None)]
+#[case("http://127.0.0.1:9", None)]
+#[case("http://[::1]:9", None)]
+#[case("http://sim.localhost:9", None)]
+#[case("http://proxy.example", Some("is not https"))]
+#[case("http://127.0.0.1.example", Some("is not https"))]
+#[case("http://10.0.0.1", Some("is not https"))]
+#[case("ftp://127.0.0.1", Some("is not https"))]
+#[case("https://me:hunter2@proxy.example", Some("carries a user name or a password"))]
+#[case("https://proxy.example/?key=1", Some("has a query or a fragment"))]
+#[case("proxy.example", Some("must be a URL"))]
+#[case("https://", Some("must be a URL"))]
+fn keys_go_to_https_or_loopback_only(#[case] url: &str, #[case] refused: Option<&str>) {
+    let house = House::with_yaml(&format!("providers: {{google: {{base_url: '{url}'}}}}\n"))
+        .env("GEMINI_API_KEY", "k");
+    match refused {
+        None => assert_eq!(house.provider().base_url.as_str().trim_end_matches('/'), url),
+        Some(text) => {
+            let told = house.refused();
+            assert!(told.contains(&format!("`providers.google.base_url` {text}")), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn providers_come_in_the_order_of_the_catalogue_and_only_when_they_are_on() {
+    let names = |house: House| {
+        let providers = house.loaded().config.providers;
+        providers.iter().map(|provider| provider.adapter.name.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(House::new().env("ANAM_API_KEY", "a").env("GEMINI_KEYS", "g")), ["google", "anam"]);
+    assert_eq!(names(House::new().env("ANAM_API_KEY_12", "a")), ["anam"]);
+    assert_eq!(names(House::with_yaml("providers: {anam: {}}\n").env("ANAM_API_KEYS", "a")), ["anam"]);
+}

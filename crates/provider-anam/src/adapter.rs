@@ -1,0 +1,67 @@
+//! Anam's entry in the catalogue, and the translation behind it put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keygate_domain::{Intent, ProviderName, Refusal, Verdict};
+use keygate_provider::{
+    Adapter, AnswerHead, CallRejected, Grant, Inbound, KeyVariables, Meter, Provider, SurfaceAnswer,
+    UpstreamRequest,
+};
+
+use crate::{bindings, credentials, faults, refusals, remint, routes};
+
+/// Anam's entry in the catalogue.
+///
+/// The timeout is 8 s because Anam's JavaScript SDK aborts a session start after 10 s and starts
+/// a second, billed one: an answer that comes later than that does harm. Its keys have no
+/// documented prefix or shape, so none is shown beyond three characters or redacted by looks.
+pub const ADAPTER: Adapter = Adapter {
+    name: ProviderName::new("anam"),
+    aliases: &[],
+    display_name: "Anam",
+    otel_name: "anam",
+    base_url: "https://api.anam.ai",
+    timeout: Duration::from_secs(8),
+    key_variables: KeyVariables {
+        canonical: "ANAM_API_KEYS",
+        lists: &["ANAM_API_KEYS", "ANAM_API_KEY"],
+        numbered: &["ANAM_API_KEY_"],
+    },
+    public_key_prefixes: &[],
+    key_shapes: &[],
+    build: || Arc::new(Anam),
+};
+
+struct Anam;
+
+impl Provider for Anam {
+    /// Never: `/v1/…` alone says nothing about whose it is, so Anam lives under `/anam` only.
+    fn claims(&self, _path: &str) -> bool {
+        false
+    }
+
+    fn understand(&self, inbound: &Inbound<'_>) -> Result<Intent, CallRejected> {
+        routes::understand(inbound)
+    }
+
+    fn preparation(&self, intent: &Intent, grant: &Grant<'_>) -> Option<UpstreamRequest> {
+        remint::preparation(intent, grant)
+    }
+
+    fn request(&self, intent: &Intent, inbound: &Inbound<'_>, grant: &Grant<'_>) -> UpstreamRequest {
+        credentials::request(intent, inbound, grant)
+    }
+
+    fn verdict(&self, intent: &Intent, answer: &AnswerHead<'_>) -> Verdict {
+        faults::verdict(intent, answer)
+    }
+
+    fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
+        bindings::meter(intent, inbound)
+    }
+
+    fn refusal(&self, _path: &str, refusal: &Refusal, _status: u16) -> SurfaceAnswer {
+        refusals::answer(refusal)
+    }
+}

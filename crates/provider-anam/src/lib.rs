@@ -1,0 +1,20 @@
+//! Anam avatars as a translation: routes, credentials, faults, session tokens.
+//!
+//! Pure: no I/O, no clock, no state. What Anam answers and what follows from it is known from its
+//! `OpenAPI` description and from the code of its SDKs; the rules are kept in one place each:
+//! `routes` (what is served), `credentials` (what goes upstream), `faults` (what an answer says
+//! about a key), `remint` (what another organisation can repeat), `refusals` (our own errors).
+
+mod adapter;
+mod bindings;
+mod credentials;
+mod faults;
+mod references;
+mod refusals;
+mod remint;
+mod routes;
+mod session_token;
+mod target;
+mod waits;
+
+pub use adapter::ADAPTER;

@@ -1,0 +1,120 @@
+//! Starting abroad: what of a mint another organisation can repeat, and the call that repeats it.
+//!
+//! A session token works only in the organisation that minted it. When that one cannot start the
+//! session (no slot, no money), an equal token is minted elsewhere from the request that minted
+//! the first, and the session is started with it. No SDK looks at its token again afterwards.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
+use keygate_domain::{Intent, Keepsake};
+use keygate_provider::{Grant, UpstreamRequest};
+use serde_json::Value;
+
+use crate::credentials::authorise;
+use crate::routes::MINT_PATH;
+
+/// What is needed to mint an equal token elsewhere: the body of the mint, if another
+/// organisation can understand it.
+///
+/// Personas, tools and knowledge live in one organisation, so a body that names one stays home.
+/// Avatars, voices and LLMs are taken for portable although an organisation may have its own: a
+/// custom one cannot be told from a stock one by its id, most are stock, and a mint that fails
+/// abroad over a custom one harms nobody (see the verdict on preparations).
+pub(crate) fn keepsake(mint_body: &Bytes) -> Option<Keepsake> {
+    let body: Value = serde_json::from_slice(mint_body).ok()?;
+    let portable = body.is_object() && !is_bound_home(&body);
+    portable.then(|| Keepsake::new(mint_body.clone())).flatten()
+}
+
+/// The mint that precedes a start abroad, under the key that was granted there.
+pub(crate) fn preparation(intent: &Intent, grant: &Grant<'_>) -> Option<UpstreamRequest> {
+    if !intent.carries_own_credential {
+        return None;
+    }
+    let (key, keepsake) = (grant.key?, grant.away?);
+    let json = HeaderValue::from_static("application/json");
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)]);
+    authorise(&mut headers, Some(key.expose()));
+    Some(UpstreamRequest {
+        method: Method::POST,
+        path_and_query: MINT_PATH.to_owned(),
+        headers,
+        body: keepsake.bytes().clone(),
+    })
+}
+
+/// Whether anything in there, at any depth, belongs to one organisation. Looks for the names
+/// wherever they stand, because tools are configured inline in several shapes: a token kept home
+/// for no reason costs a failover, one sent abroad for no reason costs a user's wait.
+fn is_bound_home(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, inner)| (names_owned(name, inner) && !is_nothing(inner)) || is_bound_home(inner)),
+        Value::Array(items) => items.iter().any(is_bound_home),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn names_owned(name: &str, value: &Value) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_id = name.ends_with("id") || name.ends_with("ids");
+    let of_knowledge = is_id && ["folder", "knowledge", "document"].iter().any(|word| name.contains(word));
+    // A tool that searches knowledge can name it in any way.
+    let is_knowledge_tool = name == "type" && value.as_str() == Some("SERVER_RAG");
+    matches!(name.as_str(), "personaid" | "toolid" | "toolids") || of_knowledge || is_knowledge_tool
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::ephemeral(r#"{"personaConfig":{"name":"Cara","avatarId":"a","voiceId":"v","llmId":"l"}}"#)]
+    #[case::bring_your_own_llm(r#"{"personaConfig":{"type":"ephemeral","llmId":"CUSTOMER_CLIENT_V1"}}"#)]
+    #[case::livekit(r#"{"personaConfig":{},"environment":{"livekitUrl":"wss://l","livekitToken":"a.b.c"}}"#)]
+    #[case::webhook_tool(
+        r#"{"personaConfig":{"tools":[{"type":"SERVER_WEBHOOK","name":"t","config":{"url":"https://x"}}]}}"#
+    )]
+    #[case::no_tools(r#"{"personaConfig":{"toolIds":[],"personaId":null}}"#)]
+    #[case::options(r#"{"clientLabel":"lab","sessionOptions":{"videoQuality":"high"},"expiresIn":"1h"}"#)]
+    #[case::empty("{}")]
+    fn a_portable_mint_is_kept(#[case] body: &'static str) {
+        let kept = keepsake(&Bytes::from_static(body.as_bytes())).map(|kept| kept.bytes().clone());
+        assert_eq!(kept.as_deref(), Some(body.as_bytes()));
+    }
+
+    #[rstest]
+    #[case::persona(r#"{"personaConfig":{"personaId":"p1"}}"#)]
+    #[case::persona_in_the_older_form(r#"{"personaId":"p1"}"#)]
+    #[case::tools(r#"{"personaConfig":{"name":"Cara","toolIds":["t1"]}}"#)]
+    #[case::folders(r#"{"personaConfig":{"tools":[{"name":"t","config":{"folderIds":["f"]}}]}}"#)]
+    #[case::document_folders(r#"{"personaConfig":{"tools":[{"name":"t","documentFolderIds":["f"]}]}}"#)]
+    #[case::knowledge(r#"{"personaConfig":{"knowledgeFolderIds":["f"]}}"#)]
+    #[case::knowledge_group(r#"{"personaConfig":{"tools":[{"config":{"knowledgeGroupId":"g"}}]}}"#)]
+    #[case::search_tool(r#"{"personaConfig":{"tools":[{"type":"SERVER_RAG","name":"t","config":{}}]}}"#)]
+    #[case::not_json("<html>")]
+    #[case::no_object("[]")]
+    #[case::nothing("")]
+    fn a_mint_that_is_bound_home_is_not_kept(#[case] body: &'static str) {
+        assert_eq!(keepsake(&Bytes::from_static(body.as_bytes())), None);
+    }
+
+    #[test]
+    fn a_mint_that_is_too_long_is_not_kept() {
+        let body = format!(r#"{{"personaConfig":{{"systemPrompt":"{}"}}}}"#, "x".repeat(Keepsake::MAX_BYTES));
+        assert_eq!(keepsake(&Bytes::from(body)), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! The adapter as the journey uses it: through its catalogue entry, without a network.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers included")]
+
+mod asking;
+mod calls;
+mod faults;
+mod refusals;
+mod starting_abroad;

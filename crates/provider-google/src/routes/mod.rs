@@ -1,0 +1,10 @@
+//! From a path and a body to an intent.
+
+mod body;
+mod claims;
+mod intent;
+mod path;
+mod route;
+
+pub(crate) use claims::claims;
+pub(crate) use intent::understand;

@@ -1,0 +1,183 @@
+//! The routes served: which path is which operation.
+
+use http::Method;
+use keygate_domain::{ErrorKind, ModelName, Operation};
+use keygate_provider::CallRejected;
+
+use super::path;
+use crate::operations as op;
+
+/// A route that was found.
+#[derive(Debug)]
+pub(super) struct Route {
+    /// The operation it stands for.
+    pub operation: Operation,
+    /// The route with placeholders.
+    pub template: &'static str,
+    /// The path to ask Google for, built from what was understood.
+    pub upstream_path: String,
+    /// The model in the path.
+    pub model: Option<ModelName>,
+}
+
+/// What a caller on an unknown route is told.
+const SERVED: &str = "This gateway does not serve this route of the Gemini API. It serves, for version v1, v1beta and \
+    v1alpha: GET /{version}/models, GET /{version}/models/{model}, POST /{version}/models/{model}:generateContent, \
+    :streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents, POST \
+    /{version}/tunedModels/{model}:generateContent and :streamGenerateContent; and OpenAI-compatible, below \
+    /{version}/openai/ or /openai/v1/: POST chat/completions, POST embeddings, GET models, GET models/{model}.";
+
+/// One verb that a model can be asked with.
+struct Action {
+    verb: &'static str,
+    operation: Operation,
+    template: &'static str,
+    /// The same for tuned models, where there is one.
+    tuned: Option<&'static str>,
+}
+
+const ACTIONS: [Action; 5] = [
+    Action {
+        verb: "generateContent",
+        operation: op::GENERATE_CONTENT,
+        template: "/{version}/models/{model}:generateContent",
+        tuned: Some("/{version}/tunedModels/{model}:generateContent"),
+    },
+    Action {
+        verb: "streamGenerateContent",
+        operation: op::STREAM_GENERATE_CONTENT,
+        template: "/{version}/models/{model}:streamGenerateContent",
+        tuned: Some("/{version}/tunedModels/{model}:streamGenerateContent"),
+    },
+    Action {
+        verb: "countTokens",
+        operation: op::COUNT_TOKENS,
+        template: "/{version}/models/{model}:countTokens",
+        tuned: None,
+    },
+    Action {
+        verb: "embedContent",
+        operation: op::EMBED_CONTENT,
+        template: "/{version}/models/{model}:embedContent",
+        tuned: None,
+    },
+    Action {
+        verb: "batchEmbedContents",
+        operation: op::BATCH_EMBED_CONTENTS,
+        template: "/{version}/models/{model}:batchEmbedContents",
+        tuned: None,
+    },
+];
+
+/// The version that stands for `/openai/v1/`: Google documents the compatible surface there.
+const OPENAI_VERSION: &str = "v1beta";
+
+/// Finds the route of a request.
+///
+/// # Errors
+/// `BadRequest` for a path that tries to be another one, `NotFound` for an unknown one,
+/// `MethodNotAllowed` for a known one with another method.
+pub(super) fn find(method: &Method, path: &str) -> Result<Route, CallRejected> {
+    let decoded = path::segments(path)?;
+    let segments: Vec<&str> = decoded.iter().map(|segment| &**segment).collect();
+    match segments.as_slice() {
+        ["openai", "v1", rest @ ..] => openai(method, OPENAI_VERSION, rest),
+        [version, "openai", rest @ ..] if is_version(version) => openai(method, version, rest),
+        [version, "models"] if is_version(version) => list(method, version),
+        [version, collection, name] if is_version(version) => native(method, version, collection, name),
+        _ => Err(not_served()),
+    }
+}
+
+/// Google versions its whole API by the first segment; it is passed on unchanged, because some
+/// models live on one version only.
+fn is_version(segment: &str) -> bool {
+    matches!(segment, "v1" | "v1beta" | "v1alpha")
+}
+
+fn list(method: &Method, version: &str) -> Result<Route, CallRejected> {
+    demand(method, &Method::GET, "/{version}/models")?;
+    Ok(Route {
+        operation: op::LIST_MODELS,
+        template: "/{version}/models",
+        upstream_path: format!("/{version}/models"),
+        model: None,
+    })
+}
+
+fn native(method: &Method, version: &str, collection: &str, name: &str) -> Result<Route, CallRejected> {
+    match (collection, name.rsplit_once(':')) {
+        ("models", None) => get(method, version, name),
+        ("models" | "tunedModels", Some((model, verb))) => action(method, version, collection, model, verb),
+        _ => Err(not_served()),
+    }
+}
+
+fn get(method: &Method, version: &str, name: &str) -> Result<Route, CallRejected> {
+    let template = "/{version}/models/{model}";
+    demand(method, &Method::GET, template)?;
+    let model = path::model(name)?;
+    Ok(Route {
+        operation: op::GET_MODEL,
+        template,
+        upstream_path: format!("/{version}/models/{}", path::encode(name)),
+        model: Some(model),
+    })
+}
+
+fn action(
+    method: &Method,
+    version: &str,
+    collection: &str,
+    name: &str,
+    verb: &str,
+) -> Result<Route, CallRejected> {
+    let action = ACTIONS.iter().find(|action| action.verb == verb).ok_or_else(not_served)?;
+    let is_tuned = collection == "tunedModels";
+    let template = if is_tuned { action.tuned.ok_or_else(not_served)? } else { action.template };
+    demand(method, &Method::POST, template)?;
+    let plain = path::model(name)?;
+    // Tuned models have a name space of their own: `x` and `tunedModels/x` share no quota.
+    let model = if is_tuned { ModelName::new(format!("tunedModels/{plain}")) } else { plain };
+    Ok(Route {
+        operation: action.operation,
+        template,
+        upstream_path: format!("/{version}/{collection}/{}:{verb}", path::encode(name)),
+        model: Some(model),
+    })
+}
+
+fn openai(method: &Method, version: &str, rest: &[&str]) -> Result<Route, CallRejected> {
+    let (operation, verb, template, model) = match rest {
+        ["chat", "completions"] => {
+            (op::CHAT_COMPLETIONS, Method::POST, "/{version}/openai/chat/completions", None)
+        }
+        ["embeddings"] => (op::OPENAI_EMBEDDINGS, Method::POST, "/{version}/openai/embeddings", None),
+        ["models"] => (op::OPENAI_LIST_MODELS, Method::GET, "/{version}/openai/models", None),
+        // Google lists its models to OpenAI clients as `models/…`, which clients then send back.
+        ["models", name] | ["models", "models", name] => {
+            (op::OPENAI_GET_MODEL, Method::GET, "/{version}/openai/models/{model}", Some(*name))
+        }
+        _ => return Err(not_served()),
+    };
+    demand(method, &verb, template)?;
+    let tail: Vec<_> = rest.iter().map(|segment| path::encode(segment)).collect();
+    Ok(Route {
+        operation,
+        template,
+        upstream_path: format!("/{version}/openai/{}", tail.join("/")),
+        model: model.map(path::model).transpose()?,
+    })
+}
+
+fn demand(actual: &Method, wanted: &Method, template: &str) -> Result<(), CallRejected> {
+    if actual == wanted {
+        return Ok(());
+    }
+    let message = format!("{template} takes {wanted}, not {actual}.");
+    Err(CallRejected::new(ErrorKind::MethodNotAllowed, message))
+}
+
+fn not_served() -> CallRejected {
+    CallRejected::new(ErrorKind::NotFound, SERVED)
+}

@@ -1,0 +1,38 @@
+//! The two dialects in which callers speak to Gemini.
+
+/// A dialect: it decides where the credential goes, how usage is spelled and what errors look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Surface {
+    /// Google's own.
+    Native,
+    /// `OpenAI`'s, as Google speaks it below `/{version}/openai/`.
+    OpenAi,
+}
+
+impl Surface {
+    /// The dialect of a path, known or not: an error about an unknown path needs a shape too.
+    pub(crate) fn of(path: &str) -> Self {
+        let mut segments = path.split('/').skip(1);
+        let first = segments.next();
+        let second = segments.next();
+        if first == Some("openai") || second == Some("openai") { Self::OpenAi } else { Self::Native }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("/v1beta/models/x:generateContent", Surface::Native)]
+    #[case("/v1beta/openai/chat/completions", Surface::OpenAi)]
+    #[case("/v1/openai/nothing", Surface::OpenAi)]
+    #[case("/openai/v1/chat/completions", Surface::OpenAi)]
+    #[case("/v1beta/models/openai", Surface::Native)]
+    #[case("/", Surface::Native)]
+    fn every_path_has_a_surface(#[case] path: &str, #[case] surface: Surface) {
+        assert_eq!(Surface::of(path), surface);
+    }
+}

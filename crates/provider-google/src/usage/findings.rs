@@ -1,0 +1,71 @@
+//! What a scanner found: the last raw value of each field.
+
+use keygate_domain::{Failure, Spend};
+use keygate_provider::Metered;
+
+use super::counts;
+use super::words::Field;
+use crate::faults;
+use crate::surface::Surface;
+
+/// The finish reason that bars an account (google-genai, `types.py`, `FinishReason`).
+const ACCOUNT_BARRED: &str = "PUP_LIMITED_DISABLED";
+
+/// Raw values, kept as bytes until the answer is over: a stream repeats its usage in every event,
+/// and only the last one is ever read.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    values: [Vec<u8>; Field::COUNT],
+    /// A buffer that was replaced, to be used again.
+    spare: Vec<u8>,
+}
+
+impl Findings {
+    /// Whether the field was found.
+    pub(super) fn has(&self, field: Field) -> bool {
+        !self.raw(field).is_empty()
+    }
+
+    /// Keeps a value in place of the last one. `null` says nothing, and overwrites nothing.
+    pub(super) fn keep(&mut self, field: Field, value: Vec<u8>) {
+        let says_something = !matches!(value.trim_ascii(), b"" | b"null");
+        let replaced =
+            if says_something { std::mem::replace(&mut self.values[field as usize], value) } else { value };
+        self.spare = replaced;
+    }
+
+    /// An empty buffer.
+    pub(super) fn spare(&mut self) -> Vec<u8> {
+        let mut buffer = std::mem::take(&mut self.spare);
+        buffer.clear();
+        buffer
+    }
+
+    /// Everything found, understood.
+    pub(super) fn metered(&self, surface: Surface, estimate: Spend) -> Metered {
+        Metered {
+            usage: counts::usage(surface, self.raw(Field::Usage)),
+            failure: self.failure(estimate),
+            response_model: self.text(Field::Model),
+            response_id: self.text(Field::Id),
+            finish_reason: self.text(Field::Finish),
+            ..Metered::default()
+        }
+    }
+
+    /// The fault found: an error, or a finish reason that is one.
+    pub(super) fn failure(&self, estimate: Spend) -> Option<Failure> {
+        if self.has(Field::Error) {
+            return Some(faults::failure_in_stream(self.raw(Field::Error), estimate));
+        }
+        (self.text(Field::Finish).as_deref() == Some(ACCOUNT_BARRED)).then(faults::account_barred)
+    }
+
+    fn text(&self, field: Field) -> Option<String> {
+        serde_json::from_slice(self.raw(field)).ok()
+    }
+
+    fn raw(&self, field: Field) -> &[u8] {
+        &self.values[field as usize]
+    }
+}

@@ -1,0 +1,84 @@
+//! The meters: one for documents that come whole or as an array, one for events.
+
+use bytes::Bytes;
+use keygate_domain::{Failure, Intent, Refusal, Spend, Streaming};
+use keygate_provider::{Ended, Meter, Metered};
+
+use super::events::Events;
+use super::scanner::Scanner;
+use super::words::{Field, Words};
+use crate::refusals;
+use crate::surface::Surface;
+
+/// The meter for the answer to a request.
+pub(crate) fn meter(surface: Surface, intent: &Intent) -> Box<dyn Meter> {
+    let (words, estimate) = (Words::of(surface), intent.estimate);
+    match intent.streaming {
+        Streaming::Events => Box::new(EventMeter { surface, estimate, events: Events::new(words) }),
+        Streaming::Whole | Streaming::JsonArray => {
+            Box::new(DocumentMeter { surface, estimate, scanner: Scanner::new(words) })
+        }
+    }
+}
+
+/// Reads one JSON document: an answer, or an array of answers that grows. It has no last words:
+/// a client waits for the end of the document, and an error inside it would not be one.
+struct DocumentMeter {
+    surface: Surface,
+    estimate: Spend,
+    scanner: Scanner,
+}
+
+impl Meter for DocumentMeter {
+    fn see(&mut self, chunk: &[u8]) {
+        self.scanner.read(chunk);
+    }
+
+    fn failure_so_far(&self) -> Option<Failure> {
+        self.scanner.findings().failure(self.estimate)
+    }
+
+    fn is_in_first_element(&self) -> bool {
+        !self.scanner.has_whole_answer()
+    }
+
+    fn finish(self: Box<Self>, _ended: Ended) -> Metered {
+        self.scanner.findings().metered(self.surface, self.estimate)
+    }
+}
+
+/// Reads server-sent events.
+struct EventMeter {
+    surface: Surface,
+    estimate: Spend,
+    events: Events,
+}
+
+impl Meter for EventMeter {
+    fn see(&mut self, chunk: &[u8]) {
+        self.events.read(chunk);
+    }
+
+    fn failure_so_far(&self) -> Option<Failure> {
+        self.events.scanner().findings().failure(self.estimate)
+    }
+
+    fn is_in_first_element(&self) -> bool {
+        !self.events.scanner().has_whole_answer()
+    }
+
+    /// An event in the form that every SDK raises as an error. It ends in CR LF CR LF as Google's
+    /// do: the Go SDK joins events when delimiters are mixed. Nothing is added to a stream that
+    /// has already told its error.
+    fn farewell(&self, refusal: &Refusal, status: u16) -> Option<Bytes> {
+        if !self.events.is_at_boundary() || self.events.scanner().findings().has(Field::Error) {
+            return None;
+        }
+        let body = refusals::body(self.surface, refusal, status);
+        Some(Bytes::from(format!("data: {body}\r\n\r\n")))
+    }
+
+    fn finish(self: Box<Self>, _ended: Ended) -> Metered {
+        self.events.scanner().findings().metered(self.surface, self.estimate)
+    }
+}

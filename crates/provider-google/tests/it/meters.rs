@@ -1,0 +1,401 @@
+//! Meters: what they see of an answer, however its bytes are cut.
+
+use keygate_domain::{BucketName, ErrorKind, Fault, Refusal, Scope, Usage};
+use keygate_provider::{Ended, Meter, Metered};
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::{Call, google};
+
+const WHOLE: &str = "/v1/models/x:generateContent";
+const ARRAY: &str = "/v1/models/x:streamGenerateContent";
+const EVENTS: &str = "/v1/models/x:streamGenerateContent?alt=sse";
+const OPENAI: &str = "/openai/v1/chat/completions";
+const OPENAI_EVENTS: &str = "/v1beta/openai/chat/completions";
+
+fn meter(target: &str) -> Box<dyn Meter> {
+    let body = if target == OPENAI_EVENTS { r#"{"stream":true}"# } else { "{}" };
+    let call = Call::post(target, body);
+    google().meter(&call.understood().unwrap(), &call.inbound())
+}
+
+fn metered<'c>(target: &str, chunks: impl IntoIterator<Item = &'c [u8]>) -> Metered {
+    let mut meter = meter(target);
+    for chunk in chunks {
+        meter.see(chunk);
+    }
+    meter.finish(Ended::Complete)
+}
+
+/// What a meter saw, on one line; the same for the answer in one piece, in two pieces cut at
+/// every byte, and byte by byte.
+fn seen(target: &str, answer: &str) -> String {
+    let bytes = answer.as_bytes();
+    let whole = metered(target, [bytes]);
+    for cut in 0..=bytes.len() {
+        assert_eq!(metered(target, [&bytes[..cut], &bytes[cut..]]), whole, "cut at {cut}");
+    }
+    assert_eq!(metered(target, bytes.chunks(1)), whole, "byte by byte");
+    gist(&whole)
+}
+
+fn gist(metered: &Metered) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let usage = metered.usage.map_or_else(
+        || "-".to_owned(),
+        |usage: Usage| {
+            format!(
+                "in {} out {} thoughts {} cached {} total {}",
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.thought_tokens,
+                usage.cached_tokens,
+                usage.total_tokens
+            )
+        },
+    );
+    let failure = metered.failure.as_ref().map_or("-", |failure| failure.fault.as_str());
+    let model = text(&metered.response_model);
+    let id = text(&metered.response_id);
+    format!("{usage} | {model} | {id} | {} | {failure}", text(&metered.finish_reason))
+}
+
+const HELLO: &str = r#"{
+  "candidates": [
+    {
+      "content": { "parts": [ { "text": "Hi \"there\", {usageMetadata} \\" } ], "role": "model" },
+      "finishReason": "STOP",
+      "index": 0
+    }
+  ],
+  "usageMetadata": {
+    "promptTokenCount": 7,
+    "candidatesTokenCount": 17,
+    "thoughtsTokenCount": 5,
+    "cachedContentTokenCount": 3,
+    "totalTokenCount": 29,
+    "promptTokensDetails": [ { "modality": "TEXT", "tokenCount": 7 } ]
+  },
+  "modelVersion": "gemini-3.8-flash",
+  "responseId": "r-1"
+}
+"#;
+
+const HELLO_SEEN: &str = "in 7 out 17 thoughts 5 cached 3 total 29 | gemini-3.8-flash | r-1 | STOP | -";
+
+/// The framings of facts §3.4: what Google sends, and what others were seen to send.
+#[rstest]
+#[case::pretty(WHOLE, HELLO, HELLO_SEEN)]
+#[case::whole_in_an_array(WHOLE, &format!("[{HELLO}]"), HELLO_SEEN)]
+#[case::array(
+    ARRAY,
+    "[{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}],\"usageMetadata\":{\"promptTokenCount\":7,\"totalTokenCount\":7},\
+     \"modelVersion\":\"m\",\"responseId\":\"r\"}\r\n,\r\n{\"candidates\":[{\"finishReason\":\"MAX_TOKENS\"}],\
+     \"usageMetadata\":{\"promptTokenCount\":7,\"candidatesTokenCount\":2,\"totalTokenCount\":9}}\r\n]",
+    "in 7 out 2 thoughts 0 cached 0 total 9 | m | r | MAX_TOKENS | -"
+)]
+#[case::array_that_breaks(
+    ARRAY,
+    "[{\"usageMetadata\":{\"promptTokenCount\":7,\"totalTokenCount\":7}},\n{\"usageMetadata\":{\"promptTokenCount\":9",
+    "in 7 out 0 thoughts 0 cached 0 total 7 | - | - | - | -"
+)]
+#[case::array_with_an_error(
+    ARRAY,
+    "[{\"usageMetadata\":{\"promptTokenCount\":7}}\n,\n{\"error\":{\"code\":503,\"message\":\"overloaded\",\"status\":\"UNAVAILABLE\"}}]",
+    "in 7 out 0 thoughts 0 cached 0 total 7 | - | - | - | overloaded"
+)]
+#[case::events(
+    EVENTS,
+    "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\\n\"}]}}],\"usageMetadata\":{\"promptTokenCount\":7,\"totalTokenCount\":7},\
+     \"modelVersion\":\"m\",\"responseId\":\"r\"}\r\n\r\n\
+     data: {\"candidates\":[{\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":7,\"thoughtsTokenCount\":2,\"totalTokenCount\":9},\
+     \"modelVersion\":\"m\",\"responseId\":\"r\"}\r\n\r\n",
+    "in 7 out 0 thoughts 2 cached 0 total 9 | m | r | STOP | -"
+)]
+#[case::events_ended_by_line_feeds(
+    EVENTS,
+    "data:{\"modelVersion\":\"m\"}\n\ndata: {\"usageMetadata\":{\"promptTokenCount\":1}}\n\n",
+    "in 1 out 0 thoughts 0 cached 0 total 1 | m | - | - | -"
+)]
+#[case::events_ended_by_carriage_returns(
+    EVENTS,
+    "data: {\"modelVersion\":\"m\"}\r\rdata: {\"usageMetadata\":{\"promptTokenCount\":1}}\r\r",
+    "in 1 out 0 thoughts 0 cached 0 total 1 | m | - | - | -"
+)]
+#[case::the_last_event_lacks_its_blank_line(
+    EVENTS,
+    "data: {\"modelVersion\":\"m\"}\r\n\r\ndata: {\"usageMetadata\":{\"promptTokenCount\":1}}",
+    "in 1 out 0 thoughts 0 cached 0 total 1 | m | - | - | -"
+)]
+#[case::an_event_over_several_lines(
+    EVENTS,
+    "data: {\"usageMetadata\":\r\ndata: {\"promptTokenCount\":\r\ndata: 4}}\r\n\r\n",
+    "in 4 out 0 thoughts 0 cached 0 total 4 | - | - | - | -"
+)]
+#[case::an_event_that_breaks_off(
+    EVENTS,
+    "data: {\"usageMetadata\":{\"promptTokenCount\":1}}\r\n\r\ndata: {\"candidates\":[{\"content\":\"x\r\n\r\n\
+     data: {\"usageMetadata\":{\"promptTokenCount\":2}}\r\n\r\n",
+    "in 2 out 0 thoughts 0 cached 0 total 2 | - | - | - | -"
+)]
+#[case::comments_events_ids_and_done(
+    EVENTS,
+    ": keepalive {\"error\":{}}\r\n\r\nevent: x\r\nid: 7\r\nretry: 10\r\ndatum: {\"modelVersion\":\"no\"}\r\n\
+     data: {\"modelVersion\":\"m\"}\r\n\r\ndata: [DONE]\r\n\r\ndata\r\n\r\n",
+    "- | m | - | - | -"
+)]
+#[case::unusual_line_separators_in_text(
+    EVENTS,
+    "data: {\"candidates\":[{\"content\":\"a\u{2028}\u{2029}\u{85}b\",\"finishReason\":\"STOP\"}],\"modelVersion\":\"m\"}\r\n\r\n",
+    "- | m | - | STOP | -"
+)]
+#[case::error_event(
+    EVENTS,
+    "data: {\"usageMetadata\":{\"promptTokenCount\":1}}\r\n\r\ndata: {\"error\":{\"code\":429,\"message\":\"Resource has been exhausted\",\
+     \"status\":\"RESOURCE_EXHAUSTED\"}}\r\n\r\n",
+    "in 1 out 0 thoughts 0 cached 0 total 1 | - | - | - | rate_limited"
+)]
+#[case::bare_error_on_one_line(
+    EVENTS,
+    "data: {\"usageMetadata\":{\"promptTokenCount\":1}}\r\n\r\n{\"error\":{\"code\":503,\"message\":\"m\",\"status\":\"UNAVAILABLE\"}}\n",
+    "in 1 out 0 thoughts 0 cached 0 total 1 | - | - | - | overloaded"
+)]
+#[case::bare_error_over_lines_after_half_an_event(
+    EVENTS,
+    "data: {\"candidates\": [\r\n{\n  \"error\": {\n    \"code\": 500,\n    \"message\": \"data: x\",\n    \"status\": \"INTERNAL\"\n  }\n}\n",
+    "- | - | - | - | server_error"
+)]
+#[case::bare_error_in_an_array(
+    EVENTS,
+    "[{\n  \"error\": {\n    \"code\": 504,\n    \"status\": \"DEADLINE_EXCEEDED\"\n  }\n}\n]\n",
+    "- | - | - | - | timeout"
+)]
+#[case::blocked_prompt(
+    WHOLE,
+    r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":4,"totalTokenCount":4}}"#,
+    "in 4 out 0 thoughts 0 cached 0 total 4 | - | - | - | -"
+)]
+#[case::barred_account(
+    WHOLE,
+    r#"{"candidates":[{"finishReason":"PUP_LIMITED_DISABLED"}]}"#,
+    "- | - | - | PUP_LIMITED_DISABLED | group_blocked"
+)]
+#[case::openai_whole(
+    OPENAI,
+    r#"{"id":"c-1","object":"chat.completion","model":"gemini-x","choices":[{"index":0,"message":{"content":"x","id":"no"},
+       "finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":17,"total_tokens":30}}"#,
+    "in 7 out 17 thoughts 6 cached 0 total 30 | gemini-x | c-1 | stop | -"
+)]
+#[case::openai_events(
+    OPENAI_EVENTS,
+    "data: {\"id\":\"c-1\",\"model\":\"gemini-x\",\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":null}],\"usage\":null}\n\n\
+     data: {\"id\":\"c-1\",\"model\":\"gemini-x\",\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}],\
+     \"usage\":{\"prompt_tokens\":7,\"completion_tokens\":17,\"total_tokens\":24}}\n\ndata: {\"choices\":[],\"usage\":null}\n\ndata: [DONE]\n\n",
+    "in 7 out 17 thoughts 0 cached 0 total 24 | gemini-x | c-1 | length | -"
+)]
+#[case::openai_error_event(
+    OPENAI_EVENTS,
+    "data: [{\"error\":{\"code\":503,\"message\":\"m\",\"status\":\"UNAVAILABLE\"}}]\n\n",
+    "- | - | - | - | overloaded"
+)]
+#[case::embeddings_say_nothing(
+    "/v1/models/x:embedContent",
+    r#"{"embedding":{"values":[0.1,-2e-5]}}"#,
+    "- | - | - | - | -"
+)]
+#[case::embeddings_with_usage(
+    "/v1/models/x:embedContent",
+    r#"{"embedding":{"values":[0.1]},"usageMetadata":{"promptTokenCount":3}}"#,
+    "in 3 out 0 thoughts 0 cached 0 total 3 | - | - | - | -"
+)]
+#[case::openai_embeddings(
+    "/openai/v1/embeddings",
+    r#"{"object":"list","data":[{"embedding":[0.1]}],"model":"e","usage":{"prompt_tokens":3,"total_tokens":3}}"#,
+    "in 3 out 0 thoughts 0 cached 0 total 3 | e | - | - | -"
+)]
+#[case::nothing(WHOLE, "", "- | - | - | - | -")]
+#[case::no_json(WHOLE, "<html>\"usageMetadata\": 3</html>", "- | - | - | - | -")]
+fn answers_are_metered_in_every_framing(#[case] target: &str, #[case] answer: &str, #[case] expected: &str) {
+    assert_eq!(seen(target, answer), expected);
+}
+
+/// A model chooses the arguments of the functions it calls, and the words of its texts.
+#[rstest]
+#[case::arguments(
+    r#"{"candidates":[{"content":{"parts":[{"functionCall":{"args":{"usageMetadata":{"promptTokenCount":999},
+       "error":{"code":400,"message":"API key not valid"},"finishReason":"PUP_LIMITED_DISABLED"}}}]},
+       "finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1},"modelVersion":"m"}"#
+)]
+#[case::text(
+    r#"{"candidates":[{"content":{"parts":[{"text":"}],\"usageMetadata\":{\"promptTokenCount\":999},\"error\":{\"code\":429}"}]},
+       "finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1},"modelVersion":"m"}"#
+)]
+#[case::usage_first(
+    r#"{"usageMetadata":{"promptTokenCount":1,"error":{"code":429}},"modelVersion":"m",
+       "candidates":[{"finishReason":"STOP","x":[[[[{"usageMetadata":{"promptTokenCount":999}}]]]]}],
+       "references":[{"finishReason":"PUP_LIMITED_DISABLED"}]}"#
+)]
+fn a_model_cannot_forge_its_usage_or_a_fault(#[case] answer: &str) {
+    assert_eq!(seen(WHOLE, answer), "in 1 out 0 thoughts 0 cached 0 total 1 | m | - | STOP | -");
+}
+
+#[test]
+fn a_fault_inside_a_success_is_judged_by_the_table() {
+    let error = br#"data: {"error":{"code":429,"message":"Quota","details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure",
+        "violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier","quotaDimensions":{"model":"b"},"quotaValue":"20"}]}]}}"#;
+    let one_line: Vec<u8> = error.iter().copied().filter(|byte| *byte != b'\n').collect();
+    let mut meter = meter(EVENTS);
+    meter.see(b"data: {}\r\n\r\n");
+    assert_eq!(meter.failure_so_far(), None);
+    meter.see(&one_line);
+    let failure = meter.failure_so_far().unwrap();
+    assert_eq!((failure.fault, failure.scope), (Fault::QuotaExhausted, Scope::GroupBucket));
+    assert_eq!(failure.hint.limit, Some(20));
+    assert_eq!(failure.hint.bucket.as_ref().map(BucketName::as_str), Some("b"));
+    assert_eq!(meter.finish(Ended::Broken).failure, Some(failure));
+}
+
+/// Values far beyond any real one are passed over; what was seen before stays.
+#[test]
+fn what_is_kept_is_bounded() {
+    let mut meter = meter(EVENTS);
+    meter.see(b"data: {\"usageMetadata\":{\"promptTokenCount\":1}}\r\n\r\n");
+    meter.see(b"data: {\"usageMetadata\":{\"promptTokenCount\":2,\"x\":\"");
+    for _ in 0..1_000 {
+        meter.see(&[b'x'; 1_000]);
+    }
+    meter.see(b"\"},\"responseId\":\"");
+    meter.see(&[b'r'; 1_000]);
+    meter.see(b"\",\"modelVersion\":\"m\"}\r\n\r\n");
+    let metered = meter.finish(Ended::Complete);
+    assert_eq!(gist(&metered), "in 1 out 0 thoughts 0 cached 0 total 1 | m | - | - | -");
+}
+
+#[test]
+fn a_long_answer_is_metered_to_its_end() {
+    let mut meter = meter(WHOLE);
+    meter.see(br#"{"candidates":[{"content":{"parts":[{"inlineData":{"data":""#);
+    for _ in 0..10_000 {
+        meter.see(&[b'A'; 1_000]);
+    }
+    meter.see(br#""}}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1}}"#);
+    assert_eq!(
+        gist(&meter.finish(Ended::Complete)),
+        "in 1 out 0 thoughts 0 cached 0 total 1 | - | - | STOP | -"
+    );
+}
+
+fn last_words(target: &str, so_far: &str) -> Option<String> {
+    let refusal = Refusal::new(ErrorKind::UpstreamUnreachable, "The provider broke off.");
+    let mut meters = [meter(target), meter(target)];
+    meters[0].see(so_far.as_bytes());
+    for byte in so_far.as_bytes() {
+        meters[1].see(&[*byte]);
+    }
+    let words = meters
+        .map(|meter| meter.farewell(&refusal, 502).map(|words| String::from_utf8(words.to_vec()).unwrap()));
+    assert_eq!(words[0], words[1], "{so_far:?}");
+    words.into_iter().next().flatten()
+}
+
+#[test]
+fn last_words_are_an_event_that_sdks_raise() {
+    insta::assert_snapshot!(
+        last_words(EVENTS, "data: {}\r\n\r\n").unwrap().escape_debug(),
+        @r#"data: {\"error\":{\"code\":502,\"message\":\"The provider broke off.\",\"status\":\"UNAVAILABLE\"}}\r\n\r\n"#
+    );
+    insta::assert_snapshot!(
+        last_words(OPENAI_EVENTS, "data: {}\n\n").unwrap().escape_debug(),
+        @r#"data: {\"error\":{\"code\":\"upstream_unreachable\",\"message\":\"The provider broke off.\",\"param\":null,\"type\":\"server_error\"}}\r\n\r\n"#
+    );
+}
+
+#[rstest]
+#[case("", true)]
+#[case("data: {}\r\n\r\n", true)]
+#[case("data: {}\n\n", true)]
+#[case("data: {}\r\n\r\n\r\n", true)]
+#[case("data: {}\r\n", false)]
+#[case("data: {}\r\n\r", false)]
+#[case("data: {}\n", false)]
+#[case("data: {\"a\":\"", false)]
+#[case("data: {}\r\n\r\nd", false)]
+#[case("data: {\"error\":{\"code\":503}}\r\n\r\n", false)]
+fn last_words_come_only_at_an_event_boundary(#[case] so_far: &str, #[case] expected: bool) {
+    assert_eq!(last_words(EVENTS, so_far).is_some(), expected);
+}
+
+#[test]
+fn documents_have_no_last_words() {
+    assert_eq!(last_words(WHOLE, ""), None);
+    assert_eq!(last_words(ARRAY, "[{}\n,\n"), None);
+}
+
+/// Bytes that are likely to meet in an answer, or to confuse a scanner.
+fn morsel() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        Just("data: "),
+        Just("data:"),
+        Just("\r\n"),
+        Just("\n"),
+        Just("\r"),
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("]"),
+        Just(","),
+        Just(":"),
+        Just("\""),
+        Just("\\"),
+        Just("\\\""),
+        Just(" "),
+        Just("usageMetadata"),
+        Just("\"usageMetadata\":"),
+        Just("{\"promptTokenCount\":3}"),
+        Just("\"error\":"),
+        Just("{\"code\":503}"),
+        Just("\"modelVersion\":\"m\""),
+        Just("\"candidates\":[{\"finishReason\":\"STOP\"}]"),
+        Just("null"),
+        Just("ü\u{2028}"),
+        Just("[DONE]"),
+        Just("event: x"),
+        Just("1.5e3"),
+    ]
+}
+
+proptest! {
+    /// No bytes, however odd and however cut, make a meter panic or see different things.
+    #[test]
+    fn any_chunking_sees_the_same(
+        morsels in prop::collection::vec(morsel(), 0..60),
+        cuts in prop::collection::vec(0_usize..400, 0..8),
+    ) {
+        let answer = morsels.concat();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(answer.len())).collect();
+        cuts.extend([0, answer.len()]);
+        cuts.sort_unstable();
+        for target in [WHOLE, ARRAY, EVENTS, OPENAI_EVENTS] {
+            let whole = metered(target, [answer.as_bytes()]);
+            let parts = metered(target, cuts.windows(2).map(|cut| &answer.as_bytes()[cut[0]..cut[1]]));
+            prop_assert_eq!(&whole, &parts);
+        }
+    }
+
+    /// Whatever a model writes, a well-formed answer is metered right.
+    #[test]
+    fn any_text_leaves_the_counts_alone(text in any::<String>(), prompt in 1_u32.., chunk in 1_usize..50) {
+        let answer = serde_json::json!({
+            "candidates": [{"content": {"parts": [{"text": text}, {"functionCall": {"args": {text.clone(): 1}}}]},
+                            "finishReason": "STOP"}],
+            "usageMetadata": {"promptTokenCount": prompt},
+        });
+        let event = format!("data: {answer}\r\n\r\n");
+        for (target, bytes) in [(WHOLE, answer.to_string()), (EVENTS, event)] {
+            let metered = metered(target, bytes.as_bytes().chunks(chunk));
+            prop_assert_eq!(metered.usage.map(|usage| usage.input_tokens), Some(u64::from(prompt)));
+            prop_assert_eq!(metered.finish_reason.as_deref(), Some("STOP"));
+            prop_assert_eq!(metered.failure, None);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! One HTTP client per worker, and its view of one provider.
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::time::Duration;
+
+use keygate_provider::UpstreamRequest;
+use reqwest::{Body, Client, Request, redirect};
+use tokio::time::timeout;
+use url::Url;
+
+use crate::{ClientUnusable, SendFailure, SendFailureKind, UpstreamAnswer};
+
+/// How connections to providers are made and kept.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientSettings {
+    /// Longest time for name resolution, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// How long an unused connection is kept; below what providers grant, so that a request
+    /// is not written to a connection that the other side is just closing.
+    pub idle_timeout: Duration,
+}
+
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self { connect_timeout: Duration::from_secs(10), idle_timeout: Duration::from_secs(50) }
+    }
+}
+
+/// A worker's HTTP client. It never leaves its worker (`!Send`): connections belong to the
+/// runtime that opened them, and a shared client stalls one worker on another's load.
+#[derive(Clone)]
+pub struct UpstreamClient {
+    client: Client,
+    stays_on_its_worker: PhantomData<Rc<()>>,
+}
+
+impl UpstreamClient {
+    /// Builds a client.
+    ///
+    /// # Errors
+    /// When the platform has no usable certificate store.
+    pub fn new(settings: ClientSettings) -> Result<Self, ClientUnusable> {
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(settings.idle_timeout)
+            .tcp_nodelay(true)
+            // Over HTTP/2 a client keeps one connection to a host, and the provider's bound on its
+            // streams (about 100) would be a silent queue in front of every key of this worker.
+            .http1_only()
+            // The journey decides what may be sent twice.
+            .retry(reqwest::retry::never())
+            .build()
+            .map_err(ClientUnusable::from)?;
+        Ok(Self { client, stays_on_its_worker: PhantomData })
+    }
+
+    /// The client's view of the provider at `base`.
+    pub fn upstream(&self, base: Url) -> Upstream {
+        Upstream { client: self.clone(), base }
+    }
+}
+
+/// A provider's base URL, reached through a worker's client.
+#[derive(Clone)]
+pub struct Upstream {
+    client: UpstreamClient,
+    base: Url,
+}
+
+impl Upstream {
+    /// The host name and port of the provider, for spans.
+    pub fn host(&self) -> (&str, u16) {
+        (self.base.host_str().unwrap_or_default(), self.base.port_or_known_default().unwrap_or_default())
+    }
+
+    /// Sends `request` and waits at most `patience` for the head of the answer.
+    ///
+    /// # Errors
+    /// [`SendFailure`] says whether the request can have reached the provider.
+    pub async fn send(
+        &self,
+        request: UpstreamRequest,
+        patience: Duration,
+    ) -> Result<UpstreamAnswer, SendFailure> {
+        let request = self.build(request);
+        match timeout(patience, self.client.client.execute(request)).await {
+            Ok(Ok(response)) => Ok(UpstreamAnswer::new(response)),
+            Ok(Err(error)) => Err(SendFailure::from(error)),
+            Err(_elapsed) => Err(SendFailure::unknown(SendFailureKind::TimedOut)),
+        }
+    }
+
+    fn build(&self, asked: UpstreamRequest) -> Request {
+        let (path, query) = match asked.path_and_query.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (asked.path_and_query.as_str(), None),
+        };
+        let mut url = self.base.clone();
+        match self.base.path().trim_end_matches('/') {
+            "" => url.set_path(path),
+            prefix => url.set_path(&format!("{prefix}{path}")),
+        }
+        url.set_query(query);
+        let mut request = Request::new(asked.method, url);
+        *request.headers_mut() = asked.headers;
+        if !asked.body.is_empty() {
+            *request.body_mut() = Some(Body::from(asked.body));
+        }
+        request
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, Method};
+
+    use super::*;
+
+    fn url_of(base: &str, path_and_query: &str) -> String {
+        let upstream =
+            UpstreamClient::new(ClientSettings::default()).unwrap().upstream(base.parse().unwrap());
+        let asked = UpstreamRequest {
+            method: Method::GET,
+            path_and_query: path_and_query.into(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        };
+        upstream.build(asked).url().to_string()
+    }
+
+    #[test]
+    fn path_and_query_arrive_as_they_were_given() {
+        let base = "https://provider.example";
+        assert_eq!(
+            url_of(base, "/v1/models/m%3Ax:generateContent?alt=sse&$fields=a%20b"),
+            "https://provider.example/v1/models/m%3Ax:generateContent?alt=sse&$fields=a%20b"
+        );
+        assert_eq!(
+            url_of("https://provider.example/base/", "/v1/models"),
+            "https://provider.example/base/v1/models"
+        );
+    }
+}
