@@ -1,0 +1,270 @@
+//! From a path to an operation of Gemini.
+
+use http::Method;
+use serde_json::Value;
+
+use crate::wire::Call;
+
+/// The shape of errors a surface answers with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Dialect {
+    Native,
+    /// `/openai/…`: errors are an array with one object.
+    OpenAi,
+    /// `/interactions`: errors have a code in words.
+    Interactions,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Operation {
+    ListModels,
+    GetModel,
+    Generate,
+    StreamGenerate,
+    CountTokens,
+    Embed,
+    BatchEmbed,
+    Chat,
+    ChatEmbeddings,
+    ChatListModels,
+    ChatGetModel,
+    StartUpload,
+    ContinueUpload,
+    ListFiles,
+    GetFile,
+    DeleteFile,
+    CreateCache,
+    ListCaches,
+    GetCache,
+    PatchCache,
+    DeleteCache,
+    CreateToken,
+    Live,
+    Unknown,
+}
+
+impl Operation {
+    /// Its name in counts, records and scripts.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ListModels => "models.list",
+            Self::GetModel => "models.get",
+            Self::Generate => "generateContent",
+            Self::StreamGenerate => "streamGenerateContent",
+            Self::CountTokens => "countTokens",
+            Self::Embed => "embedContent",
+            Self::BatchEmbed => "batchEmbedContents",
+            Self::Chat => "chat.completions",
+            Self::ChatEmbeddings => "openai.embeddings",
+            Self::ChatListModels => "openai.models.list",
+            Self::ChatGetModel => "openai.models.get",
+            Self::StartUpload => "files.upload.start",
+            Self::ContinueUpload => "files.upload",
+            Self::ListFiles => "files.list",
+            Self::GetFile => "files.get",
+            Self::DeleteFile => "files.delete",
+            Self::CreateCache => "cachedContents.create",
+            Self::ListCaches => "cachedContents.list",
+            Self::GetCache => "cachedContents.get",
+            Self::PatchCache => "cachedContents.patch",
+            Self::DeleteCache => "cachedContents.delete",
+            Self::CreateToken => "authTokens.create",
+            Self::Live => "live",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The service's method, as some errors name it.
+    pub(crate) fn rpc(self) -> &'static str {
+        match self {
+            Self::ListModels | Self::ChatListModels => "ModelService.ListModels",
+            Self::GetModel | Self::ChatGetModel => "ModelService.GetModel",
+            Self::StreamGenerate => "GenerativeService.StreamGenerateContent",
+            Self::CountTokens => "GenerativeService.CountTokens",
+            Self::Embed | Self::ChatEmbeddings => "GenerativeService.EmbedContent",
+            Self::BatchEmbed => "GenerativeService.BatchEmbedContents",
+            Self::StartUpload | Self::ContinueUpload => "FileService.CreateFile",
+            Self::ListFiles => "FileService.ListFiles",
+            Self::GetFile => "FileService.GetFile",
+            Self::DeleteFile => "FileService.DeleteFile",
+            Self::CreateCache => "CacheService.CreateCachedContent",
+            Self::ListCaches => "CacheService.ListCachedContents",
+            Self::GetCache => "CacheService.GetCachedContent",
+            Self::PatchCache => "CacheService.UpdateCachedContent",
+            Self::DeleteCache => "CacheService.DeleteCachedContent",
+            Self::CreateToken => "AuthTokenService.CreateToken",
+            Self::Live => "GenerativeService.BidiGenerateContent",
+            Self::Generate | Self::Chat | Self::Unknown => "GenerativeService.GenerateContent",
+        }
+    }
+}
+
+/// A request, understood.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Route {
+    pub(crate) operation: Operation,
+    /// `v1`, `v1beta`, `v1alpha`.
+    pub(crate) version: String,
+    /// The model, without `models/`.
+    pub(crate) model: Option<String>,
+    /// The resource's id.
+    pub(crate) id: Option<String>,
+    pub(crate) dialect: Dialect,
+}
+
+impl Route {
+    /// Understands a request; chat calls name their model in the body.
+    pub(crate) fn of(call: &Call) -> Self {
+        let mut segments = call.segments();
+        let is_upload = segments.first() == Some(&"upload");
+        if is_upload {
+            segments.remove(0);
+        }
+        if let ["ws", method] = segments.as_slice() {
+            return Self::live(method);
+        }
+        let Some((version, rest)) = segments.split_first().filter(|(first, _)| is_version(first)) else {
+            return Self::to(Operation::Unknown, "v1beta");
+        };
+        match rest {
+            ["files"] if is_upload => Self::upload(call, version),
+            _ if is_upload => Self::to(Operation::Unknown, version),
+            ["openai", path @ ..] => Self::openai(call, version, path),
+            ["interactions", ..] => {
+                Self { dialect: Dialect::Interactions, ..Self::to(Operation::Unknown, version) }
+            }
+            _ => Self::native(&call.method, version, rest),
+        }
+    }
+
+    /// A route of nobody in particular, for messages outside of a call.
+    pub(crate) fn anonymous() -> Self {
+        Self::to(Operation::Generate, "v1beta")
+    }
+
+    fn to(operation: Operation, version: &str) -> Self {
+        Self { operation, version: version.to_owned(), model: None, id: None, dialect: Dialect::Native }
+    }
+
+    fn upload(call: &Call, version: &str) -> Self {
+        let is_continued = call.parameter("upload_id").is_some();
+        Self::to(if is_continued { Operation::ContinueUpload } else { Operation::StartUpload }, version)
+    }
+
+    fn live(method: &str) -> Self {
+        let version = method
+            .strip_prefix("google.ai.generativelanguage.")
+            .and_then(|rest| rest.split_once('.'))
+            .filter(|(version, rest)| {
+                is_version(version)
+                    && [
+                        "GenerativeService.BidiGenerateContent",
+                        "GenerativeService.BidiGenerateContentConstrained",
+                    ]
+                    .contains(rest)
+            });
+        version.map_or_else(
+            || Self::to(Operation::Unknown, "v1beta"),
+            |(version, _)| Self::to(Operation::Live, version),
+        )
+    }
+
+    fn openai(call: &Call, version: &str, path: &[&str]) -> Self {
+        let body_model = || {
+            let body: Value = call.json().ok()?;
+            Some(bare_model(body.get("model")?.as_str()?).to_owned())
+        };
+        let (operation, model) = match (call.method.as_str(), path) {
+            ("POST", ["chat", "completions"]) => (Operation::Chat, body_model()),
+            ("POST", ["embeddings"]) => (Operation::ChatEmbeddings, body_model()),
+            ("GET", ["models"]) => (Operation::ChatListModels, None),
+            ("GET", ["models", model] | ["models", "models", model]) => {
+                (Operation::ChatGetModel, Some((*model).to_owned()))
+            }
+            _ => (Operation::Unknown, None),
+        };
+        Self { model, dialect: Dialect::OpenAi, ..Self::to(operation, version) }
+    }
+
+    fn native(method: &Method, version: &str, rest: &[&str]) -> Self {
+        use Operation as Op;
+        let (operation, model, id) = match (method.as_str(), rest) {
+            ("GET", ["models"]) => (Op::ListModels, None, None),
+            ("GET", ["models", model]) => (Op::GetModel, Some(*model), None),
+            ("POST", ["models", named]) => {
+                let (model, action) = named.rsplit_once(':').unwrap_or((named, ""));
+                (model_action(action), Some(model), None)
+            }
+            ("GET", ["files"]) => (Op::ListFiles, None, None),
+            ("GET", ["files", id]) => (Op::GetFile, None, Some(*id)),
+            ("DELETE", ["files", id]) => (Op::DeleteFile, None, Some(*id)),
+            ("POST", ["cachedContents"]) => (Op::CreateCache, None, None),
+            ("GET", ["cachedContents"]) => (Op::ListCaches, None, None),
+            ("GET", ["cachedContents", id]) => (Op::GetCache, None, Some(*id)),
+            ("PATCH", ["cachedContents", id]) => (Op::PatchCache, None, Some(*id)),
+            ("DELETE", ["cachedContents", id]) => (Op::DeleteCache, None, Some(*id)),
+            ("POST", ["auth_tokens"]) if version == "v1alpha" => (Op::CreateToken, None, None),
+            _ => (Op::Unknown, None, None),
+        };
+        Self { model: model.map(str::to_owned), id: id.map(str::to_owned), ..Self::to(operation, version) }
+    }
+}
+
+fn model_action(action: &str) -> Operation {
+    match action {
+        "generateContent" => Operation::Generate,
+        "streamGenerateContent" => Operation::StreamGenerate,
+        "countTokens" => Operation::CountTokens,
+        "embedContent" => Operation::Embed,
+        "batchEmbedContents" => Operation::BatchEmbed,
+        _ => Operation::Unknown,
+    }
+}
+
+fn is_version(text: &str) -> bool {
+    ["v1", "v1beta", "v1alpha"].contains(&text)
+}
+
+/// A model's name without `models/`.
+pub(crate) fn bare_model(name: &str) -> &str {
+    name.strip_prefix("models/").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("POST", "/v1/models/m:generateContent", Operation::Generate)]
+    #[case("POST", "/v1beta/models/m%3AstreamGenerateContent?alt=sse", Operation::StreamGenerate)]
+    #[case("POST", "/v1alpha/models/m:countTokens", Operation::CountTokens)]
+    #[case("POST", "/v1/models/m:embedContent", Operation::Embed)]
+    #[case("POST", "/v1/models/m:batchEmbedContents", Operation::BatchEmbed)]
+    #[case("GET", "/v1beta/models", Operation::ListModels)]
+    #[case("GET", "/v1beta/models/m", Operation::GetModel)]
+    #[case("GET", "/v1beta/openai/models/m", Operation::ChatGetModel)]
+    #[case("GET", "/v1beta/openai/models/models/m", Operation::ChatGetModel)]
+    #[case("POST", "/upload/v1beta/files", Operation::StartUpload)]
+    #[case("POST", "/upload/v1/files?upload_id=u", Operation::ContinueUpload)]
+    #[case("POST", "/v1beta/auth_tokens", Operation::Unknown)]
+    #[case("POST", "/v1alpha/auth_tokens", Operation::CreateToken)]
+    #[case(
+        "GET",
+        "//ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+        Operation::Live
+    )]
+    #[case(
+        "GET",
+        "/ws/google.ai.generativelanguage.v9.GenerativeService.BidiGenerateContent",
+        Operation::Unknown
+    )]
+    #[case("POST", "/v2/models/m:generateContent", Operation::Unknown)]
+    #[case("GET", "/v1/models/m:generateContent", Operation::GetModel)]
+    fn paths_name_operations(#[case] method: &str, #[case] path: &str, #[case] operation: Operation) {
+        let route = Route::of(&Call::bare(method.parse().unwrap(), path));
+        assert_eq!(route.operation, operation);
+    }
+}
