@@ -1,0 +1,68 @@
+//! The threads that actors live on.
+
+use actix::{Actor, Addr, Arbiter, Context, Supervised, Supervisor};
+use actix_rt::ArbiterHandle;
+
+use crate::scheduling::do_not_interrupt_askers;
+
+/// One thread for each kind of traffic. actix drains a mailbox without yielding, so a flooded
+/// actor starves its neighbours on the same arbiter: an arbiter is a bulkhead.
+pub struct Arbiters {
+    admission: Arbiter,
+    keys: Arbiter,
+}
+
+impl Arbiters {
+    /// Starts the threads. An actix system must run on the calling thread.
+    ///
+    /// # Errors
+    /// When the operating system refuses a thread or a runtime.
+    pub fn start() -> std::io::Result<Self> {
+        let arbiters = Self { admission: Arbiter::try_new()?, keys: Arbiter::try_new()? };
+        for arbiter in [&arbiters.admission, &arbiters.keys] {
+            arbiter.spawn_fn(do_not_interrupt_askers);
+        }
+        Ok(arbiters)
+    }
+
+    /// Where the user limiter lives: it sees all traffic, hostile too, and shares with nobody.
+    pub fn admission(&self) -> Home {
+        Home::On(self.admission.handle())
+    }
+
+    /// Where the key supervisors live: they see only what was admitted.
+    pub fn keys(&self) -> Home {
+        Home::On(self.keys.handle())
+    }
+
+    /// Stops the threads and waits until they are gone; actors on them end.
+    pub fn stop(self) {
+        for arbiter in [self.admission, self.keys] {
+            arbiter.stop();
+            // Nothing is left to do for an arbiter that panicked on its way out.
+            let _ = arbiter.join();
+        }
+    }
+}
+
+/// Where an actor is started.
+#[derive(Clone, Debug)]
+pub enum Home {
+    /// On the calling thread, which must run a `LocalSet` or an actix system. The way for tests:
+    /// tokio's time can be paused on the test's own thread only.
+    Here,
+    /// On an arbiter.
+    On(ArbiterHandle),
+}
+
+impl Home {
+    pub(crate) fn start<A>(&self, build: impl FnOnce() -> A + Send + 'static) -> Addr<A>
+    where
+        A: Actor<Context = Context<A>> + Supervised,
+    {
+        match self {
+            Self::Here => Supervisor::start(|_| build()),
+            Self::On(arbiter) => Supervisor::start_in_arbiter(arbiter, |_| build()),
+        }
+    }
+}

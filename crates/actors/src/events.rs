@@ -1,0 +1,102 @@
+//! The only log lines of this crate. Keys are named by id and label, never by their secret.
+
+use keygate_domain::{BucketName, Fault, ProviderName};
+use keygate_pool::PoolEvent;
+use tracing::{debug, error, info, warn};
+
+/// What happened inside a pool.
+pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
+    let provider = provider.as_str();
+    match event {
+        PoolEvent::Rotated { index, id, label } => {
+            debug!(provider, key.id = %id, key.label = %label, "Rotated to API key index {index}");
+        }
+        PoolEvent::KeyRested { index, id, label, operation, fault, until, reason } => warn!(
+            provider, key.index = index, key.id = %id, key.label = %label, operation = operation.as_deref(),
+            fault = fault.as_str(), until = %until.wall, reason = %reason, "API key is cooling down"
+        ),
+        PoolEvent::GroupRested { group, operation, fault, until, reason } => warn!(
+            provider, group = %group, operation = operation.as_deref(), fault = fault.as_str(),
+            until = %until.wall, reason = %reason, "quota group is cooling down"
+        ),
+        PoolEvent::BucketRested { group, bucket, metric, fault, until, reason } => warn!(
+            provider, group = %group, bucket = %bucket, metric = metric.as_str(), fault = fault.as_str(),
+            until = %until.wall, reason = %reason, "quota bucket is cooling down"
+        ),
+        PoolEvent::SessionsRested { group, fault, until, reason } => warn!(
+            provider, group = %group, fault = fault.as_str(), until = %until.wall, reason = %reason,
+            "all sessions of the quota group are taken"
+        ),
+        PoolEvent::KeyDisabled { id, label, fault, reason } => warn!(
+            provider, key.id = %id, key.label = %label, fault = fault.map(Fault::as_str),
+            reason = %reason, "API key is disabled"
+        ),
+        PoolEvent::GroupDisabled { group, fault, reason } => warn!(
+            provider, group = %group, fault = fault.as_str(), reason = %reason, "quota group is disabled"
+        ),
+        PoolEvent::LeaseExpired { lease, id, label, held } => warn!(
+            provider, key.id = %id, key.label = %label, lease = lease.number, held = ?held,
+            "a lease was never settled and counts as lost"
+        ),
+        PoolEvent::BindingsEvicted { count } => {
+            warn!(provider, count, "too many bindings, the oldest are forgotten");
+        }
+        PoolEvent::Dropped { count } => warn!(provider, count, "events of the pool were lost"),
+        cured @ (PoolEvent::Recovered { .. }
+        | PoolEvent::KeyEnabled { .. }
+        | PoolEvent::GroupEnabled { .. }
+        | PoolEvent::GroupNamed { .. }
+        | PoolEvent::LimitLearned { .. }) => good_news(provider, cured),
+    }
+}
+
+fn good_news(provider: &str, event: &PoolEvent) {
+    match event {
+        PoolEvent::Recovered { group, key, bucket, fault } => {
+            let (id, label) = key.as_ref().map(|(id, label)| (id.as_str(), &**label)).unzip();
+            let bucket = bucket.as_ref().map(BucketName::as_str);
+            info!(provider, group = %group, key.id = id, key.label = label, bucket, fault = fault.as_str(), "recovered");
+        }
+        PoolEvent::KeyEnabled { id, label } => {
+            info!(provider, key.id = %id, key.label = %label, "API key is enabled");
+        }
+        PoolEvent::GroupEnabled { group } => info!(provider, group = %group, "quota group is enabled"),
+        PoolEvent::GroupNamed { group, name } => {
+            info!(provider, group = %group, name = %name, "the provider named the quota group");
+        }
+        PoolEvent::LimitLearned { group, bucket, metric, limit } => info!(
+            provider, group = %group, bucket = %bucket, metric = metric.as_str(), limit,
+            "the provider stated a limit"
+        ),
+        PoolEvent::Rotated { .. }
+        | PoolEvent::KeyRested { .. }
+        | PoolEvent::GroupRested { .. }
+        | PoolEvent::BucketRested { .. }
+        | PoolEvent::SessionsRested { .. }
+        | PoolEvent::KeyDisabled { .. }
+        | PoolEvent::GroupDisabled { .. }
+        | PoolEvent::LeaseExpired { .. }
+        | PoolEvent::BindingsEvicted { .. }
+        | PoolEvent::Dropped { .. } => {}
+    }
+}
+
+/// A machine panicked; its actor restarts.
+pub(crate) fn panicked(actor: &str) {
+    error!(actor, "the machine panicked, the actor restarts");
+}
+
+/// An actor is back.
+pub(crate) fn restarted(actor: &str, restarts: u32) {
+    warn!(actor, restarts, "the actor restarted");
+}
+
+/// What an actor kept could not be used.
+pub(crate) fn state_lost(actor: &str) {
+    error!(actor, "what was kept could not be used, the machine starts empty");
+}
+
+/// An actor restarted too often.
+pub(crate) fn beyond_repair(actor: &str, restarts: u32) {
+    error!(actor, restarts, "too many restarts within a minute, restarting does not cure it");
+}

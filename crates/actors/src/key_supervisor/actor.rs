@@ -1,0 +1,234 @@
+//! The mailbox and the fence around a key pool. Decides nothing.
+
+use actix::{Actor, ActorContext as _, Context, Handler, Supervised};
+use keygate_domain::Moment;
+use keygate_limits::RestartBudget;
+use keygate_pool::{Granted, KeyPool, PoolEvent, PoolState};
+
+use super::SupervisorSpec;
+use super::lease::{Delivery, LeaseRefused, Parcel};
+use super::messages::{ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ResetKeys, SwitchKey};
+use crate::alarm::Alarm;
+use crate::chaos::Saboteur;
+use crate::fence::fenced;
+use crate::gate::Gate;
+use crate::tray::Notices;
+use crate::{Unavailable, Vitals, clock, events};
+
+/// A key pool in a mailbox. What the pool wants to remember is kept beside it after every call,
+/// so that a pool that panicked is rebuilt as it was.
+pub(crate) struct KeySupervisorActor {
+    spec: SupervisorSpec,
+    notices: Notices<Notice>,
+    pool: KeyPool,
+    kept: PoolState,
+    life: u64,
+    alarm: Alarm,
+    saboteur: Saboteur,
+    budget: RestartBudget,
+    vitals: Vitals,
+    questions: Gate,
+}
+
+/// What a call of the pool leaves to be done.
+struct Aftermath {
+    events: Vec<PoolEvent>,
+    wakeup: Option<Moment>,
+}
+
+impl KeySupervisorActor {
+    pub(crate) fn new(
+        spec: SupervisorSpec,
+        notices: Notices<Notice>,
+        vitals: Vitals,
+        questions: Gate,
+    ) -> Self {
+        let life = 1;
+        let pool = KeyPool::new(life, spec.keys.clone(), spec.policy.clone(), spec.seed, clock::now());
+        let saboteur = Saboteur::new(spec.chaos);
+        Self {
+            notices,
+            kept: pool.state(),
+            pool,
+            life,
+            alarm: Alarm::default(),
+            saboteur,
+            budget: RestartBudget::default(),
+            vitals,
+            questions,
+            spec,
+        }
+    }
+
+    /// Reads what lies in the tray, then calls the pool. The notices are a call of their own: what
+    /// they told is kept even if this one panics.
+    fn call<T>(
+        &mut self,
+        ctx: &mut Context<Self>,
+        call: impl FnOnce(&mut KeyPool, &mut Saboteur, Moment) -> T,
+    ) -> Result<T, Unavailable> {
+        self.read_notices(ctx)?;
+        self.call_pool(ctx, call)
+    }
+
+    fn read_notices(&mut self, ctx: &mut Context<Self>) -> Result<(), Unavailable> {
+        while let Some(notice) = self.notices.next() {
+            self.call_pool(ctx, |pool, _, now| match notice {
+                Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
+                Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
+                Notice::FreeSlot { group } => pool.slot_freed(&group, now),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Calls the pool, keeps what it wants to remember, logs what happened, sets the alarm.
+    fn call_pool<T>(
+        &mut self,
+        ctx: &mut Context<Self>,
+        call: impl FnOnce(&mut KeyPool, &mut Saboteur, Moment) -> T,
+    ) -> Result<T, Unavailable> {
+        let now = clock::now();
+        let (pool, kept, saboteur) = (&mut self.pool, &mut self.kept, &mut self.saboteur);
+        let outcome = fenced(|| {
+            let answer = call(pool, saboteur, now);
+            pool.save_changes(kept);
+            (answer, Aftermath { events: pool.drain_events(), wakeup: pool.next_wakeup() })
+        });
+        let Ok((answer, aftermath)) = outcome else { return Err(self.give_up_this_life(ctx)) };
+        for event in &aftermath.events {
+            events::in_pool(self.spec.provider, event);
+        }
+        self.alarm.set(ctx, aftermath.wakeup, now, Self::wake);
+        Ok(answer)
+    }
+
+    fn wake(&mut self, ctx: &mut Context<Self>) {
+        self.alarm.clear();
+        // A pool that panics here is rebuilt like any other, and there is nobody to answer.
+        let _ = self.call(ctx, |pool, _, now| pool.advance(now));
+    }
+
+    fn give_up_this_life(&mut self, ctx: &mut Context<Self>) -> Unavailable {
+        events::panicked(self.vitals.name());
+        self.vitals.panicked();
+        ctx.stop();
+        Unavailable::SHORTLY
+    }
+
+    fn rebuild(&mut self, now: Moment) {
+        self.life += 1;
+        self.alarm.clear();
+        let (life, spec) = (self.life, &self.spec);
+        let (keys, policy) = (spec.keys.clone(), spec.policy.clone());
+        let restored = fenced(|| KeyPool::restore(life, keys, policy, spec.seed, &self.kept, now));
+        self.pool = restored.unwrap_or_else(|_| {
+            events::state_lost(self.vitals.name());
+            KeyPool::new(life, spec.keys.clone(), spec.policy.clone(), spec.seed, now)
+        });
+        self.kept = self.pool.state();
+    }
+}
+
+impl Actor for KeySupervisorActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        // The gates bound the mailbox; its own capacity would only make senders wait.
+        ctx.set_mailbox_capacity(0);
+        self.questions.open();
+        self.vitals.started();
+        self.wake(ctx);
+    }
+}
+
+impl Supervised for KeySupervisorActor {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        let now = clock::now();
+        let is_within_budget = self.vitals.restarted(&mut self.budget, now);
+        self.rebuild(now);
+        events::restarted(self.vitals.name(), self.vitals.restarts());
+        if !is_within_budget {
+            events::beyond_repair(self.vitals.name(), self.vitals.restarts());
+        }
+    }
+}
+
+impl Drop for KeySupervisorActor {
+    fn drop(&mut self) {
+        self.vitals.ended();
+    }
+}
+
+// === handlers: one fenced call each ===
+
+impl Handler<LeaseKey> for KeySupervisorActor {
+    type Result = Result<Delivery, LeaseRefused>;
+
+    fn handle(&mut self, message: LeaseKey, ctx: &mut Context<Self>) -> Self::Result {
+        let LeaseKey { ask, desk, permit: _permit } = message;
+        let granted = self.call(ctx, |pool, saboteur, now| {
+            let granted = pool.lease(&ask, now);
+            saboteur.strike();
+            granted
+        })?;
+        match granted.map_err(LeaseRefused::Pool)? {
+            Granted::Lease(lease) => Ok(Delivery::Key(Box::new(Parcel::new(lease, desk)))),
+            Granted::NotOurs => Ok(Delivery::NotOurs),
+        }
+    }
+}
+
+impl Handler<ReadNotices> for KeySupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ReadNotices, ctx: &mut Context<Self>) {
+        self.notices.reminded();
+        // A pool that panics over a notice is rebuilt, and there is nobody to answer.
+        let _ = self.read_notices(ctx);
+    }
+}
+
+impl Handler<ObservePool> for KeySupervisorActor {
+    type Result = Result<keygate_pool::PoolSnapshot, Unavailable>;
+
+    fn handle(&mut self, question: ObservePool, ctx: &mut Context<Self>) -> Self::Result {
+        let _permit = question.permit;
+        self.call(ctx, |pool, _, now| pool.snapshot(now))
+    }
+}
+
+impl Handler<ExplainAsk> for KeySupervisorActor {
+    type Result = Result<keygate_pool::Decision, Unavailable>;
+
+    fn handle(&mut self, question: ExplainAsk, ctx: &mut Context<Self>) -> Self::Result {
+        let ExplainAsk { ask, permit: _permit } = question;
+        self.call(ctx, |pool, _, now| pool.explain(&ask, now))
+    }
+}
+
+impl Handler<ResetKeys> for KeySupervisorActor {
+    type Result = Result<usize, Unavailable>;
+
+    fn handle(&mut self, order: ResetKeys, ctx: &mut Context<Self>) -> Self::Result {
+        let ResetKeys { ids, permit: _permit } = order;
+        self.call(ctx, |pool, _, now| pool.reset(ids.as_deref(), now))
+    }
+}
+
+impl Handler<SwitchKey> for KeySupervisorActor {
+    type Result = Result<bool, Unavailable>;
+
+    fn handle(&mut self, order: SwitchKey, ctx: &mut Context<Self>) -> Self::Result {
+        let SwitchKey { id, is_enabled, permit: _permit } = order;
+        self.call(ctx, |pool, _, now| if is_enabled { pool.enable(&id, now) } else { pool.disable(&id, now) })
+    }
+}
+
+impl Handler<Ping> for KeySupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, ping: Ping, _: &mut Context<Self>) {
+        drop(ping.permit);
+    }
+}

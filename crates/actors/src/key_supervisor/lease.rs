@@ -1,0 +1,164 @@
+//! The right to use one key once, and how it finds its way back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keygate_domain::{ApiKey, Binding, BucketName, ClientId, GroupId, Keepsake, KeyId, LeaseId, Verdict};
+use keygate_pool::{Lease, PoolRefusal, Skip};
+
+use super::handle::Desk;
+use super::messages::Notice;
+use crate::Unavailable;
+use crate::gate::{COME_BACK_IN, Full};
+
+/// The supervisor's yes.
+#[derive(Debug)]
+pub enum Leased {
+    /// A key, for one attempt.
+    Key(KeyLease),
+    /// The request brings its own credential and names nothing the pool knows: pass it as it is.
+    NotOurs,
+}
+
+/// The supervisor's no.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LeaseRefused {
+    /// The pool has no key for this.
+    #[error(transparent)]
+    Pool(PoolRefusal),
+    /// Too many asks wait already.
+    #[error("too many asks wait for a key")]
+    Overloaded {
+        /// When asking again makes sense.
+        retry_after: Duration,
+    },
+    /// The supervisor is restarting.
+    #[error("the key supervisor is restarting")]
+    Unavailable {
+        /// When asking again makes sense.
+        retry_after: Duration,
+    },
+}
+
+impl From<Full> for LeaseRefused {
+    fn from(_: Full) -> Self {
+        Self::Overloaded { retry_after: COME_BACK_IN }
+    }
+}
+
+impl From<Unavailable> for LeaseRefused {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable { retry_after: unavailable.retry_after }
+    }
+}
+
+/// The right to use one key once. [`settle`](Self::settle) it with what became of it; dropped
+/// unsettled it counts as [`Verdict::Abandoned`].
+#[derive(Debug)]
+pub struct KeyLease {
+    parcel: Box<Parcel>,
+}
+
+impl KeyLease {
+    /// The key, for the adapter that puts it into a request.
+    pub fn key(&self) -> &ApiKey {
+        &self.parcel.lease.key
+    }
+
+    /// The key's public id.
+    pub fn key_id(&self) -> &KeyId {
+        self.parcel.lease.key.id()
+    }
+
+    /// What operators call the key.
+    pub fn label(&self) -> &str {
+        &self.parcel.lease.label
+    }
+
+    /// The key's position in the configuration, from 0.
+    pub fn index(&self) -> usize {
+        self.parcel.lease.index
+    }
+
+    /// The key's quota group.
+    pub fn group(&self) -> &GroupId {
+        &self.parcel.lease.group
+    }
+
+    /// The quota bucket the request counts in; none for an operation without a model.
+    pub fn bucket(&self) -> Option<&BucketName> {
+        self.parcel.lease.bucket.as_ref()
+    }
+
+    /// Set when the group does not own a resource the request names and an equal one can be made
+    /// there from this.
+    pub fn away(&self) -> Option<&Keepsake> {
+        self.parcel.lease.away.as_ref()
+    }
+
+    /// Keys that came first by the strategy and could not be used; a few, for spans.
+    pub fn skipped(&self) -> &[(KeyId, Skip)] {
+        &self.parcel.lease.skipped
+    }
+
+    /// Tells that what this request created belongs to this group and to `client`, or to the client on
+    /// whose behalf it came.
+    pub fn bind(&self, client: &ClientId, binding: Binding) {
+        let lease = &self.parcel.lease;
+        let client = lease.on_behalf_of.as_ref().unwrap_or(client).clone();
+        self.parcel.returns.desk.tell(Notice::Bind { group: lease.group.clone(), client, binding });
+    }
+
+    /// Tells that this request ended a session of the group, so that the next one need not wait.
+    pub fn free_slot(&self) {
+        self.parcel.returns.desk.tell(Notice::FreeSlot { group: self.parcel.lease.group.clone() });
+    }
+
+    /// Ends the lease. Tells, never waits.
+    pub fn settle(mut self, verdict: Verdict) {
+        self.parcel.returns.verdict = verdict;
+    }
+}
+
+/// The supervisor's yes on its way to the asker.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    Key(Box<Parcel>),
+    NotOurs,
+}
+
+/// A lease that nobody has taken yet. If the asker is gone, actix drops the answer, wherever it
+/// is by then, and the lease goes back as never sent.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    lease: Lease,
+    returns: Return,
+}
+
+impl Parcel {
+    pub(crate) fn new(lease: Lease, desk: Arc<Desk>) -> Self {
+        let returns = Return { id: lease.id, desk, verdict: Verdict::Unsent };
+        Self { lease, returns }
+    }
+
+    /// Hands the lease to the asker. From here on silence means that it may have been used.
+    pub(crate) fn open(mut self: Box<Self>) -> KeyLease {
+        self.returns.verdict = Verdict::Abandoned;
+        KeyLease { parcel: self }
+    }
+}
+
+/// Settles on drop, with the verdict that holds by then: no lease is lost on any way out.
+#[derive(Debug)]
+struct Return {
+    id: LeaseId,
+    desk: Arc<Desk>,
+    verdict: Verdict,
+}
+
+impl Drop for Return {
+    fn drop(&mut self) {
+        let verdict = std::mem::replace(&mut self.verdict, Verdict::Abandoned);
+        self.desk.tell(Notice::Settle { lease: self.id, verdict });
+    }
+}

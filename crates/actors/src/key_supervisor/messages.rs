@@ -1,0 +1,92 @@
+//! What a key supervisor can be told and asked.
+
+use std::sync::Arc;
+
+use actix::Message;
+use keygate_domain::{Binding, ClientId, GroupId, KeyId, LeaseId, Verdict};
+use keygate_pool::{Ask, Decision, PoolSnapshot};
+
+use super::handle::Desk;
+use super::lease::{Delivery, LeaseRefused};
+use crate::Unavailable;
+use crate::gate::Permit;
+
+/// "Give me a key."
+#[derive(Message)]
+#[rtype(result = "Result<Delivery, LeaseRefused>")]
+pub(crate) struct LeaseKey {
+    pub(crate) ask: Ask,
+    /// Where the lease is settled.
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) permit: Permit,
+}
+
+/// What a lease's holder tells. There are never more of them than leases outstanding.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// "This is what became of it."
+    Settle {
+        /// The lease.
+        lease: LeaseId,
+        /// Its end.
+        verdict: Verdict,
+    },
+    /// "This now belongs to that group."
+    Bind {
+        /// The group.
+        group: GroupId,
+        /// Whose it is.
+        client: ClientId,
+        /// What.
+        binding: Binding,
+    },
+    /// "A session of that group ended."
+    FreeSlot {
+        /// The group.
+        group: GroupId,
+    },
+}
+
+/// "Read your notices."
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReadNotices;
+
+/// "How are the keys?"
+#[derive(Message)]
+#[rtype(result = "Result<PoolSnapshot, Unavailable>")]
+pub(crate) struct ObservePool {
+    pub(crate) permit: Permit,
+}
+
+/// "What would you answer, and why?"
+#[derive(Message)]
+#[rtype(result = "Result<Decision, Unavailable>")]
+pub(crate) struct ExplainAsk {
+    pub(crate) ask: Ask,
+    pub(crate) permit: Permit,
+}
+
+/// "Forget that they failed": all keys, or those named. Answers how many gained.
+#[derive(Message)]
+#[rtype(result = "Result<usize, Unavailable>")]
+pub(crate) struct ResetKeys {
+    pub(crate) ids: Option<Vec<KeyId>>,
+    pub(crate) permit: Permit,
+}
+
+/// "Take that key out", or "bring it back". Answers whether there is such a key.
+#[derive(Message)]
+#[rtype(result = "Result<bool, Unavailable>")]
+pub(crate) struct SwitchKey {
+    pub(crate) id: KeyId,
+    pub(crate) is_enabled: bool,
+    pub(crate) permit: Permit,
+}
+
+/// "Are you there?"
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ping {
+    pub(crate) permit: Permit,
+}

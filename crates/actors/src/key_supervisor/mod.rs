@@ -1,0 +1,13 @@
+//! One actor per provider, around its key pool.
+
+mod actor;
+mod handle;
+mod lease;
+mod messages;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+pub use handle::{KeySupervisor, start_supervisor};
+pub use lease::{KeyLease, LeaseRefused, Leased};
+pub use spec::SupervisorSpec;

@@ -1,0 +1,25 @@
+//! Mailboxes around the pure machines: key supervisors and the user limiter.
+//!
+//! The only crate that knows actix. An actor in here is a mailbox, a clock reading and a panic
+//! fence around one machine of floor 1, and decides nothing itself. Outside there are handles,
+//! which are `Clone + Send` and may be used from any thread and runtime.
+
+mod alarm;
+mod arbiters;
+mod chaos;
+pub mod clock;
+mod events;
+mod fence;
+mod gate;
+mod key_supervisor;
+mod scheduling;
+mod tray;
+mod user_limiter;
+mod vitals;
+
+pub use arbiters::{Arbiters, Home};
+pub use chaos::{Chaos, InvalidChaos};
+pub use gate::Unavailable;
+pub use key_supervisor::{KeyLease, KeySupervisor, LeaseRefused, Leased, SupervisorSpec, start_supervisor};
+pub use user_limiter::{Admission, LimiterRefusal, UserLimiter, start_limiter};
+pub use vitals::{Vital, Vitals, beyond_repair};

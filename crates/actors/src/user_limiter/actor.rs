@@ -1,0 +1,201 @@
+//! The mailbox and the fence around quotas and failed logins. Decides nothing.
+
+use actix::{Actor, ActorContext as _, Context, Handler, Supervised};
+use keygate_domain::Moment;
+use keygate_limits::{Peers, RestartBudget, UserPolicy, UserQuotas};
+
+use super::admission::{LimiterRefusal, Ticket};
+use super::messages::{Admit, FailedLogin, Leave, Ping, ReadNotices};
+use crate::alarm::Alarm;
+use crate::chaos::{Chaos, Saboteur};
+use crate::fence::{Panicked, fenced};
+use crate::tray::Notices;
+use crate::{Unavailable, Vitals, clock, events};
+
+/// The quotas of all users in a mailbox.
+pub(crate) struct UserLimiterActor {
+    policy: UserPolicy,
+    notices: Notices<Leave>,
+    limits: Limits,
+    /// Counts restarts, so that a call admitted before one cannot end a call admitted after it.
+    life: u64,
+    alarm: Alarm,
+    saboteur: Saboteur,
+    budget: RestartBudget,
+    vitals: Vitals,
+}
+
+/// The machines in here.
+struct Limits {
+    users: UserQuotas,
+    peers: Peers,
+}
+
+impl Limits {
+    fn new(policy: UserPolicy) -> Self {
+        Self { users: UserQuotas::new(policy), peers: Peers::new(policy.failed_logins_per_minute) }
+    }
+
+    fn advance(&mut self, now: Moment) {
+        self.users.advance(now);
+        self.peers.advance(now);
+    }
+
+    fn next_wakeup(&self, now: Moment) -> Option<Moment> {
+        [self.users.next_wakeup(now), self.peers.next_wakeup(now)].into_iter().flatten().min()
+    }
+}
+
+impl UserLimiterActor {
+    pub(crate) fn new(
+        policy: UserPolicy,
+        notices: Notices<Leave>,
+        chaos: Option<Chaos>,
+        vitals: Vitals,
+    ) -> Self {
+        Self {
+            policy,
+            notices,
+            limits: Limits::new(policy),
+            life: 1,
+            alarm: Alarm::default(),
+            saboteur: Saboteur::new(chaos),
+            budget: RestartBudget::default(),
+            vitals,
+        }
+    }
+
+    /// Reads what lies in the tray, then calls the machines.
+    fn call<T>(
+        &mut self,
+        ctx: &mut Context<Self>,
+        call: impl FnOnce(&mut Limits, &mut Saboteur, Moment) -> T,
+    ) -> Result<T, Unavailable> {
+        self.read_notices(ctx)?;
+        self.call_limits(ctx, call)
+    }
+
+    fn read_notices(&mut self, ctx: &mut Context<Self>) -> Result<(), Unavailable> {
+        while let Some(Leave { user, life }) = self.notices.next() {
+            if life == self.life {
+                self.call_limits(ctx, |limits, _, _| limits.users.leave(&user))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls the machines and sets the alarm.
+    fn call_limits<T>(
+        &mut self,
+        ctx: &mut Context<Self>,
+        call: impl FnOnce(&mut Limits, &mut Saboteur, Moment) -> T,
+    ) -> Result<T, Unavailable> {
+        let now = clock::now();
+        let (limits, saboteur) = (&mut self.limits, &mut self.saboteur);
+        let outcome = fenced(|| {
+            let answer = call(limits, saboteur, now);
+            (answer, limits.next_wakeup(now))
+        });
+        let Ok((answer, wakeup)) = outcome else { return Err(self.give_up_this_life(ctx)) };
+        self.alarm.set(ctx, wakeup, now, Self::wake);
+        Ok(answer)
+    }
+
+    fn wake(&mut self, ctx: &mut Context<Self>) {
+        self.alarm.clear();
+        // Limits that panic here are rebuilt like any other, and there is nobody to answer.
+        let _ = self.call(ctx, |limits, _, now| limits.advance(now));
+    }
+
+    fn give_up_this_life(&mut self, ctx: &mut Context<Self>) -> Unavailable {
+        events::panicked(self.vitals.name());
+        self.vitals.panicked();
+        ctx.stop();
+        Unavailable::SHORTLY
+    }
+
+    /// Goes on with the users' minutes: after a panic nobody's starts over. Failed logins are few
+    /// and do.
+    fn rebuild(&mut self) {
+        self.life += 1;
+        self.alarm.clear();
+        let broken = std::mem::replace(&mut self.limits, Limits::new(self.policy));
+        match fenced(|| broken.users.rebuilt()) {
+            Ok(users) => self.limits.users = users,
+            Err(Panicked) => events::state_lost(self.vitals.name()),
+        }
+    }
+}
+
+impl Actor for UserLimiterActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        // The gate bounds the mailbox; its own capacity would only make senders wait.
+        ctx.set_mailbox_capacity(0);
+        self.vitals.started();
+        self.wake(ctx);
+    }
+}
+
+impl Supervised for UserLimiterActor {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        let is_within_budget = self.vitals.restarted(&mut self.budget, clock::now());
+        self.rebuild();
+        events::restarted(self.vitals.name(), self.vitals.restarts());
+        if !is_within_budget {
+            events::beyond_repair(self.vitals.name(), self.vitals.restarts());
+        }
+    }
+}
+
+impl Drop for UserLimiterActor {
+    fn drop(&mut self) {
+        self.vitals.ended();
+    }
+}
+
+// === handlers: one fenced call each ===
+
+impl Handler<Admit> for UserLimiterActor {
+    type Result = Result<Ticket, LimiterRefusal>;
+
+    fn handle(&mut self, message: Admit, ctx: &mut Context<Self>) -> Self::Result {
+        let Admit { user, units, desk, permit: _permit } = message;
+        let admitted = self.call(ctx, |limits, saboteur, now| {
+            let admitted = limits.users.admit(&user, units, now);
+            saboteur.strike();
+            admitted
+        })?;
+        let facts = admitted.map_err(LimiterRefusal::TurnedAway)?;
+        Ok(Ticket { facts, user, life: self.life, desk })
+    }
+}
+
+impl Handler<ReadNotices> for UserLimiterActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ReadNotices, ctx: &mut Context<Self>) {
+        self.notices.reminded();
+        // Limits that panic over a notice are rebuilt, and there is nobody to answer.
+        let _ = self.read_notices(ctx);
+    }
+}
+
+impl Handler<FailedLogin> for UserLimiterActor {
+    type Result = Result<(), LimiterRefusal>;
+
+    fn handle(&mut self, message: FailedLogin, ctx: &mut Context<Self>) -> Self::Result {
+        let FailedLogin { peer, permit: _permit } = message;
+        let counted = self.call(ctx, |limits, _, now| limits.peers.failed_login(peer, now))?;
+        counted.map_err(LimiterRefusal::TurnedAway)
+    }
+}
+
+impl Handler<Ping> for UserLimiterActor {
+    type Result = ();
+
+    fn handle(&mut self, ping: Ping, _: &mut Context<Self>) {
+        drop(ping.permit);
+    }
+}

@@ -1,0 +1,92 @@
+//! The user limiter as everyone else sees it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix::Addr;
+use async_trait::async_trait;
+use keygate_domain::UserId;
+use keygate_limits::UserPolicy;
+
+use super::actor::UserLimiterActor;
+use super::admission::{Admission, LimiterRefusal};
+use super::messages::{Admit, FailedLogin, Leave, Ping, ReadNotices};
+use crate::gate::Gate;
+use crate::tray::{Tray, tray};
+use crate::{Chaos, Home, Unavailable, Vital, Vitals};
+
+/// Starts the limiter; `gate` asks may wait in its mailbox at once, one more is refused.
+pub fn start_limiter(policy: UserPolicy, gate: usize, home: &Home) -> UserLimiter {
+    start(policy, gate, None, home)
+}
+
+pub(super) fn start(policy: UserPolicy, gate: usize, chaos: Option<Chaos>, home: &Home) -> UserLimiter {
+    let gate = Gate::new(gate);
+    let vitals = Vitals::new("users", gate.clone());
+    let its_vitals = vitals.clone();
+    let (tray, notices) = tray();
+    let address = home.start(move || UserLimiterActor::new(policy, notices, chaos, its_vitals));
+    UserLimiter { desk: Arc::new(Desk { address, tray, gate, vitals }) }
+}
+
+/// Limits what each user may do. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct UserLimiter {
+    desk: Arc<Desk>,
+}
+
+/// Where the limiter is reached; admissions hold on to it to find their way back.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    address: Addr<UserLimiterActor>,
+    tray: Tray<Leave>,
+    gate: Gate,
+    vitals: Vitals,
+}
+
+impl Desk {
+    /// Leaves a notice.
+    pub(crate) fn tell(&self, notice: Leave) {
+        let address = self.address.clone();
+        self.tray.lay(notice, move || address.do_send(ReadNotices));
+    }
+}
+
+impl UserLimiter {
+    /// Admits a call of `user` that counts `units`. Keep the admission while the call is served.
+    ///
+    /// # Errors
+    /// [`LimiterRefusal`] says why not, and when asking again makes sense.
+    pub async fn admit(&self, user: UserId, units: u32) -> Result<Admission, LimiterRefusal> {
+        let permit = self.desk.gate.enter()?;
+        let message = Admit { user, units, desk: Arc::clone(&self.desk), permit };
+        let answer = self.desk.address.send(message).await.map_err(Unavailable::from)?;
+        answer.map(Admission::new)
+    }
+
+    /// Counts a failed login of `peer`.
+    ///
+    /// # Errors
+    /// When it failed too often and should be told "later" instead of "wrong".
+    pub async fn failed_login(&self, peer: IpAddr) -> Result<(), LimiterRefusal> {
+        let permit = self.desk.gate.enter()?;
+        self.desk.address.send(FailedLogin { peer, permit }).await.map_err(Unavailable::from)?
+    }
+
+    /// Its signs of life; read without asking it.
+    pub fn vitals(&self) -> &Vitals {
+        &self.desk.vitals
+    }
+}
+
+#[async_trait]
+impl Vital for UserLimiter {
+    fn vitals(&self) -> &Vitals {
+        &self.desk.vitals
+    }
+
+    async fn answers(&self) -> bool {
+        let Ok(permit) = self.desk.gate.enter() else { return false };
+        self.desk.address.send(Ping { permit }).await.is_ok()
+    }
+}

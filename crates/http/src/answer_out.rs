@@ -1,0 +1,63 @@
+//! A journey's answer as an HTTP response.
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodyStream, BoxBody, SizedStream};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream;
+use keygate_journey::{Answer, AnswerBody, Facts, Relay, RelayCut};
+
+use crate::error_response::{put, put_static};
+use crate::rate_limit_headers::put_allowance;
+
+/// The response of an answer.
+pub(crate) fn respond(answer: Answer, request_id: &str) -> HttpResponse {
+    let status = StatusCode::from_u16(answer.status.as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = HttpResponse::new(status);
+    for (name, value) in &answer.headers {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    put(&mut response, "x-request-id", request_id);
+    put_facts(&mut response, &answer.facts);
+    put_static(&mut response, "x-keygate-source", "provider");
+    response.set_body(body(answer.body))
+}
+
+/// Tells the way an answer or refusal took.
+pub(crate) fn put_facts(response: &mut HttpResponse, facts: &Facts) {
+    if let Some(provider) = facts.provider {
+        put_static(response, "x-keygate-provider", provider.as_str());
+    }
+    if let Some(key) = &facts.key {
+        put(response, "x-keygate-key", key.as_str());
+    }
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-keygate-attempts"), HeaderValue::from(facts.attempts));
+    if let Some(allowance) = &facts.allowance {
+        put_allowance(response, allowance);
+    }
+}
+
+fn body(body: AnswerBody) -> BoxBody {
+    match body {
+        AnswerBody::Whole(bytes) => BoxBody::new(bytes),
+        AnswerBody::Stream { relay, length: Some(length) } => {
+            BoxBody::new(SizedStream::new(length, chunks(relay)))
+        }
+        AnswerBody::Stream { relay, length: None } => BoxBody::new(BodyStream::new(chunks(relay))),
+    }
+}
+
+fn chunks(relay: Box<Relay>) -> impl Stream<Item = Result<Bytes, RelayCut>> + Unpin {
+    Box::pin(stream::unfold(relay, |mut relay| async move {
+        let next = relay.next().await?;
+        Some((next, relay))
+    }))
+}

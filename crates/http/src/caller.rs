@@ -1,0 +1,135 @@
+//! Who asks: the client by its token, the user by the client's word.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use http::HeaderMap;
+use keygate_config::AuthMode;
+use keygate_domain::{ClientId, ErrorKind, Refusal, Right, UserId};
+use keygate_journey::{Caller, Facts, Identity, Refused};
+
+use crate::credentials::{KnownClient, Shown, shown};
+use crate::worker::Worker;
+
+/// The name of the client that stands for everybody on an open gateway.
+const OPEN_CLIENT: &str = "open";
+
+/// The name of the client that stands for whoever shows a provider's own token.
+const TOKEN_BEARER: &str = "session-token";
+
+/// What anybody may do on an open gateway.
+const OPEN_RIGHTS: [Right; 6] =
+    [Right::Chat, Right::Embed, Right::Files, Right::Live, Right::Avatar, Right::Manage];
+
+/// An identity, and whether a wrong token was shown (that counts against the peer).
+pub(crate) struct Recognised {
+    pub(crate) identity: Identity,
+    pub(crate) is_failed_login: bool,
+}
+
+/// Finds out who asks. `peer` is the address the connection comes from.
+pub(crate) fn recognise(
+    worker: &Worker,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    peer: IpAddr,
+) -> Result<Recognised, Refusal> {
+    let user = named_user(headers, &worker.settings.user_header)?;
+    let shown = shown(headers, query);
+    let known = match &shown {
+        Shown::One(token) => worker.doorkeeper.client_of(token),
+        Shown::Nothing | Shown::Several => None,
+    };
+    let identity = match (known, worker.settings.clients.auth) {
+        (Some(token), _) => Identity::Known(client(token, user)),
+        (None, AuthMode::Open) if is_from_a_foreign_page(headers) => return Err(foreign_page()),
+        (None, AuthMode::Open) => {
+            let anybody = anybody(OPEN_CLIENT, user, peer, &OPEN_RIGHTS);
+            match &shown {
+                Shown::Nothing | Shown::One(_) => Identity::Known(anybody),
+                Shown::Several => Identity::Unknown { refusal: why_not(&shown), stand_in: anybody },
+            }
+        }
+        (None, AuthMode::Required) => {
+            Identity::Unknown { refusal: why_not(&shown), stand_in: anybody(TOKEN_BEARER, None, peer, &[]) }
+        }
+    };
+    let is_failed_login = matches!(identity, Identity::Unknown { .. }) && matches!(shown, Shown::One(_));
+    Ok(Recognised { identity, is_failed_login })
+}
+
+/// Whether a browser sends this for a page of somebody else (Fetch Metadata, `Sec-Fetch-Site`). An
+/// open gateway on loopback is within reach of every page that its operator visits, and a page
+/// must not spend the operator's keys.
+fn is_from_a_foreign_page(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site")
+}
+
+fn foreign_page() -> Refusal {
+    let message =
+        "A page of another site may not use an open gateway. Set clients.auth: required and send a token.";
+    Refusal::new(ErrorKind::Forbidden, message)
+}
+
+/// Counts a wrong token against the peer, whatever it was to open. Who guessed too often is told to
+/// wait instead of `refused`.
+pub(crate) async fn after_wrong_token(worker: &Worker, peer: IpAddr, refused: Refused) -> Refused {
+    match worker.house.limiter.failed_login(peer).await {
+        Ok(()) => refused,
+        Err(limited) => Refused::by_limiter(limited, refused.facts),
+    }
+}
+
+/// The same on the gateway's own routes.
+pub(crate) async fn wrong_token(worker: &Worker, request: &HttpRequest, refusal: Refusal) -> Refusal {
+    let refused = Refused { refusal, facts: Facts::default(), turned_away: None };
+    after_wrong_token(worker, peer_of(request), refused).await.refusal
+}
+
+/// The address the connection comes from.
+pub(crate) fn peer_of(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip())
+}
+
+/// Why what was shown opens nothing.
+pub(crate) fn why_not(shown: &Shown<'_>) -> Refusal {
+    match shown {
+        Shown::Nothing => Refusal::new(
+            ErrorKind::Unauthenticated,
+            "This gateway needs a client token. Send it where your SDK puts its API key.",
+        ),
+        Shown::One(_) => Refusal::new(ErrorKind::Unauthenticated, "This client token is not known here."),
+        Shown::Several => Refusal::new(
+            ErrorKind::AmbiguousCredentials,
+            "Multiple authentication credentials received. Please pass only one.",
+        ),
+    }
+}
+
+fn client(known: &KnownClient, user: Option<&str>) -> Caller {
+    let name = user.map_or_else(|| Arc::clone(&known.name), Arc::from);
+    Caller {
+        client: known.id.clone(),
+        user: UserId { client: known.id.clone(), name },
+        rights: Arc::clone(&known.rights),
+    }
+}
+
+fn anybody(client: &str, user: Option<&str>, peer: IpAddr, rights: &[Right]) -> Caller {
+    let client = ClientId::from(client);
+    let name = user.map_or_else(|| Arc::from(peer.to_string()), Arc::from);
+    Caller { user: UserId { client: client.clone(), name }, client, rights: Arc::from(rights) }
+}
+
+fn named_user<'h>(headers: &'h HeaderMap, header: &str) -> Result<Option<&'h str>, Refusal> {
+    let Some(value) = headers.get(header) else { return Ok(None) };
+    let invalid = |what: String| Refusal::new(ErrorKind::BadRequest, what);
+    let name = std::str::from_utf8(value.as_bytes())
+        .map_err(|_| invalid(format!("The header {header} must be valid UTF-8.")))?
+        .trim();
+    if name.len() > UserId::MAX_BYTES {
+        return Err(invalid(format!("The header {header} may hold at most {} bytes.", UserId::MAX_BYTES)));
+    }
+    Ok((!name.is_empty()).then_some(name))
+}

@@ -1,0 +1,37 @@
+//! Whether the process lives, and whether it can serve.
+
+use std::time::Duration;
+
+use actix_web::rt::time::timeout;
+use actix_web::{HttpResponse, web};
+use keygate_actors::Vital;
+use serde_json::json;
+
+use crate::worker::Worker;
+
+/// How long a part may take to answer. It does in microseconds; this is for one that is stuck.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The process answers: nothing more is promised.
+pub(crate) async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+/// Every provider's pool answers, and so does the limiter in front of them. A pool whose keys all
+/// rest is ready too: it answers, honestly.
+pub(crate) async fn readyz(worker: web::Data<Worker>) -> HttpResponse {
+    let house = &worker.house;
+    let mut is_ready = is_ready_now(&house.limiter).await;
+    let mut providers = serde_json::Map::new();
+    for (name, lane) in &house.lanes {
+        let serves = is_ready_now(&lane.supervisor).await;
+        is_ready &= serves;
+        providers.insert(name.to_string(), json!(if serves { "ready" } else { "unavailable" }));
+    }
+    let body = json!({ "status": if is_ready { "ready" } else { "not_ready" }, "providers": providers });
+    if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}
+
+async fn is_ready_now(part: &dyn Vital) -> bool {
+    part.vitals().is_ready() && timeout(PATIENCE, part.answers()).await.unwrap_or(false)
+}

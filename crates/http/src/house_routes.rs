@@ -1,0 +1,46 @@
+//! The gateway's own routes. Everything else is a provider's.
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::middleware::from_fn;
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, web};
+use keygate_domain::{ErrorKind, Refusal};
+
+use crate::proxy::headers_of;
+use crate::{admin, error_response, health, panic_response, request_id, status};
+
+/// Declares them.
+pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
+    routes
+        .service(readable("/healthz", health::healthz))
+        .service(readable("/readyz", health::readyz))
+        .service(readable("/api/keys/status", status::all_keys))
+        .service(readable("/api/{provider}/status", status::one_provider))
+        .service(
+            web::resource("/api/{provider}/reset-keys")
+                .wrap(from_fn(panic_response::catch))
+                .route(web::post().to(admin::reset_keys))
+                .default_service(web::to(async |request| wrong_method(&request, "POST"))),
+        );
+}
+
+/// A route to be read: load balancers probe with HEAD.
+fn readable<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .wrap(from_fn(panic_response::catch))
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(web::to(async |request| wrong_method(&request, "GET, HEAD")))
+}
+
+fn wrong_method(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+    let id = request_id::of(&headers_of(request.headers()));
+    let message = format!("{} does not take this method. It takes {allowed}.", request.path());
+    let mut response = error_response::on_house(&Refusal::new(ErrorKind::MethodNotAllowed, message), &id);
+    error_response::put(&mut response, "allow", allowed);
+    response
+}

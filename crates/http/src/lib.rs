@@ -1,0 +1,23 @@
+//! The only crate that knows actix-web: it reads requests, finds out who asks, hands them to the
+//! journey, and writes answers and refusals in the shape of the surface they were asked on.
+
+mod admin;
+mod answer_out;
+mod caller;
+mod credentials;
+mod error_response;
+mod front;
+mod health;
+mod house_routes;
+mod line;
+mod panic_response;
+mod proxy;
+mod rate_limit_headers;
+mod request_id;
+mod server;
+mod status;
+mod worker;
+
+pub use error_response::status_of;
+pub use front::{FrontSettings, LanePlan};
+pub use server::{Front, FrontError};

@@ -1,0 +1,252 @@
+//! Steps 1 and 2 of the request's way (docs/architecture.md §5), and its end: everything that is a
+//! provider's goes through here.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use actix_web::http::header::HeaderMap as ActixHeaders;
+use actix_web::rt::time::timeout;
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use keygate_actors::clock;
+use keygate_domain::{ErrorKind, Moment, Refusal};
+use keygate_journey::{Answer, Call, Facts, Identity, Lane, Refused, serve};
+use keygate_telemetry::spans;
+use tracing::Span;
+
+use crate::caller::{Recognised, after_wrong_token, peer_of, recognise};
+use crate::error_response::status_of;
+use crate::line::hung_up;
+use crate::worker::Worker;
+use crate::{answer_out, error_response, panic_response, request_id};
+
+/// Largest body read of a caller that has shown no valid token: an avatar session start is small,
+/// and nobody unknown may fill the memory.
+const UNKNOWN_CALLERS_BODY_BYTES: usize = 64 * 1024;
+
+/// Most memory set aside for a body before any of it has come.
+const MAX_BYTES_ON_CREDIT: usize = 64 * 1024;
+
+/// Serves any path that no other route took.
+pub(crate) async fn proxy(
+    request: HttpRequest,
+    payload: web::Payload,
+    worker: web::Data<Worker>,
+) -> HttpResponse {
+    let began = clock::now();
+    let headers = headers_of(request.headers());
+    let id = request_id::of(&headers);
+    let path = without_doubled_slashes(request.uri().path());
+    let Some((lane, below)) = worker.house.lane_of(&path) else {
+        return error_response::on_surface(&worker.house, &path, &error_response::no_such_route(&path), &id);
+    };
+    let method = method_of(&request);
+    let span =
+        spans::root(&spans::Arrival { method: &method, path: &path, headers: &headers, request_id: &id });
+    let visit = Visit {
+        worker: &worker,
+        lane,
+        path: below,
+        method,
+        request: &request,
+        headers,
+        began,
+        id: &id,
+        span,
+    };
+    panic_response::or_else(visit.run(payload), || {
+        tracing::error!(request_id = %id, "a request handler panicked");
+        let facts = Facts { provider: Some(lane.adapter.name), ..Facts::default() };
+        let refused = Refused { refusal: panic_response::refusal(), facts, turned_away: None };
+        error_response::on_surface(&worker.house, below, &refused, &id)
+    })
+    .await
+}
+
+/// One request at the front.
+struct Visit<'a> {
+    worker: &'a Worker,
+    lane: &'a Lane,
+    path: &'a str,
+    method: Method,
+    request: &'a HttpRequest,
+    headers: HeaderMap,
+    began: Moment,
+    id: &'a str,
+    span: Span,
+}
+
+impl Visit<'_> {
+    async fn run(self, payload: web::Payload) -> HttpResponse {
+        let (id, path, house, span) = (self.id, self.path, &self.worker.house, self.span.clone());
+        match self.served(payload).await {
+            Ok(answer) => {
+                let facts = &answer.facts;
+                spans::record_response(&span, answer.status.as_u16(), facts.attempts, facts.key.as_ref());
+                answer_out::respond(answer, id)
+            }
+            Err(refused) => {
+                tracing::debug!(request_id = %id, error = refused.refusal.kind.as_str(), "refused");
+                let (kind, facts) = (refused.refusal.kind, &refused.facts);
+                spans::record_refusal(&span, kind);
+                spans::record_response(&span, status_of(kind), facts.attempts, facts.key.as_ref());
+                error_response::on_surface(house, path, &refused, id)
+            }
+        }
+    }
+
+    async fn served(self, payload: web::Payload) -> Result<Answer, Refused> {
+        let peer = peer_of(self.request);
+        // 1 who is this
+        let query = self.request.uri().query();
+        let known = recognise(self.worker, &self.headers, query, peer).map_err(|r| self.refused(r))?;
+        // 2 read body
+        let body = self.read(&known.identity, payload).await.map_err(|r| self.refused_unread(&known, r))?;
+        let Recognised { identity, is_failed_login } = known;
+        if let Identity::Known(caller) = &identity {
+            spans::record_caller(&self.span, &caller.user);
+        }
+        let call = Call {
+            method: self.method,
+            path: self.path,
+            query,
+            headers: self.headers,
+            body,
+            began: self.began,
+            identity,
+            request_id: self.id,
+            span: self.span,
+        };
+        match serve(&self.worker.house, self.lane, &call, hung_up(self.request)).await {
+            Ok(answer) => Ok(answer),
+            Err(refused) if is_failed_login && refused.refusal.kind == ErrorKind::Unauthenticated => {
+                Err(after_wrong_token(self.worker, peer, refused).await)
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    async fn read(&self, identity: &Identity, payload: web::Payload) -> Result<Bytes, Refusal> {
+        let most = self.worker.max_body_bytes;
+        let limit = match identity {
+            Identity::Known(_) => most,
+            Identity::Unknown { .. } => UNKNOWN_CALLERS_BODY_BYTES.min(most),
+        };
+        let patience = self.time_left();
+        read(payload, limit, self.request, patience).await
+    }
+
+    /// What is left of the longest time this request may take.
+    fn time_left(&self) -> Duration {
+        clock::left_until(self.began.after(self.lane.timeout))
+    }
+
+    fn refused(&self, refusal: Refusal) -> Refused {
+        let facts = Facts { provider: Some(self.lane.adapter.name), ..Facts::default() };
+        Refused { refusal, facts, turned_away: None }
+    }
+
+    /// An unknown caller with a body that is too large is told first that it is unknown.
+    fn refused_unread(&self, known: &Recognised, refusal: Refusal) -> Refused {
+        match &known.identity {
+            Identity::Unknown { refusal: why_unknown, .. } if refusal.kind == ErrorKind::TooLarge => {
+                self.refused(why_unknown.clone())
+            }
+            Identity::Known(_) | Identity::Unknown { .. } => self.refused(refusal),
+        }
+    }
+}
+
+/// Reads a body of at most `limit` bytes that must come within `patience`.
+pub(crate) async fn read(
+    mut payload: web::Payload,
+    limit: usize,
+    request: &HttpRequest,
+    patience: Duration,
+) -> Result<Bytes, Refusal> {
+    let too_large = || {
+        let message = format!("The request body is larger than the {limit} bytes this gateway admits.");
+        Refusal::new(ErrorKind::TooLarge, message)
+    };
+    let declared =
+        request.headers().get("content-length").and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    // What is only declared costs the caller nothing, so it must cost us little.
+    let mut body = BytesMut::with_capacity(declared.unwrap_or_default().min(limit).min(MAX_BYTES_ON_CREDIT));
+    // Behind the head of such a request everything is payload to actix-web, without an end; whoever
+    // ignores the upgrade has to know by himself where the body ends.
+    let ends_at = asks_for_upgrade(request).then(|| declared.unwrap_or_default());
+    let reading = async {
+        while ends_at.is_none_or(|end| body.len() < end) {
+            let Some(chunk) = payload.next().await else { break };
+            let chunk = chunk.map_err(|_| broken_off())?;
+            if body.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(())
+    };
+    timeout(patience, reading).await.unwrap_or_else(|_elapsed| Err(too_slow()))?;
+    body.truncate(ends_at.unwrap_or(limit));
+    Ok(body.freeze())
+}
+
+fn asks_for_upgrade(request: &HttpRequest) -> bool {
+    let asks = request.headers().contains_key("upgrade") || request.method() == "CONNECT";
+    asks && !request.headers().contains_key("transfer-encoding")
+}
+
+fn broken_off() -> Refusal {
+    Refusal::new(ErrorKind::BadRequest, "The request body could not be read to its end.")
+}
+
+fn too_slow() -> Refusal {
+    Refusal::new(ErrorKind::DeadlineExceeded, "The request body did not arrive in time.")
+}
+
+/// actix-web speaks `http` 0.2, the house speaks 1.
+pub(crate) fn headers_of(headers: &ActixHeaders) -> HeaderMap {
+    let mut converted = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            converted.append(name, value);
+        }
+    }
+    converted
+}
+
+fn method_of(request: &HttpRequest) -> Method {
+    Method::from_bytes(request.method().as_str().as_bytes()).unwrap_or(Method::GET)
+}
+
+/// Some SDKs join a base URL and a path with two slashes.
+fn without_doubled_slashes(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") {
+        return Cow::Borrowed(path);
+    }
+    let mut single = String::with_capacity(path.len());
+    for character in path.chars() {
+        if character != '/' || !single.ends_with('/') {
+            single.push(character);
+        }
+    }
+    Cow::Owned(single)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubled_slashes_collapse() {
+        assert_eq!(without_doubled_slashes("//v1//models/m"), "/v1/models/m");
+        assert_eq!(without_doubled_slashes("/v1/models"), "/v1/models");
+    }
+}

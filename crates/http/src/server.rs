@@ -1,0 +1,132 @@
+//! Opens the door: binds, starts the workers, and runs until told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, web};
+use keygate_config::ServerConfig;
+use keygate_upstream::ClientUnusable;
+use thiserror::Error;
+
+use crate::credentials::Doorkeeper;
+use crate::front::FrontSettings;
+use crate::house_routes::house_routes;
+use crate::worker::Worker;
+use crate::{line, proxy};
+
+/// How long an idle connection of a caller is kept. Backends keep theirs in pools for minutes;
+/// closing one under a request that was just written is an error they see.
+const KEEP_ALIVE: Duration = Duration::from_mins(2);
+
+/// Why the door stays shut.
+#[derive(Debug, Error)]
+pub enum FrontError {
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}; choose another with --bind or server.bind")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Client(#[from] ClientUnusable),
+}
+
+/// An open door.
+pub struct Front {
+    server: Server,
+    address: SocketAddr,
+}
+
+impl Front {
+    /// Binds and starts the workers.
+    ///
+    /// # Errors
+    /// [`FrontError`] when the address cannot be bound or no HTTP client can be built.
+    pub fn open(settings: FrontSettings) -> Result<Self, FrontError> {
+        let server = settings.server.clone();
+        let asked = server.bind;
+        let doorkeeper = Arc::new(Doorkeeper::new(&settings.clients));
+        let settings = Arc::new(settings);
+        // Workers build their client inside a factory that can only panic: find out here first.
+        Worker::new(Arc::clone(&settings), Arc::clone(&doorkeeper))?;
+        let bound = HttpServer::new(move || {
+            let worker = Worker::new(Arc::clone(&settings), Arc::clone(&doorkeeper));
+            #[expect(
+                clippy::expect_used,
+                reason = "the same client was built above, before any worker started"
+            )]
+            let worker = worker.expect("the HTTP client was built once already");
+            App::new()
+                .app_data(web::Data::new(worker))
+                .configure(house_routes)
+                .default_service(web::to(proxy::proxy))
+        })
+        .on_connect(line::hold)
+        .workers(count(server.workers))
+        .max_connections(connections_per_worker(&server))
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(server.request_head_timeout)
+        .shutdown_timeout(server.shutdown_grace.as_secs())
+        .disable_signals()
+        .tcp_nodelay(true)
+        .bind(asked)
+        .map_err(|source| FrontError::Bind { address: asked, source })?;
+        let address = bound.addrs().first().copied().unwrap_or(asked);
+        Ok(Self { server: bound.run(), address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops it from elsewhere.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// Serves until stopped.
+    ///
+    /// # Errors
+    /// When the accept loop fails.
+    pub async fn run(self) -> io::Result<()> {
+        self.server.await
+    }
+}
+
+/// Operators count the sockets of the process, actix-web those of each worker.
+fn connections_per_worker(server: &ServerConfig) -> usize {
+    share(server.max_connections, server.workers)
+}
+
+/// Never less than asked for in all, so a few more where it does not divide.
+fn share(of: NonZeroU32, among: NonZeroU32) -> usize {
+    count(of).div_ceil(count(among))
+}
+
+fn count(configured: NonZeroU32) -> usize {
+    usize::try_from(configured.get()).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_shared_out_among_the_workers() {
+        let check = |connections, workers, expected| {
+            let number = |n| NonZeroU32::new(n).unwrap();
+            assert_eq!(share(number(connections), number(workers)), expected, "{connections} / {workers}");
+        };
+        check(10_000, 2, 5_000);
+        check(7, 3, 3);
+        check(1, 8, 1);
+    }
+}

@@ -1,0 +1,247 @@
+//! What operators see of the pools.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
+use keygate_actors::clock;
+use keygate_domain::{BucketName, ErrorKind, Fault, GroupId, KeyId, Metric, Moment, Refusal, Right, Role};
+use keygate_journey::Lane;
+use keygate_pool::{KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot, RestingPart};
+use serde::Serialize;
+
+use crate::admin::{no_such_provider, unavailable};
+use crate::caller::{why_not, wrong_token};
+use crate::credentials::{Shown, admin_token, shown};
+use crate::proxy::headers_of;
+use crate::worker::Worker;
+use crate::{error_response, request_id};
+
+/// A pool with this few keys left, and more in all, is told as `degraded`.
+const LOW_KEYS: usize = 1;
+
+/// Counts of all pools.
+pub(crate) async fn all_keys(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
+    respond(&request, all(&worker, &request).await)
+}
+
+/// One pool, key by key.
+pub(crate) async fn one_provider(
+    request: HttpRequest,
+    provider: web::Path<String>,
+    worker: web::Data<Worker>,
+) -> HttpResponse {
+    respond(&request, one(&worker, &request, &provider).await)
+}
+
+fn respond(request: &HttpRequest, told: Result<impl Serialize, Refusal>) -> HttpResponse {
+    let id = request_id::of(&headers_of(request.headers()));
+    match told {
+        Ok(body) => HttpResponse::Ok().insert_header(("x-request-id", id)).json(body),
+        Err(refusal) => error_response::on_house(&refusal, &id),
+    }
+}
+
+async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refusal> {
+    may_read(worker, request).await?;
+    let mut told = KeysStatus { status: "ok", api_keys: BTreeMap::new() };
+    for (name, lane) in &worker.house.lanes {
+        // A supervisor that cannot tell is worth a word, and no reason to hide the others.
+        let counts = snapshot(lane).await.ok().map(|pool| pool.counts);
+        told.status = worse(told.status, counts.map_or("degraded", health));
+        if let Some(counts) = counts {
+            told.api_keys.insert(name.as_str(), counts);
+        }
+    }
+    Ok(told)
+}
+
+fn health(counts: KeyCounts) -> &'static str {
+    match counts.available {
+        0 => "down",
+        available if available <= LOW_KEYS && counts.total > available => "degraded",
+        _ => "ok",
+    }
+}
+
+fn worse(one: &'static str, other: &'static str) -> &'static str {
+    let rank = |word| ["ok", "degraded", "down"].iter().position(|w| *w == word);
+    if rank(one) >= rank(other) { one } else { other }
+}
+
+async fn one(worker: &Worker, request: &HttpRequest, provider: &str) -> Result<ProviderStatus, Refusal> {
+    may_read(worker, request).await?;
+    let lane = worker.house.lane_called(provider).ok_or_else(|| no_such_provider(provider))?;
+    let pool = snapshot(lane).await?;
+    let now = clock::now();
+    Ok(ProviderStatus {
+        total_keys: pool.counts.total,
+        available_keys: pool.counts.available,
+        failed_keys: pool.counts.total - pool.counts.available,
+        current_index: pool.current_index.unwrap_or_default(),
+        keys: pool.keys.into_iter().map(|key| KeyStatus::of(key, lane, now)).collect(),
+        provider: lane.adapter.name.as_str(),
+        groups: pool.groups,
+        ledger: pool.ledger,
+        restarts: lane.supervisor.vitals().restarts(),
+    })
+}
+
+async fn snapshot(lane: &Lane) -> Result<PoolSnapshot, Refusal> {
+    lane.supervisor.observe().await.map_err(unavailable)
+}
+
+// === what is told ===
+
+#[derive(Serialize)]
+struct KeysStatus {
+    status: &'static str,
+    api_keys: BTreeMap<&'static str, KeyCounts>,
+}
+
+/// One pool. The first five fields are those that existing scripts read.
+#[derive(Serialize)]
+struct ProviderStatus {
+    total_keys: usize,
+    available_keys: usize,
+    failed_keys: usize,
+    current_index: usize,
+    keys: Vec<KeyStatus>,
+    provider: &'static str,
+    groups: usize,
+    ledger: PoolLedger,
+    restarts: u32,
+}
+
+/// One key; the first five fields likewise.
+#[derive(Serialize)]
+struct KeyStatus {
+    index: usize,
+    key_preview: String,
+    is_failed: bool,
+    failed_at: Option<i64>,
+    cooldown_remaining: u64,
+    id: KeyId,
+    label: Arc<str>,
+    group: GroupId,
+    reported_group: Option<GroupId>,
+    role: Role,
+    weight: u32,
+    state: KeyState,
+    reason: Option<KeyReason>,
+    resting: Vec<RestStatus>,
+    counts: AttemptCounts,
+}
+
+#[derive(Serialize)]
+struct RestStatus {
+    model: Option<BucketName>,
+    operation: Option<Cow<'static, str>>,
+    sessions: bool,
+    metric: Metric,
+    fault: Fault,
+    reason: Cow<'static, str>,
+    remaining: u64,
+    until: String,
+}
+
+#[derive(Serialize)]
+struct AttemptCounts {
+    in_flight: u64,
+    attempts: u64,
+    served: u64,
+    failed: u64,
+    refused: u64,
+    lost: u64,
+    unsent: u64,
+}
+
+impl KeyStatus {
+    fn of(key: KeySnapshot, lane: &Lane, now: Moment) -> Self {
+        Self {
+            index: key.index,
+            key_preview: key.key.preview(lane.adapter.public_key_prefixes),
+            is_failed: key.state != KeyState::Available,
+            failed_at: key.failed_at.map(Timestamp::as_second),
+            cooldown_remaining: ceiled(key.cooldown_remaining),
+            id: key.id,
+            label: key.label,
+            group: key.group,
+            reported_group: key.reported_group,
+            role: key.role,
+            weight: key.weight,
+            state: key.state,
+            reason: key.reason,
+            resting: key.resting.into_iter().map(|part| RestStatus::of(part, now)).collect(),
+            counts: AttemptCounts {
+                in_flight: key.in_flight,
+                attempts: key.attempts,
+                served: key.served,
+                failed: key.failed,
+                refused: key.refused,
+                lost: key.lost,
+                unsent: key.unsent,
+            },
+        }
+    }
+}
+
+impl RestStatus {
+    fn of(part: RestingPart, now: Moment) -> Self {
+        Self {
+            model: part.bucket,
+            operation: part.operation,
+            sessions: part.sessions,
+            metric: part.metric,
+            fault: part.fault,
+            reason: part.reason,
+            remaining: ceiled(now.until(part.until)),
+            until: part.until.wall.to_string(),
+        }
+    }
+}
+
+fn ceiled(span: std::time::Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
+}
+
+/// Status is open to loopback peers, to everybody where the operator says so, and else to tokens
+/// with the scope `status` and to the admin token.
+async fn may_read(worker: &Worker, request: &HttpRequest) -> Result<(), Refusal> {
+    let is_loopback = request.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
+    if is_loopback || worker.settings.server.status_public {
+        return Ok(());
+    }
+    let headers = headers_of(request.headers());
+    if admin_token(&headers).is_some_and(|token| worker.doorkeeper.is_admin(token)) {
+        return Ok(());
+    }
+    let shown = shown(&headers, request.uri().query());
+    let Shown::One(token) = &shown else { return Err(why_not(&shown)) };
+    match worker.doorkeeper.client_of(token) {
+        Some(client) if client.rights.contains(&Right::Status) => Ok(()),
+        Some(_) => Err(Refusal::new(
+            ErrorKind::Forbidden,
+            "Status needs a token with the scope `status`, or the admin token.",
+        )),
+        None => Err(wrong_token(worker, request, why_not(&shown)).await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_says_down_degraded_or_ok() {
+        let counts = |total, available| KeyCounts { total, available, ..KeyCounts::default() };
+        assert_eq!(health(counts(3, 0)), "down");
+        assert_eq!(health(counts(3, 1)), "degraded");
+        assert_eq!(health(counts(1, 1)), "ok");
+        assert_eq!(health(counts(3, 2)), "ok");
+        assert_eq!(worse("degraded", "ok"), "degraded");
+        assert_eq!(worse("degraded", "down"), "down");
+    }
+}

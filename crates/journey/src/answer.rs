@@ -1,0 +1,70 @@
+//! What comes out of a journey.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use keygate_actors::{Admission, LimiterRefusal};
+use keygate_domain::{KeyId, ProviderName, Refusal};
+
+use crate::{Relay, refuse};
+
+/// An answer of the provider on its way to the caller.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The provider's headers that may pass.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: AnswerBody,
+    /// What the response headers tell of the way.
+    pub facts: Facts,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// Complete.
+    Whole(Bytes),
+    /// Still coming. Dropping it cancels the upstream and settles the lease.
+    Stream {
+        /// The bytes.
+        relay: Box<Relay>,
+        /// Their number, if the provider said it.
+        length: Option<u64>,
+    },
+}
+
+/// What is told of the way in response headers and on the root span.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The provider asked.
+    pub provider: Option<ProviderName>,
+    /// The key that served, or the last one tried.
+    pub key: Option<KeyId>,
+    /// How many attempts were made; a call that has to come first belongs to its attempt.
+    pub attempts: u32,
+    /// The limiter's numbers for the user, if it was asked.
+    pub allowance: Option<keygate_limits::Admitted>,
+}
+
+/// A call the gateway itself refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// What is told of the way.
+    pub facts: Facts,
+    /// The user's limit, when that is what refused.
+    pub turned_away: Option<keygate_limits::TurnedAway>,
+}
+
+impl Refused {
+    /// A call that the limiter turned away.
+    pub fn by_limiter(limited: LimiterRefusal, facts: Facts) -> Self {
+        let (refusal, turned_away) = refuse::by_limiter(limited);
+        Self { refusal, facts, turned_away }
+    }
+}
+
+/// The user's slot, held until the answer has passed.
+pub(crate) type Slot = Option<Admission>;

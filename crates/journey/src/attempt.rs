@@ -1,0 +1,323 @@
+//! Steps 7 to 10: one request under one key, from the adapter's translation to the verdict.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+use keygate_actors::{KeyLease, clock};
+use keygate_domain::{ClientId, Failure, Fault, Intent, Moment, RetryAdvice, Verdict};
+use keygate_limits::Reach;
+use keygate_provider::{AnswerHead, Grant, UpstreamRequest};
+use keygate_telemetry::spans;
+use keygate_upstream::{BodyLost, SendFailure, SendFailureKind, UpstreamAnswer};
+use tokio::time::timeout;
+use tracing::Span;
+
+use crate::answer::Slot;
+use crate::relay::Watch;
+use crate::scrub::Scrub;
+use crate::settle::{self, Ending};
+use crate::{AnswerBody, Call, House, Lane, Relay, events, headers};
+
+/// Longest answer in one piece that is held back until it is complete, so that a connection
+/// breaking inside it can still be made good by another attempt.
+const HELD_BACK_BYTES: usize = 256 * 1024;
+
+/// Longest error body passed on.
+const MAX_ERROR_PASSED_BYTES: usize = 1024 * 1024;
+
+/// How long the text of an error may take once its head is here: without it the status alone is
+/// judged, and the time left is another key's.
+const ERROR_TEXT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What one attempt needs to know.
+pub(crate) struct Attempt<'a> {
+    pub(crate) house: &'a House,
+    pub(crate) lane: &'a Lane,
+    pub(crate) call: &'a Call<'a>,
+    pub(crate) client: &'a ClientId,
+    pub(crate) intent: &'a Intent,
+    pub(crate) first_byte_by: Moment,
+    pub(crate) deadline: Moment,
+    pub(crate) number: u32,
+}
+
+/// An answer that may pass to the caller.
+pub(crate) struct Opened {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: AnswerBody,
+}
+
+/// An attempt that failed, its lease settled.
+pub(crate) struct Failed {
+    pub(crate) failure: Failure,
+    pub(crate) reach: Reach,
+    /// What the provider answered, for the caller if nothing better comes.
+    pub(crate) kept: Option<Kept>,
+    /// Whether it was not the request that failed, but the call that has to come first.
+    pub(crate) is_preparations: bool,
+}
+
+/// A provider's answer kept whole.
+pub(crate) struct Kept {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// False when it did not come to its end.
+    pub(crate) is_whole: bool,
+}
+
+/// The bytes of an answer read before the first is passed on.
+struct HeldBack {
+    chunks: VecDeque<Bytes>,
+    is_complete: bool,
+}
+
+impl Attempt<'_> {
+    /// Makes the attempt. The user's slot goes along with an answer that is still coming, and
+    /// stays where it is otherwise.
+    pub(crate) async fn make(&self, lease: Option<KeyLease>, slot: &mut Slot) -> Result<Opened, Failed> {
+        let span = self.span(lease.as_ref());
+        let sent = clock::now();
+        let answer = match self.open(lease.as_ref()).await {
+            Ok(answer) => answer,
+            Err(failed) => return Err(self.failed(lease, failed, &span)),
+        };
+        let opened = self.relay(answer, lease, slot, &span).await;
+        if self.intent.streaming.is_stream() && opened.is_ok() {
+            spans::record_time_to_first_chunk(&span, sent.until(clock::now()));
+        }
+        opened
+    }
+
+    /// Tells everybody who wants to know of it.
+    fn failed(&self, lease: Option<KeyLease>, failed: Failed, span: &Span) -> Failed {
+        events::attempt_failed(
+            self.lane.adapter.name.as_str(),
+            self.number,
+            self.call,
+            lease.as_ref(),
+            &failed,
+        );
+        if let Some(kept) = &failed.kept {
+            spans::record_answer_status(span, kept.status.as_u16());
+        }
+        settle::by_failure(lease, &failed.failure, span);
+        failed
+    }
+
+    fn span(&self, lease: Option<&KeyLease>) -> Span {
+        spans::attempt(
+            &self.call.span,
+            &spans::AttemptFacts {
+                number: self.number,
+                intent: self.intent,
+                provider: self.lane.adapter.otel_name,
+                server: self.lane.upstream.host(),
+                key: lease.map(key_facts),
+            },
+        )
+    }
+
+    /// Sends the preparation, if there is one, and the request.
+    async fn open(&self, lease: Option<&KeyLease>) -> Result<UpstreamAnswer, Failed> {
+        let mut grant =
+            Grant { key: lease.map(KeyLease::key), away: lease.and_then(KeyLease::away), prepared: None };
+        let provider = &self.lane.provider;
+        let prepared = match provider.preparation(self.intent, &grant) {
+            Some(request) => Some(self.prepare(request).await?),
+            None => None,
+        };
+        grant.prepared = prepared.as_deref();
+        // 7 adapter: upstream request
+        let request = provider.request(self.intent, &self.call.inbound(), &grant);
+        // 8 send
+        let answer = self.send(request).await?;
+        // 9 head -> verdict
+        if answer.status().is_success() { Ok(answer) } else { Err(self.judge(answer, false).await) }
+    }
+
+    /// Makes the call that has to come first. Whatever becomes of it, the request itself was never
+    /// written and the preparation may be made again: a mint costs nothing and starts nothing. What
+    /// one organisation refuses to mint another may.
+    async fn prepare(&self, request: UpstreamRequest) -> Result<Bytes, Failed> {
+        self.prepared(request).await.map_err(|failed| Failed {
+            failure: failed.failure.retrying(RetryAdvice::Again),
+            reach: Reach::NeverWritten,
+            is_preparations: true,
+            ..failed
+        })
+    }
+
+    async fn prepared(&self, request: UpstreamRequest) -> Result<Bytes, Failed> {
+        let mut answer = self.send(request).await?;
+        if !answer.status().is_success() {
+            return Err(self.judge(answer, true).await);
+        }
+        let patience = clock::left_until(self.first_byte_by);
+        answer.whole(AnswerHead::MAX_ERROR_BYTES, patience).await.map_err(Failed::from)
+    }
+
+    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, Failed> {
+        let patience = clock::left_until(self.first_byte_by);
+        self.lane.upstream.send(request, patience).await.map_err(Failed::from)
+    }
+
+    async fn judge(&self, mut answer: UpstreamAnswer, for_preparation: bool) -> Failed {
+        let patience = clock::left_until(self.deadline).min(ERROR_TEXT_PATIENCE);
+        let text = answer.text_up_to(MAX_ERROR_PASSED_BYTES, patience).await;
+        let body = &text.bytes;
+        let head = AnswerHead {
+            status: answer.status(),
+            headers: answer.headers(),
+            body: &body[..body.len().min(AnswerHead::MAX_ERROR_BYTES)],
+            for_preparation,
+        };
+        let failure = match self.lane.provider.verdict(self.intent, &head) {
+            Verdict::Failed(failure) => failure,
+            Verdict::Served(_) | Verdict::Abandoned | Verdict::Unsent => Failure::of(Fault::ServerError),
+        };
+        let kept = Some(Kept { is_whole: text.is_whole, ..self.keep(&answer, body) });
+        Failed { failure, reach: Reach::Answered, kept, is_preparations: false }
+    }
+
+    fn keep(&self, answer: &UpstreamAnswer, body: &[u8]) -> Kept {
+        let redactor = &self.house.redactor;
+        Kept {
+            status: answer.status(),
+            headers: headers::passing(answer.headers(), redactor),
+            body: Bytes::from(redactor.scrub(body).into_owned()),
+            is_whole: true,
+        }
+    }
+
+    /// Reads as much as is held back, then hands the answer over.
+    async fn relay(
+        &self,
+        mut answer: UpstreamAnswer,
+        lease: Option<KeyLease>,
+        slot: &mut Slot,
+        span: &Span,
+    ) -> Result<Opened, Failed> {
+        spans::record_answer_status(span, answer.status().as_u16());
+        let mut watch = Watch {
+            meter: self.lane.provider.meter(self.intent, &self.call.inbound()),
+            lease,
+            scrub: Scrub::default(),
+            client: self.client.clone(),
+            estimate: self.intent.estimate,
+            span: span.clone(),
+            slot: None,
+        };
+        let held = match self.hold_back(&mut answer, &mut watch).await {
+            Ok(held) => held,
+            Err(failed) => return Err(self.failed(watch.lease.take(), failed, span)),
+        };
+        let status = answer.status();
+        let headers = headers::passing(answer.headers(), &self.house.redactor);
+        if held.is_complete {
+            watch.end(Ending::Complete);
+            return Ok(Opened { status, headers, body: AnswerBody::Whole(joined(held.chunks)) });
+        }
+        watch.slot = slot.take();
+        let length = declared_length(&answer);
+        let relay = Box::new(Relay::new(held.chunks, answer, watch, self.deadline, self.house.status_of));
+        Ok(Opened { status, headers, body: AnswerBody::Stream { relay, length } })
+    }
+
+    /// Reads an answer in one piece to its end, a stream to the end of its first element; neither
+    /// further than is held back at most.
+    async fn hold_back(&self, answer: &mut UpstreamAnswer, watch: &mut Watch) -> Result<HeldBack, Failed> {
+        let mut held = HeldBack { chunks: VecDeque::new(), is_complete: false };
+        let mut held_bytes = 0;
+        let is_stream = self.intent.streaming.is_stream();
+        loop {
+            let has_begun = !held.chunks.is_empty();
+            let by = if has_begun && !is_stream { self.deadline } else { self.first_byte_by };
+            match timeout(clock::left_until(by), answer.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
+                    held_bytes += chunk.len();
+                    held.chunks.push_back(watch.pass(chunk));
+                }
+                Ok(Ok(None)) => {
+                    held.chunks.extend(watch.rest());
+                    held.is_complete = true;
+                    return Ok(held);
+                }
+                Ok(Err(_broken)) => return Err(Failed::unanswered(Fault::Unreachable, Reach::Unknown)),
+                // A first element that takes long is passed on as it comes.
+                Err(_elapsed) if has_begun && is_stream => return Ok(held),
+                Err(_elapsed) => return Err(Failed::unanswered(Fault::Timeout, Reach::Unknown)),
+            }
+            if let Some(failure) = watch.meter.failure_so_far() {
+                return Err(self.told_inside(answer, held, failure));
+            }
+            let is_enough = is_stream && !watch.meter.is_in_first_element();
+            if is_enough || held_bytes > HELD_BACK_BYTES {
+                return Ok(held);
+            }
+        }
+    }
+
+    /// An error that the provider told inside an answer that began well.
+    fn told_inside(&self, answer: &UpstreamAnswer, held: HeldBack, failure: Failure) -> Failed {
+        let kept = Some(self.keep(answer, &joined(held.chunks)));
+        Failed { failure, reach: Reach::Answered, kept, is_preparations: false }
+    }
+}
+
+impl Failed {
+    /// Whether what the provider said is about the caller's own request, and about no key.
+    pub(crate) fn is_for_the_caller(&self) -> bool {
+        !self.is_preparations && !self.failure.takes_out()
+    }
+
+    fn unanswered(fault: Fault, reach: Reach) -> Self {
+        Self { failure: Failure::of(fault), reach, kept: None, is_preparations: false }
+    }
+}
+
+impl From<SendFailure> for Failed {
+    fn from(failure: SendFailure) -> Self {
+        let reach = if failure.never_written { Reach::NeverWritten } else { Reach::Unknown };
+        match failure.kind {
+            SendFailureKind::TimedOut => Self::unanswered(Fault::Timeout, reach),
+            SendFailureKind::NotConnected | SendFailureKind::Broken => {
+                Self::unanswered(Fault::Unreachable, reach)
+            }
+        }
+    }
+}
+
+impl From<BodyLost> for Failed {
+    fn from(lost: BodyLost) -> Self {
+        let fault = match lost {
+            BodyLost::TimedOut => Fault::Timeout,
+            BodyLost::Broken => Fault::Unreachable,
+            BodyLost::TooLong => Fault::ServerError,
+        };
+        Self::unanswered(fault, Reach::Unknown)
+    }
+}
+
+/// What spans tell of a leased key.
+pub(crate) fn key_facts(lease: &KeyLease) -> spans::KeyFacts<'_> {
+    spans::KeyFacts { id: lease.key_id(), label: lease.label(), index: lease.index(), group: lease.group() }
+}
+
+fn joined(mut chunks: VecDeque<Bytes>) -> Bytes {
+    if chunks.len() <= 1 {
+        return chunks.pop_front().unwrap_or_default();
+    }
+    let mut whole = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
+    for chunk in &chunks {
+        whole.extend_from_slice(chunk);
+    }
+    whole.freeze()
+}
+
+fn declared_length(answer: &UpstreamAnswer) -> Option<u64> {
+    answer.headers().get("content-length")?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,78 @@
+//! A call as the front hands it over: read, bounded, and with what is known of the caller.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use keygate_domain::{ClientId, Moment, Refusal, Right, UserId};
+use keygate_provider::Inbound;
+use tracing::Span;
+
+/// A complete inbound call.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The method.
+    pub method: Method,
+    /// The path below the provider's prefix, percent-encoded, `//` collapsed.
+    pub path: &'a str,
+    /// The query, without `?`.
+    pub query: Option<&'a str>,
+    /// The headers as they came.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// When its head was read; deadlines count from here.
+    pub began: Moment,
+    /// Who calls.
+    pub identity: Identity,
+    /// What the caller is told to quote when it reports trouble.
+    pub request_id: &'a str,
+    /// The span of the whole request; disabled when it is not traced.
+    pub span: Span,
+}
+
+impl Call<'_> {
+    /// The call as adapters see it.
+    pub fn inbound(&self) -> Inbound<'_> {
+        Inbound {
+            method: &self.method,
+            path: self.path,
+            query: self.query,
+            headers: &self.headers,
+            body: &self.body,
+        }
+    }
+}
+
+/// A client, the user it speaks for, and what it may do.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client.
+    pub client: ClientId,
+    /// The user.
+    pub user: UserId,
+    /// What the client's token allows.
+    pub rights: Arc<[Right]>,
+}
+
+impl Caller {
+    /// Whether its token allows what needs `right`. The right of operators includes every other.
+    pub fn may(&self, right: Right) -> bool {
+        self.rights.contains(&right) || self.rights.contains(&Right::Admin)
+    }
+}
+
+/// What is known of the caller.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// Admitted.
+    Known(Caller),
+    /// Not admitted. Only a call that carries a provider's own credential (an avatar session
+    /// token) may go on, as `stand_in`; every other gets `refusal`.
+    Unknown {
+        /// Why not.
+        refusal: Refusal,
+        /// The peer as a caller without rights.
+        stand_in: Caller,
+    },
+}

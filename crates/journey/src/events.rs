@@ -1,0 +1,28 @@
+//! The log lines of a request's way: what an operator who searches for a request id wants to find.
+
+use keygate_actors::KeyLease;
+use keygate_domain::Fault;
+use tracing::{debug, warn};
+
+use crate::Call;
+use crate::attempt::Failed;
+
+/// An attempt failed. A caller's own mistake is nothing to wake anybody for.
+pub(crate) fn attempt_failed(
+    provider: &str,
+    number: u32,
+    call: &Call<'_>,
+    lease: Option<&KeyLease>,
+    failed: &Failed,
+) {
+    let fault = failed.failure.fault;
+    let status = failed.kept.as_ref().map(|kept| kept.status.as_u16());
+    let (key_id, label) = (lease.map(KeyLease::key_id), lease.map(KeyLease::label));
+    let request_id = &call.request_id;
+    if matches!(fault, Fault::Caller | Fault::AffinityLost) {
+        debug!(%request_id, attempt = number, status, fault = fault.as_str(), "{provider}: refused the request");
+    } else {
+        let key_id = key_id.map(tracing::field::display);
+        warn!(%request_id, attempt = number, status, fault = fault.as_str(), key_id, label, "{provider}: an attempt failed");
+    }
+}

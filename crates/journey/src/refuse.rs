@@ -1,0 +1,106 @@
+//! Refusals of the limiter and the pool in the words a caller is told.
+
+use std::time::Duration;
+
+use keygate_actors::{LeaseRefused, LimiterRefusal};
+use keygate_domain::{ErrorKind, Fault, Refusal};
+use keygate_limits::{TurnedAway, TurnedAwayWhy};
+use keygate_pool::PoolRefusal;
+
+use crate::Lane;
+
+/// The limiter's refusal.
+pub(crate) fn by_limiter(refused: LimiterRefusal) -> (Refusal, Option<TurnedAway>) {
+    match refused {
+        LimiterRefusal::TurnedAway(away) => (turned_away(&away), Some(away)),
+        LimiterRefusal::Overloaded { retry_after } => (overloaded(retry_after), None),
+        LimiterRefusal::Unavailable { retry_after } => (restarting(retry_after), None),
+    }
+}
+
+fn turned_away(away: &TurnedAway) -> Refusal {
+    let limit = away.limit;
+    let reason = match away.why {
+        TurnedAwayWhy::Window => format!("Rate limit of {limit} requests per minute for this user exceeded."),
+        TurnedAwayWhy::Burst => "This user sends too many requests at once.".to_owned(),
+        TurnedAwayWhy::Concurrent => {
+            format!("This user has {limit} requests running, which is the most allowed.")
+        }
+        TurnedAwayWhy::Peer => "Too many requests with unknown tokens from this address.".to_owned(),
+        TurnedAwayWhy::Full => "Too many users are active.".to_owned(),
+        TurnedAwayWhy::TooLarge => {
+            let message =
+                format!("This request alone counts for more than the {limit} a minute this user has.");
+            return Refusal::new(ErrorKind::UserLimited, message);
+        }
+    };
+    let message = format!("{reason} Please retry in {} s.", whole_seconds(away.retry_after));
+    Refusal::for_a_while(ErrorKind::UserLimited, message, away.retry_after)
+}
+
+/// The supervisor's refusal.
+pub(crate) fn by_pool(lane: &Lane, refused: LeaseRefused, last: Option<Fault>) -> Refusal {
+    match refused {
+        LeaseRefused::Pool(PoolRefusal::Resting { retry_after, last_fault }) => {
+            let message = all_failed(lane, last.unwrap_or(last_fault));
+            Refusal::for_a_while(ErrorKind::PoolExhausted, message, retry_after)
+        }
+        LeaseRefused::Pool(PoolRefusal::Disabled { last_fault }) => {
+            Refusal::new(ErrorKind::PoolDisabled, all_failed(lane, last.unwrap_or(last_fault)))
+        }
+        LeaseRefused::Pool(PoolRefusal::NothingLeft) => nothing_left(lane, last),
+        LeaseRefused::Pool(PoolRefusal::Conflict { first, second }) => Refusal::new(
+            ErrorKind::AffinityConflict,
+            format!(
+                "{first} and {second} belong to different projects, and no project can serve both. \
+                 Create them through the same request chain, or send one at a time."
+            ),
+        ),
+        LeaseRefused::Pool(PoolRefusal::Foreign { resource }) => {
+            Refusal::new(ErrorKind::Forbidden, format!("{resource} does not belong to this client."))
+        }
+        LeaseRefused::Overloaded { retry_after } => overloaded(retry_after),
+        LeaseRefused::Unavailable { retry_after } => restarting(retry_after),
+    }
+}
+
+/// When asking the supervisor again makes sense.
+pub(crate) fn retry_after(refused: &LeaseRefused) -> Option<Duration> {
+    match refused {
+        LeaseRefused::Pool(PoolRefusal::Resting { retry_after, .. })
+        | LeaseRefused::Overloaded { retry_after }
+        | LeaseRefused::Unavailable { retry_after } => Some(*retry_after),
+        LeaseRefused::Pool(_) => None,
+    }
+}
+
+/// Every usable key was tried for this request.
+pub(crate) fn nothing_left(lane: &Lane, last: Option<Fault>) -> Refusal {
+    let message = all_failed(lane, last.unwrap_or(Fault::Overloaded));
+    Refusal::for_a_while(ErrorKind::PoolExhausted, message, Duration::from_secs(1))
+}
+
+fn all_failed(lane: &Lane, last: Fault) -> String {
+    format!("All {} API keys failed. Last error: {}", lane.adapter.display_name, last.sentence())
+}
+
+fn overloaded(retry_after: Duration) -> Refusal {
+    Refusal::for_a_while(
+        ErrorKind::Overloaded,
+        "The gateway is overloaded. Please retry shortly.",
+        retry_after,
+    )
+}
+
+/// A part of the gateway restarts; it is back before anybody can have asked again.
+pub fn restarting(retry_after: Duration) -> Refusal {
+    Refusal::for_a_while(
+        ErrorKind::Overloaded,
+        "A part of the gateway is restarting. Please retry shortly.",
+        retry_after,
+    )
+}
+
+fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
+}

@@ -1,0 +1,222 @@
+//! An answer on its way to the caller: bytes as they come, watched on the side, with the lease
+//! and the user's slot held until the last of them.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use keygate_actors::{KeyLease, clock};
+use keygate_domain::{ClientId, ErrorKind, Fault, Moment, Refusal, Spend};
+use keygate_provider::Meter;
+use keygate_upstream::UpstreamAnswer;
+use thiserror::Error;
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::{Sleep, sleep};
+use tracing::Span;
+
+use crate::answer::Slot;
+use crate::scrub::Scrub;
+use crate::settle::{self, Ending};
+
+/// How long after its deadline an answer that is being read may still be ended by its reader,
+/// which can say last words. Shorter than the margin of a lease, so that the lease is settled
+/// and not taken back.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The answer ended before its end, in a place where nothing more can be said: the connection to
+/// the caller is to be cut, so that no client takes half an answer for a whole one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the provider's answer broke off")]
+pub struct RelayCut;
+
+/// What is settled when an answer ends.
+pub(crate) struct Watch {
+    pub(crate) meter: Box<dyn Meter>,
+    pub(crate) lease: Option<KeyLease>,
+    pub(crate) scrub: Scrub,
+    pub(crate) client: ClientId,
+    pub(crate) estimate: Spend,
+    pub(crate) span: Span,
+    pub(crate) slot: Slot,
+}
+
+impl Watch {
+    /// Sees the next bytes pass, and takes the key out of them should a provider ever echo it. What
+    /// may be the beginning of the key comes with the bytes behind it.
+    pub(crate) fn pass(&mut self, chunk: Bytes) -> Bytes {
+        self.meter.see(&chunk);
+        match &self.lease {
+            Some(lease) => self.scrub.pass(lease.key(), chunk),
+            None => chunk,
+        }
+    }
+
+    /// The last bytes, if any waited.
+    pub(crate) fn rest(&mut self) -> Option<Bytes> {
+        Some(self.scrub.rest()).filter(|rest| !rest.is_empty())
+    }
+
+    /// Settles.
+    pub(crate) fn end(self, ending: Ending) {
+        let metered = self.meter.finish(ending.as_ended());
+        settle::by_meter(self.lease, &self.client, self.estimate, &metered, ending, &self.span);
+        drop(self.slot);
+    }
+}
+
+/// The bytes still to come of an answer whose first bytes are here.
+pub struct Relay {
+    held: VecDeque<Bytes>,
+    flow: Flow,
+    guard: JoinHandle<()>,
+    deadline: Pin<Box<Sleep>>,
+    status_of: fn(ErrorKind) -> u16,
+    is_over: bool,
+}
+
+/// What is still flowing; empty once it has ended. Shared with a [`guard`], which ends it when
+/// nobody asks for bytes any more: the front stops asking while a caller does not read, and a
+/// caller that never reads on would keep the provider's answer, the lease and the user's slot.
+#[derive(Clone)]
+struct Flow(Rc<RefCell<Option<Flowing>>>);
+
+struct Flowing {
+    rest: UpstreamAnswer,
+    watch: Watch,
+}
+
+/// What came of waiting for the next bytes.
+enum Step {
+    Chunk(Bytes),
+    /// The end, with the bytes that waited for it.
+    Complete(Option<Bytes>),
+    Broken,
+    /// The deadline passed.
+    Late,
+    /// The guard has ended it.
+    Gone,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relay").field("held", &self.held.len()).finish_non_exhaustive()
+    }
+}
+
+impl Relay {
+    /// Must be called on a worker: the guard lives there.
+    pub(crate) fn new(
+        held: VecDeque<Bytes>,
+        rest: UpstreamAnswer,
+        watch: Watch,
+        deadline: Moment,
+        status_of: fn(ErrorKind) -> u16,
+    ) -> Self {
+        let flow = Flow(Rc::new(RefCell::new(Some(Flowing { rest, watch }))));
+        let guard = spawn_local(guard(flow.clone(), deadline));
+        let deadline = Box::pin(sleep(clock::left_until(deadline)));
+        Self { held, flow, guard, deadline, status_of, is_over: false }
+    }
+
+    /// The next bytes; `None` after the last.
+    ///
+    /// # Errors
+    /// [`RelayCut`] once, when the answer broke off where nothing more can be said.
+    pub async fn next(&mut self) -> Option<Result<Bytes, RelayCut>> {
+        if let Some(held) = self.held.pop_front() {
+            return Some(Ok(held));
+        }
+        if self.is_over {
+            return None;
+        }
+        match poll_fn(|cx| self.poll_step(cx)).await {
+            Step::Chunk(chunk) => Some(Ok(chunk)),
+            Step::Complete(last) => {
+                self.end(Ending::Complete);
+                last.map(Ok)
+            }
+            Step::Broken => Some(self.cut(Fault::Unreachable)),
+            Step::Late => Some(self.cut(Fault::Timeout)),
+            Step::Gone => {
+                self.is_over = true;
+                Some(Err(RelayCut))
+            }
+        }
+    }
+
+    /// One timer for the whole answer: setting one for each of its pieces would cost as much as
+    /// passing the piece on.
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        match self.flow.poll_next(cx) {
+            Poll::Pending => self.deadline.as_mut().poll(cx).map(|()| Step::Late),
+            ready @ Poll::Ready(_) => ready,
+        }
+    }
+
+    /// Ends early, with last words where the stream stands at a place for them.
+    fn cut(&mut self, fault: Fault) -> Result<Bytes, RelayCut> {
+        let refusal = if fault == Fault::Timeout {
+            Refusal::new(ErrorKind::DeadlineExceeded, "Deadline expired before the answer was complete.")
+        } else {
+            Refusal::new(ErrorKind::UpstreamUnreachable, "The provider's answer broke off.")
+        };
+        let farewell = self.flow.farewell(&refusal, (self.status_of)(refusal.kind));
+        self.end(Ending::Cut(fault));
+        farewell.ok_or(RelayCut)
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.is_over = true;
+        self.guard.abort();
+        self.flow.end(ending);
+    }
+}
+
+impl Drop for Relay {
+    /// The caller left: dropping the rest cancels the upstream. If it was a meter that panicked, it is
+    /// not asked again, since a second panic would end the process; the lease says Abandoned by itself.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.guard.abort();
+            drop(self.flow.0.take());
+        } else {
+            self.end(Ending::Abandoned);
+        }
+    }
+}
+
+impl Flow {
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Step> {
+        let mut flow = self.0.borrow_mut();
+        let Some(Flowing { rest, watch }) = flow.as_mut() else { return Poll::Ready(Step::Gone) };
+        rest.poll_chunk(cx).map(|chunk| match chunk {
+            Ok(Some(chunk)) => Step::Chunk(watch.pass(chunk)),
+            Ok(None) => Step::Complete(watch.rest()),
+            Err(_broken) => Step::Broken,
+        })
+    }
+
+    fn farewell(&self, refusal: &Refusal, status: u16) -> Option<Bytes> {
+        self.0.borrow().as_ref().and_then(|flow| flow.watch.meter.farewell(refusal, status))
+    }
+
+    /// Settles and cancels what is still to come; does nothing the second time.
+    fn end(&self, ending: Ending) {
+        let ended = self.0.borrow_mut().take();
+        if let Some(Flowing { rest, watch }) = ended {
+            drop(rest);
+            watch.end(ending);
+        }
+    }
+}
+
+/// Ends what still flows at its deadline, with time for a caller that reads to be told so.
+async fn guard(flow: Flow, deadline: Moment) {
+    sleep(clock::left_until(deadline) + FAREWELL).await;
+    flow.end(Ending::Cut(Fault::Timeout));
+}

@@ -1,0 +1,353 @@
+//! The request's way. The numbered comments are the list of docs/architecture.md §5: steps 1 and 2 are the
+//! front's, 7 to 9 an attempt's, 10 is `settle`'s. Step 5 has no code here: the pool resolves the intent's
+//! references as it leases. Step 12 goes on inside the answer's body.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use keygate_actors::{KeyLease, LeaseRefused, Leased, clock};
+use keygate_domain::{ErrorKind, Fault, Intent, Moment, Refusal, Replay};
+use keygate_limits::{GaveUp, Next, RetryPlan};
+use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow};
+use keygate_provider::CallRejected;
+use keygate_telemetry::spans;
+
+use crate::answer::Slot;
+use crate::attempt::{Attempt, Failed, Kept, key_facts};
+use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Lane, Refused, refuse};
+
+/// How much longer than its deadline a lease may be held before the pool takes it back: time for
+/// the last bytes to be settled.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+/// Serves one call in `lane`. It is given up when `hung_up` ends first, unless it creates something:
+/// then only the end tells whose that is.
+///
+/// # Errors
+/// [`Refused`] when the gateway itself says no, and why; an error of the provider is an answer.
+pub async fn serve(
+    house: &House,
+    lane: &Lane,
+    call: &Call<'_>,
+    hung_up: impl Future<Output = ()>,
+) -> Result<Answer, Refused> {
+    let mut facts = Facts { provider: Some(lane.adapter.name), ..Facts::default() };
+    // 3 adapter: intent
+    let understood = lane.provider.understand(&call.inbound());
+    let caller = match admitted(&call.identity, understood.as_ref().ok()) {
+        Ok(caller) => caller,
+        Err(refusal) => return Err(refused(refusal, facts)),
+    };
+    let intent = match understood {
+        Ok(intent) => intent,
+        Err(rejected) => return Err(refused(rejection(rejected), facts)),
+    };
+    spans::record_intent(&call.span, &call.method, lane.adapter.name, &intent);
+    if !intent.carries_own_credential && !caller.may(intent.right) {
+        return Err(refused(lacks_right(&intent), facts));
+    }
+    // 4 ask limiter
+    let mut slot: Slot = None;
+    if intent.user_units > 0 {
+        match house.limiter.admit(caller.user.clone(), intent.user_units).await {
+            Ok(admission) => {
+                facts.allowance = Some(admission.facts());
+                slot = Some(admission);
+            }
+            Err(limited) => return Err(Refused::by_limiter(limited, facts)),
+        }
+    }
+    let way = Way::new(house, lane, call, caller, &intent);
+    if intent.replay == Replay::OnlyIfRefused {
+        return way.go(facts, slot).await;
+    }
+    let given_up = Refused { refusal: nobody_waits(), facts: facts.clone(), turned_away: None };
+    tokio::select! {
+        biased;
+        served = way.go(facts, slot) => served,
+        () = hung_up => Err(given_up),
+    }
+}
+
+fn admitted<'c>(identity: &'c Identity, intent: Option<&Intent>) -> Result<&'c Caller, Refusal> {
+    match identity {
+        Identity::Known(caller) => Ok(caller),
+        Identity::Unknown { stand_in, .. } if intent.is_some_and(|i| i.carries_own_credential) => {
+            Ok(stand_in)
+        }
+        Identity::Unknown { refusal, .. } => Err(refusal.clone()),
+    }
+}
+
+fn refused(refusal: Refusal, facts: Facts) -> Refused {
+    Refused { refusal, facts, turned_away: None }
+}
+
+fn rejection(rejected: CallRejected) -> Refusal {
+    Refusal::new(rejected.kind, rejected.message)
+}
+
+fn lacks_right(intent: &Intent) -> Refusal {
+    let needed = serde_json::to_value(intent.right).ok().and_then(|v| v.as_str().map(str::to_owned));
+    let message = format!(
+        "This token lacks the scope `{}` that {} needs. Ask the operator for a token with it.",
+        needed.unwrap_or_default(),
+        intent.operation
+    );
+    Refusal::new(ErrorKind::Forbidden, message)
+}
+
+/// The part of the way that may be walked more than once.
+struct Way<'a> {
+    house: &'a House,
+    lane: &'a Lane,
+    call: &'a Call<'a>,
+    caller: &'a Caller,
+    intent: &'a Intent,
+    deadline: Moment,
+    plan: RetryPlan,
+    tried: Vec<Tried>,
+    last: Option<Failed>,
+}
+
+impl<'a> Way<'a> {
+    fn new(
+        house: &'a House,
+        lane: &'a Lane,
+        call: &'a Call<'a>,
+        caller: &'a Caller,
+        intent: &'a Intent,
+    ) -> Self {
+        let allowed = intent.caller_deadline.map_or(lane.timeout, |asked| asked.min(lane.timeout));
+        let deadline = call.began.after(allowed);
+        // The low bits of the clock are jitter enough: two requests rarely share them.
+        let seed = u64::from(call.began.mono.subsec_nanos());
+        let plan = RetryPlan::new(lane.retry, intent.replay, deadline, seed);
+        Self { house, lane, call, caller, intent, deadline, plan, tried: Vec::new(), last: None }
+    }
+
+    async fn go(mut self, mut facts: Facts, mut slot: Slot) -> Result<Answer, Refused> {
+        loop {
+            // What is sent now is answered too late, and may be billed or start a session all the same.
+            if self.is_too_late() {
+                return self.without_time(facts);
+            }
+            // 5 stored binding
+            // 6 ask supervisor
+            let lease = match self.lease().await {
+                Ok(lease) => lease,
+                Err(no_lease) => return self.without_lease(no_lease, facts),
+            };
+            facts.attempts += 1;
+            let used = lease.as_ref().map(|lease| (lease.key_id().clone(), lease.group().clone()));
+            facts.key = used.as_ref().map(|(key, _)| key.clone());
+            let attempt = self.attempt(facts.attempts);
+            let failed = match attempt.make(lease, &mut slot).await {
+                // 12 relay, meter, account
+                Ok(opened) => {
+                    let (status, headers, body) = (opened.status, opened.headers, opened.body);
+                    return Ok(Answer { status, headers, body, facts });
+                }
+                Err(failed) => failed,
+            };
+            // 11 retry plan
+            let Some((key, group)) = used else {
+                return self.give_up(failed, GaveUp::Attempts, facts);
+            };
+            let now = clock::now();
+            let next = self.plan.after(&failed.failure, failed.reach, now);
+            self.tried.push(Tried { key, group, at: now, how: tried_how(&failed) });
+            let told = self.worth_telling(failed);
+            match next {
+                Next::Again { pause } => {
+                    self.last = Some(told);
+                    tokio::time::sleep(pause).await;
+                }
+                Next::GiveUp(why) => return self.give_up(told, why, facts),
+            }
+        }
+    }
+
+    /// What the caller may be told in the end: never about a preparation, of which it knows
+    /// nothing, when its own request was answered before.
+    fn worth_telling(&mut self, failed: Failed) -> Failed {
+        match self.last.take() {
+            Some(earlier) if failed.is_preparations => earlier,
+            _ => failed,
+        }
+    }
+
+    fn attempt(&self, number: u32) -> Attempt<'a> {
+        Attempt {
+            house: self.house,
+            lane: self.lane,
+            call: self.call,
+            client: &self.caller.client,
+            intent: self.intent,
+            first_byte_by: self.plan.first_byte_by(self.intent.streaming.is_stream(), clock::now()),
+            deadline: self.deadline,
+            number,
+        }
+    }
+
+    async fn lease(&self) -> Result<Option<KeyLease>, LeaseRefused> {
+        let span = spans::acquire(&self.call.span, self.lane.adapter.name);
+        let mut leased = self.lane.supervisor.lease(self.ask()).await;
+        if let Err(LeaseRefused::Unavailable { .. }) = leased {
+            // It restarts in microseconds. Once only: an ask that it panics over must not use up
+            // its restarts.
+            leased = self.lane.supervisor.lease(self.ask()).await;
+        }
+        match leased {
+            Ok(Leased::Key(lease)) => {
+                spans::record_key(&span, &key_facts(&lease));
+                spans::record_skipped(&span, lease.skipped().iter().map(|(key, skip)| (key, skip.as_str())));
+                Ok(Some(lease))
+            }
+            Ok(Leased::NotOurs) => Ok(None),
+            Err(refused) => {
+                spans::record_pool_refusal(&span, &refused, refuse::retry_after(&refused));
+                Err(refused)
+            }
+        }
+    }
+
+    fn ask(&self) -> Ask {
+        Ask {
+            operation: self.intent.operation,
+            model: self.intent.model.clone(),
+            opens_session: self.intent.opens_session,
+            references: self.intent.references.clone(),
+            client: self.caller.client.clone(),
+            own_credential: self.intent.carries_own_credential,
+            tried: self.tried.clone(),
+            estimate: self.intent.estimate,
+            hold: clock::left_until(self.deadline) + LEASE_MARGIN,
+        }
+    }
+
+    /// The deadline has passed before an attempt began.
+    fn without_time(mut self, facts: Facts) -> Result<Answer, Refused> {
+        match self.last.take() {
+            Some(failed) => self.give_up(failed, GaveUp::Deadline, facts),
+            None => Err(refused(too_late(), facts)),
+        }
+    }
+
+    /// No key is left. What the provider said last is the better answer when no key was to blame.
+    fn without_lease(mut self, no_lease: LeaseRefused, facts: Facts) -> Result<Answer, Refused> {
+        let nothing_left = matches!(no_lease, LeaseRefused::Pool(PoolRefusal::NothingLeft));
+        match self.last.take() {
+            Some(failed) if nothing_left || failed.is_for_the_caller() => {
+                self.give_up(failed, GaveUp::Refusals, facts)
+            }
+            last => {
+                let fault = last.map(|failed| failed.failure.fault);
+                Err(refused(refuse::by_pool(self.lane, no_lease, fault), facts))
+            }
+        }
+    }
+
+    fn give_up(&self, failed: Failed, why: GaveUp, facts: Facts) -> Result<Answer, Refused> {
+        let fault = failed.failure.fault;
+        // A preparation goes under a key of the house even when the request carries the caller's own.
+        let is_about_ours = failed.is_preparations || !self.intent.carries_own_credential;
+        if failed.failure.takes_out() && is_about_ours {
+            // The provider's words are about a key of the house: not for the caller.
+            let refusal = match why {
+                GaveUp::Deadline => too_late(),
+                GaveUp::Attempts | GaveUp::Refusals | GaveUp::Unsafe | GaveUp::Advice => {
+                    refuse::nothing_left(self.lane, Some(fault))
+                }
+            };
+            return Err(refused(refusal, facts));
+        }
+        match failed.kept {
+            Some(_) if failed.is_preparations => Err(refused(unprepared(), facts)),
+            Some(kept) if reads_as_answer(&kept) => Ok(as_answer(kept, facts)),
+            Some(kept) => Err(refused(unreadable(kept.status), facts)),
+            None => Err(refused(unanswered(fault), facts)),
+        }
+    }
+
+    fn is_too_late(&self) -> bool {
+        clock::left_until(self.deadline).is_zero()
+    }
+}
+
+/// Whether the key is not to be used again for this request. A group that refuses to prepare it
+/// cannot serve it, whoever is to blame.
+fn tried_how(failed: &Failed) -> TriedHow {
+    let fault = failed.failure.fault;
+    let refuses_to_prepare = failed.is_preparations && !fault.is_providers();
+    if failed.failure.takes_out() || fault == Fault::KeyForbidden || refuses_to_prepare {
+        TriedHow::Refused
+    } else {
+        TriedHow::Failed
+    }
+}
+
+/// Whether an SDK can read this as an error: an HTML page of some proxy on the way cannot, and a
+/// redirect would lead it and its token off the gateway. Nobody asked for a coded answer, and
+/// secrets cannot be found in one.
+fn reads_as_answer(kept: &Kept) -> bool {
+    if kept.status.is_redirection() || !kept.is_whole || kept.headers.contains_key("content-encoding") {
+        return false;
+    }
+    kept.status.is_success()
+        || serde_json::from_slice::<serde::de::IgnoredAny>(&kept.body).is_ok()
+        || (kept.status.is_client_error() && !kept.body.trim_ascii_start().starts_with(b"<"))
+}
+
+fn as_answer(kept: Kept, facts: Facts) -> Answer {
+    Answer { status: kept.status, headers: kept.headers, body: AnswerBody::Whole(kept.body), facts }
+}
+
+/// An answer that is no answer of the provider's API. What blames the request keeps its meaning, so
+/// that nobody sends again what cannot succeed.
+fn unreadable(status: StatusCode) -> Refusal {
+    let kind = match status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => ErrorKind::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => ErrorKind::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
+        StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG => ErrorKind::BadRequest,
+        _ => return garbled(),
+    };
+    Refusal::new(kind, format!("The provider refused this request with status {}.", status.as_u16()))
+}
+
+fn garbled() -> Refusal {
+    Refusal::for_a_while(
+        ErrorKind::UpstreamGarbled,
+        "The provider answered with something that is not its API. Please retry shortly.",
+        Duration::from_secs(1),
+    )
+}
+
+fn unprepared() -> Refusal {
+    Refusal::for_a_while(
+        ErrorKind::UpstreamGarbled,
+        "The provider failed a call that has to come before this one. Please retry shortly.",
+        Duration::from_secs(1),
+    )
+}
+
+fn too_late() -> Refusal {
+    Refusal::new(ErrorKind::DeadlineExceeded, "Deadline expired before the provider answered.")
+}
+
+/// Nobody reads it but logs and traces.
+fn nobody_waits() -> Refusal {
+    Refusal::new(ErrorKind::DeadlineExceeded, "The caller hung up.")
+}
+
+fn unanswered(fault: Fault) -> Refusal {
+    if fault == Fault::Timeout {
+        return too_late();
+    }
+    Refusal::for_a_while(
+        ErrorKind::UpstreamUnreachable,
+        "The provider could not be reached, or closed the connection without an answer.",
+        Duration::from_secs(1),
+    )
+}

@@ -1,0 +1,74 @@
+//! Step 10: one place where a lease ends and what was seen is told.
+
+use keygate_actors::KeyLease;
+use keygate_domain::{ClientId, Failure, Fault, Spend, Verdict};
+use keygate_provider::{Ended, Metered};
+use keygate_telemetry::spans;
+use tracing::Span;
+
+/// How a successful answer ended, and whose doing it was when it ended early.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ending {
+    /// The provider finished it.
+    Complete,
+    /// It was cut by this fault of the provider.
+    Cut(Fault),
+    /// The caller left.
+    Abandoned,
+}
+
+impl Ending {
+    pub(crate) fn as_ended(self) -> Ended {
+        match self {
+            Self::Complete => Ended::Complete,
+            Self::Cut(_) => Ended::Broken,
+            Self::Abandoned => Ended::Abandoned,
+        }
+    }
+}
+
+/// Settles the lease of a successful answer by what the meter saw of it.
+pub(crate) fn by_meter(
+    lease: Option<KeyLease>,
+    client: &ClientId,
+    estimate: Spend,
+    metered: &Metered,
+    ending: Ending,
+    span: &Span,
+) {
+    spans::record_metered(span, metered);
+    let verdict = verdict_on(estimate, metered, ending);
+    if let Verdict::Failed(failure) = &verdict {
+        spans::record_failure(span, failure);
+    }
+    let Some(lease) = lease else { return };
+    for binding in &metered.bindings {
+        lease.bind(client, binding.clone());
+    }
+    if metered.frees_session {
+        lease.free_slot();
+    }
+    // 10 tell supervisor
+    lease.settle(verdict);
+}
+
+/// Settles the lease of a failed attempt.
+pub(crate) fn by_failure(lease: Option<KeyLease>, failure: &Failure, span: &Span) {
+    spans::record_failure(span, failure);
+    if let Some(lease) = lease {
+        lease.settle(Verdict::Failed(failure.clone()));
+    }
+}
+
+fn verdict_on(estimate: Spend, metered: &Metered, ending: Ending) -> Verdict {
+    if let Some(failure) = &metered.failure {
+        return Verdict::Failed(failure.clone());
+    }
+    match ending {
+        Ending::Complete => {
+            Verdict::Served(metered.usage.map_or(estimate, |usage| usage.as_spend(estimate.requests)))
+        }
+        Ending::Cut(fault) => Verdict::Failed(Failure::of(fault)),
+        Ending::Abandoned => Verdict::Abandoned,
+    }
+}

@@ -1,0 +1,21 @@
+//! One file per command.
+
+mod check;
+mod demo;
+pub(crate) mod print;
+mod schema;
+mod serve;
+
+use keygate_provider::Adapter;
+
+use crate::cli::Command;
+use crate::exit::Exit;
+
+pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
+    match command {
+        Command::Serve(arguments) => serve::run(&arguments, catalogue),
+        Command::Demo(arguments) => demo::run(&arguments, catalogue),
+        Command::Check(arguments) => check::run(&arguments, catalogue),
+        Command::Schema => schema::run(),
+    }
+}

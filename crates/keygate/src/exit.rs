@@ -1,0 +1,27 @@
+//! Exit codes. They follow `sysexits.h` where it has a word, and are part of the contract.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// Well.
+    Done,
+    /// 64: the configuration or the command line is wrong.
+    Usage,
+    /// 69: something needed cannot be reached, such as the address to listen on.
+    Unavailable,
+    /// 70: the gateway itself failed.
+    Internal,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Usage => Self::from(64),
+            Exit::Unavailable => Self::from(69),
+            Exit::Internal => Self::from(70),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A running gateway: from a validated configuration to the last answer.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use actix_rt::System;
+use keygate_actors::{Arbiters, Chaos, KeySupervisor, UserLimiter, Vital, beyond_repair, start_limiter};
+use keygate_config::{Config, Loaded};
+use keygate_domain::Redactor;
+use keygate_http::{Front, FrontError, FrontSettings, LanePlan};
+use keygate_provider::Adapter;
+use thiserror::Error;
+
+use crate::commands::print;
+use crate::exit::Exit;
+use crate::shutdown::Signals;
+use crate::wiring;
+
+/// Why the gateway does not come up.
+#[derive(Debug, Error)]
+enum CannotServe {
+    #[error(transparent)]
+    Front(#[from] FrontError),
+    #[error("the system refuses a thread or a signal handler")]
+    System(#[from] io::Error),
+}
+
+/// Serves until a signal; tells the address once it listens.
+pub(crate) fn run(loaded: Loaded, catalogue: &'static [Adapter], ready: impl FnOnce(SocketAddr)) -> Exit {
+    run_with(loaded, catalogue, |address| {
+        ready(address);
+        std::future::pending()
+    })
+}
+
+/// Serves until a signal, or until `companion` ends with an exit of its own.
+pub(crate) fn run_with<F>(
+    loaded: Loaded,
+    catalogue: &'static [Adapter],
+    companion: impl FnOnce(SocketAddr) -> F,
+) -> Exit
+where
+    F: Future<Output = Option<Exit>>,
+{
+    let redactor = match wiring::redactor(&loaded.config, catalogue) {
+        Ok(redactor) => redactor,
+        Err(error) => return failed(&error, Exit::Internal),
+    };
+    let chaos = match wiring::chaos() {
+        Ok(chaos) => chaos,
+        Err(error) => return failed(&error, Exit::Usage),
+    };
+    let settings = wiring::telemetry(&loaded.config);
+    let telemetry = match keygate_telemetry::start(&settings, redactor.clone()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return failed(&error, Exit::Usage),
+    };
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let exit = System::new()
+        .block_on(serve(loaded.config, redactor, chaos, companion))
+        .unwrap_or_else(|error| failed(&error, Exit::Unavailable));
+    telemetry.shutdown();
+    exit
+}
+
+fn failed(error: &dyn std::error::Error, exit: Exit) -> Exit {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    print::remark(&text);
+    exit
+}
+
+async fn serve<F>(
+    config: Config,
+    redactor: Redactor,
+    chaos: Option<Chaos>,
+    companion: impl FnOnce(SocketAddr) -> F,
+) -> Result<Exit, CannotServe>
+where
+    F: Future<Output = Option<Exit>>,
+{
+    let signals = Signals::listen()?;
+    let arbiters = Arbiters::start()?;
+    let actors = Actors::start(&config, chaos, &arbiters);
+    let watched = actors.watched();
+    let front = Front::open(actors.into_front(config, redactor))?;
+    tracing::info!(address = %front.address(), "listening");
+    let companion = companion(front.address());
+    let exit = until_the_end(front, signals, &watched, companion).await?;
+    arbiters.stop();
+    Ok(exit)
+}
+
+/// The actors of a gateway.
+struct Actors {
+    supervisors: Vec<KeySupervisor>,
+    limiter: UserLimiter,
+}
+
+impl Actors {
+    fn start(config: &Config, chaos: Option<Chaos>, arbiters: &Arbiters) -> Self {
+        let supervisors = config
+            .providers
+            .iter()
+            .map(|provider| wiring::supervisor(provider, chaos, &arbiters.keys()))
+            .collect();
+        let limiter = start_limiter(config.limits.per_user, wiring::GATE, &arbiters.admission());
+        Self { supervisors, limiter }
+    }
+
+    fn watched(&self) -> Vec<Arc<dyn Vital>> {
+        let supervisors = self.supervisors.iter().cloned().map(|s| Arc::new(s) as Arc<dyn Vital>);
+        supervisors.chain([Arc::new(self.limiter.clone()) as Arc<dyn Vital>]).collect()
+    }
+
+    fn into_front(self, config: Config, redactor: Redactor) -> FrontSettings {
+        let lanes = config.providers.into_iter().zip(self.supervisors);
+        FrontSettings {
+            server: config.server,
+            clients: config.clients,
+            user_header: config.limits.user_header,
+            lanes: lanes.map(|(config, supervisor)| LanePlan { config, supervisor }).collect(),
+            limiter: self.limiter,
+            redactor,
+        }
+    }
+}
+
+/// Serves until the first of: a signal (running answers may end, a second signal cuts them), an
+/// actor beyond repair, the companion's end.
+async fn until_the_end(
+    front: Front,
+    mut signals: Signals,
+    watched: &[Arc<dyn Vital>],
+    companion: impl Future<Output = Option<Exit>>,
+) -> Result<Exit, CannotServe> {
+    let handle = front.handle();
+    let mut serving = pin!(front.run());
+    let exit = tokio::select! {
+        ended = &mut serving => {
+            ended?;
+            return Ok(Exit::Internal);
+        }
+        () = signals.next() => Exit::Done,
+        Some(exit) = companion => exit,
+        name = beyond_repair(watched) => {
+            tracing::error!(actor = %name, "restarting does not cure it; giving up");
+            Exit::Internal
+        }
+    };
+    tracing::info!("stopping: running answers may end");
+    let mut stopping = pin!(handle.stop(true));
+    tokio::select! {
+        () = &mut stopping => {}
+        _ = &mut serving => {}
+        // Leaving cuts what still runs: nobody is left to wait for.
+        () = signals.next() => tracing::warn!("stopping at once"),
+    }
+    Ok(exit)
+}
