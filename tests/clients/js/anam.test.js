@@ -1,0 +1,145 @@
+// The core classes of @anam-ai/js-sdk, unchanged. Its media classes need a browser; no request through keygate does.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+
+import { answerRow, call, failure, house } from './house.js';
+
+const require = createRequire(import.meta.url);
+const { CoreApiRestClient } = require('@anam-ai/js-sdk/dist/main/modules/CoreApiRestClient.js');
+const { ErrorCode } = require('@anam-ai/js-sdk/dist/main/lib/ClientError.js');
+const { setClientMetricsDisabled } = require('@anam-ai/js-sdk/dist/main/lib/ClientMetrics.js');
+
+// Each error of the SDK would otherwise be reported to the real service.
+setClientMetricsDisabled(true);
+// `unsafe_` methods warn on each call.
+console.warn = () => {};
+
+const persona = {
+  name: 'Liv',
+  avatarId: '071b0286-4cce-4808-bee2-e642f1062de3',
+  voiceId: 'de23e340-1416-4dd8-977d-065a7ca11697',
+};
+const { atBothDoors, throughKeygate } = house();
+
+const byKey = (door) => new CoreApiRestClient(undefined, door.anamKey, { baseUrl: door.anam });
+const byToken = (door, token) => new CoreApiRestClient(token, undefined, { baseUrl: door.anam });
+const mint = (door) => byKey(door).unsafe_getSessionToken(persona);
+const organization = (request) => request.project;
+const starts = (door) => door.sim.requests('anam', 'engineSession');
+
+/** What a backend does before it hands a token to its browser. */
+async function mintByHttp(door) {
+  const bearer = { authorization: `Bearer ${door.anamKey}` };
+  const answer = await call('POST', `${door.anam}/v1/auth/session-token`, { personaConfig: persona }, bearer);
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  return answer.body.sessionToken;
+}
+
+const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
+
+/** The population with one session each, so that a session that is running fills its organisation. */
+const oneSessionEach = {
+  anam: {
+    organizations: [
+      { name: 'studio', keys: [{ key: 'sim-anam-studio-1' }], concurrent_sessions: 1 },
+      { name: 'backup', keys: [{ key: 'sim-anam-backup-1' }], concurrent_sessions: 1 },
+    ],
+  },
+};
+
+/** Starts a session at the provider itself, past keygate, as another product of the company would. */
+async function occupy(door, key) {
+  const direct = { ...door, anam: door.sim.anam, anamKey: key };
+  const session = await byKey(direct).startSession(persona);
+  assert.ok(session.sessionId);
+}
+
+atBothDoors('mints a token and starts a session', async (door) => {
+  const token = await mint(door);
+  assert.equal(claims(token).type, 'ephemeral');
+  assert.ok(claims(token).accountId);
+  const session = await byToken(door, token).startSession(undefined);
+  assert.ok(session.sessionId && session.engineHost && session.signallingEndpoint);
+  assert.ok(session.clientConfig.heartbeatIntervalSeconds > 0);
+  assert.equal((await starts(door)).length, 1);
+});
+
+atBothDoors('starts a session in one go with a key', async (door) => {
+  assert.ok((await byKey(door).startSession(persona)).sessionId);
+});
+
+atBothDoors('a session token that is none is an authentication error', async (door) => {
+  const error = await failure(byToken(door, 'eyJh.eyJh.sig').startSession(undefined));
+  assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_AUTHENTICATION_ERROR);
+});
+
+atBothDoors("the caller's mistake is told once", async (door) => {
+  const token = await mint(door);
+  await door.sim.script({ provider: 'anam', action: answerRow('invalid_body'), times: null });
+  const error = await failure(byToken(door, token).startSession(undefined));
+  assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_VALIDATION_ERROR);
+  assert.equal((await starts(door)).length, 1);
+});
+
+throughKeygate('an invalid key goes unnoticed when a token is minted', async (door) => {
+  await door.sim.script({ provider: 'anam', action: answerRow('invalid_api_key') });
+  assert.ok(await mint(door));
+  const minted = await door.sim.requests('anam', 'sessionToken');
+  assert.deepEqual(minted.map((request) => request.status), [401, 200]);
+});
+
+throughKeygate('a token of a full organisation starts a session of another, and the client never notices', async (door) => {
+  const token = await mintByHttp(door);
+  const [minted] = await door.sim.requests('anam', 'sessionToken');
+  await door.sim.script({
+    provider: 'anam',
+    operation: 'engineSession',
+    project: organization(minted),
+    action: answerRow('concurrent_sessions'),
+    times: null,
+  });
+  const session = await byToken(door, token).startSession(undefined);
+  assert.ok(session.sessionId);
+  const [refused, started, ...more] = await starts(door);
+  assert.deepEqual([refused.status, started.status, more], [429, 200, []]);
+  assert.equal(organization(refused), organization(minted), 'the token that was given is tried first');
+  assert.notEqual(organization(started), organization(minted));
+});
+
+throughKeygate('real sessions fill an organisation, and the next one starts on another', async (door) => {
+  await door.sim.keys(oneSessionEach);
+  const token = await mintByHttp(door);
+  const [minted] = await door.sim.requests('anam', 'sessionToken');
+  await occupy(door, organization(minted) === 'studio' ? 'sim-anam-studio-1' : 'sim-anam-backup-1');
+  const session = await byToken(door, token).startSession(undefined);
+  assert.ok(session.sessionId);
+  assert.notEqual(organization((await starts(door)).at(-1)), organization(minted));
+});
+
+throughKeygate('all organisations busy is the error of the SDK', async (door) => {
+  await door.sim.keys(oneSessionEach);
+  const token = await mintByHttp(door);
+  await occupy(door, 'sim-anam-studio-1');
+  await occupy(door, 'sim-anam-backup-1');
+  const before = (await starts(door)).length;
+  const error = await failure(byToken(door, token).startSession(undefined));
+  assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_MAX_CONCURRENT_SESSIONS_REACHED);
+  assert.equal(error.statusCode, 429);
+  assert.equal((await starts(door)).length - before, 2, 'each organisation was asked once');
+});
+
+throughKeygate('a session start that keygate refuses does not make the SDK ask again', async (door) => {
+  await door.sim.script({ provider: 'anam', operation: 'engineSession', action: answerRow('usage_limit'), times: null });
+  const error = await failure(byKey(door).startSession(persona));
+  assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_USAGE_LIMIT_REACHED);
+  assert.equal((await starts(door)).length, 2);
+});
+
+throughKeygate('the 21st session in a minute is refused before any key is touched', async (door) => {
+  for (let count = 0; count < 20; count += 1) await mint(door);
+  const error = await failure(mint(door));
+  assert.equal(error.statusCode, 429);
+  assert.equal(typeof error.details.responseBody.error, 'string');
+  assert.equal((await door.sim.requests('anam', 'sessionToken')).length, 20);
+});

@@ -1,0 +1,76 @@
+// openai, unchanged, against the OpenAI-compatible surface.
+
+import assert from 'node:assert/strict';
+
+import OpenAI from 'openai';
+
+import { answerRow, failure, house } from './house.js';
+
+const MODEL = 'gemini-3.8-flash';
+const messages = [{ role: 'user', content: 'Say hello' }];
+const { atBothDoors, throughKeygate } = house();
+
+const client = (door, options = {}) =>
+  new OpenAI({ apiKey: door.googleKey, baseURL: `${door.google}/v1beta/openai/`, ...options });
+const complete = (door, options) => client(door, options).chat.completions.create({ model: MODEL, messages });
+const statuses = async (door) => (await door.sim.requests('google')).map((request) => request.status);
+
+atBothDoors('completes', async (door) => {
+  const answer = await complete(door);
+  assert.ok(answer.choices[0].message.content);
+  assert.ok(answer.usage.total_tokens > 0);
+});
+
+atBothDoors('streams every chunk and nothing nobody asked for', async (door) => {
+  const stream = await client(door).chat.completions.create({ model: MODEL, messages, stream: true });
+  const chunks = await Array.fromAsync(stream);
+  assert.ok(chunks.length > 1);
+  assert.ok(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join(''));
+  assert.ok(chunks.every((chunk) => !chunk.usage), 'usage was not asked for');
+});
+
+atBothDoors('streams usage when asked', async (door) => {
+  const options = { include_usage: true };
+  const stream = await client(door).chat.completions.create({ model: MODEL, messages, stream: true, stream_options: options });
+  const usages = (await Array.fromAsync(stream)).flatMap((chunk) => chunk.usage ?? []);
+  assert.ok(usages.at(-1)?.total_tokens > 0);
+});
+
+atBothDoors('embeds', async (door) => {
+  const answer = await client(door).embeddings.create({ model: 'gemini-embedding-001', input: ['one', 'two'] });
+  assert.deepEqual(answer.data.map((item) => item.index), [0, 1]);
+});
+
+atBothDoors('lists models', async (door) => {
+  const names = (await Array.fromAsync(await client(door).models.list())).map((model) => model.id);
+  assert.ok(names.some((name) => name.endsWith(MODEL)));
+});
+
+atBothDoors("the caller's mistake is told once", async (door) => {
+  await door.sim.script({ provider: 'google', action: answerRow('unknown_field'), times: null });
+  assert.ok((await failure(complete(door))) instanceof OpenAI.BadRequestError);
+  assert.deepEqual(await statuses(door), [400]);
+});
+
+throughKeygate('a failing key goes unnoticed', async (door) => {
+  await door.sim.script({ provider: 'google', action: answerRow('key_invalid') });
+  assert.ok((await complete(door)).choices[0].message.content);
+  assert.deepEqual(await statuses(door), [400, 200]);
+});
+
+throughKeygate('an exhausted pool raises what the SDK knows and is not asked again', async (door) => {
+  await door.sim.script({ provider: 'google', action: answerRow('day_requests'), times: null });
+  const error = await failure(complete(door));
+  assert.ok(error instanceof OpenAI.RateLimitError);
+  assert.match(error.message, /All Gemini API keys failed\. Last error: Quota exhausted/);
+  assert.equal(error.headers.get('x-should-retry'), 'false');
+  assert.deepEqual(await statuses(door), [429, 429], "one request per quota group, none by the SDK's own retries");
+});
+
+throughKeygate('the 21st request in a minute raises the exception of the SDK', async (door) => {
+  for (let count = 0; count < 20; count += 1) await complete(door);
+  const error = await failure(complete(door, { maxRetries: 0 }));
+  assert.ok(error instanceof OpenAI.RateLimitError);
+  assert.equal(error.headers.get('x-keygate-error'), 'user_limited');
+  assert.equal((await door.sim.requests('google')).length, 20);
+});

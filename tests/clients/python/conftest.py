@@ -1,0 +1,84 @@
+"""Two doors for every test: straight to the simulated providers, and through keygate to the same providers."""
+
+import os
+
+import pytest
+
+import house
+
+# What a developer's machine says about real accounts and proxies is none of the SDKs' business here.
+for name in list(os.environ):
+    if name.startswith(("GOOGLE_", "GEMINI_", "OPENAI_", "ANAM_")) or name.lower().endswith("_proxy"):
+        del os.environ[name]
+
+LOGS = pytest.StashKey()
+
+
+@pytest.fixture(scope="session")
+def logs(request, tmp_path_factory):
+    folder = request.config.stash[LOGS] = tmp_path_factory.mktemp("logs")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def simulated(logs):
+    with house.running("simulator", ["keygate-simulator"], logs / "simulator.log") as urls:
+        yield house.Simulator(urls["google"], urls["anam"])
+
+
+@pytest.fixture(scope="session")
+def gateway(simulated, logs):
+    tokens = [house.client_token() for _ in range(house.CLIENT_TOKENS)]
+    config = logs / "keygate.yaml"
+    config.write_text(house.keygate_yaml(simulated))
+    command = ["keygate", "serve", "--config", str(config), "--bind", "127.0.0.1:0", "--ready-json"]
+    with house.running("keygate", command, logs / "keygate.log", house.keygate_environment(tokens)) as ready:
+        yield house.Keygate(ready["listening"], tokens)
+
+
+@pytest.fixture
+def sim(simulated):
+    """The simulator as it was born: nothing scripted, nothing counted, no quota used."""
+    simulated.reset()
+    return simulated
+
+
+@pytest.fixture
+def keygate(sim, gateway):
+    """The door through keygate, every key usable."""
+    gateway.forget_faults()
+    sim.reset()
+    token = gateway.fresh_token()
+    door = house.Door(True, gateway.url, token, gateway.url + "/anam", token, sim)
+    yield door
+    assert_only_pool_keys_were_sent(sim)
+
+
+@pytest.fixture(params=["direct", "keygate"])
+def door(request, sim):
+    """Each test that takes it runs twice."""
+    if request.param == "keygate":
+        return request.getfixturevalue("keygate")
+    return house.Door(False, sim.google, "sim-google-alpha-1", sim.anam, "sim-anam-studio-1", sim)
+
+
+def assert_only_pool_keys_were_sent(sim):
+    """Whatever the client did: each request carried one credential, and it was a key of the pool or a session
+    token of the provider's own. The simulator names credentials it does not know `unknown`."""
+    known = {*house.GOOGLE_KEYS, *house.ANAM_KEYS}
+    for provider in ("google", "anam"):
+        for record in sim.requests(provider):
+            labels = [seen["label"] for seen in record["credentials"]]
+            assert len(labels) == 1, f"{record['path']} carried {record['credentials']}"
+            assert labels[0] in known or labels[0].startswith("session token of "), labels
+            assert "kg_" not in repr(record), f"a gateway token reached the provider: {record}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """The logs of the processes, beside the failure they may explain."""
+    report = (yield).get_result()
+    folder = item.config.stash.get(LOGS, None)
+    if report.failed and folder:
+        for log in sorted(folder.glob("*.log")):
+            report.sections.append((log.name, log.read_text(errors="replace")[-6000:]))

@@ -1,0 +1,201 @@
+"""Starts the real binaries and speaks to their control routes. No test lives here."""
+
+import json
+import os
+import secrets
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+BINARIES = Path(os.environ.get("KEYGATE_BIN_DIR", ROOT / "target" / "debug"))
+PATIENCE = 30  # seconds a process may take to come up or to end
+
+GOOGLE_KEYS = {"sim-google-alpha-1": "alpha", "sim-google-alpha-2": "alpha", "sim-google-beta-1": "beta"}
+ANAM_KEYS = {"sim-anam-studio-1": "studio", "sim-anam-backup-1": "backup"}
+ADMIN = "admin-" + secrets.token_hex(8)
+CLIENT_TOKENS = 500
+
+
+def client_token():
+    """A gateway token: kg_ and 32 random bytes in letters and digits."""
+    alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    return "kg_" + "".join(secrets.choice(alphabet) for _ in range(43))
+
+
+def call(method, url, body=None, headers=None):
+    """One plain HTTP call: (status, headers, JSON or text)."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"content-type": "application/json", **(headers or {})}, method=method)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=PATIENCE) as answer:
+            return answer.status, answer.headers, parsed(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, parsed(error.read())
+
+
+def parsed(body):
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode("utf-8", "replace")
+
+
+@contextmanager
+def running(name, command, log, environment=None):
+    """A child process and the first JSON object it prints; ended by its id when the block ends."""
+    binary = BINARIES / command[0]
+    if not binary.exists():
+        raise RuntimeError(f"{binary} is missing: run `cargo build --workspace --all-targets`")
+    with open(log, "wb") as stderr:
+        process = subprocess.Popen(
+            [binary, *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            cwd=log.parent,
+            env=environment or {},
+        )
+    watchdog = threading.Timer(PATIENCE, process.kill)
+    watchdog.start()
+    try:
+        ready = first_object(process.stdout)
+        watchdog.cancel()
+        if ready is None:
+            raise RuntimeError(f"{name} did not come up:\n{log.read_text(errors='replace')}")
+        threading.Thread(target=drain, args=(process.stdout,), daemon=True).start()
+        yield ready
+    finally:
+        watchdog.cancel()
+        end(process)
+
+
+def first_object(stdout):
+    for line in stdout:
+        value = parsed(line)
+        if isinstance(value, dict):
+            return value
+    return None
+
+
+def drain(stdout):
+    for _ in stdout:
+        pass
+
+
+def end(process):
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+class Simulator:
+    """The control routes of the simulated providers."""
+
+    def __init__(self, google, anam):
+        self.google, self.anam = google, anam
+
+    def reset(self):
+        self._call("POST", "/__sim/reset", {})
+
+    def script(self, *faults):
+        self._call("POST", "/__sim/script", list(faults))
+
+    def keys(self, population):
+        self._call("POST", "/__sim/keys", population)
+
+    def requests(self, provider, operation=None):
+        records = self._call("GET", "/__sim/requests")
+        records = records if isinstance(records, list) else records["requests"]
+        return [
+            record
+            for record in records
+            if record["provider"] == provider and operation in (None, record["operation"])
+        ]
+
+    def _call(self, method, path, body=None):
+        status, _, answer = call(method, self.google + path, body)
+        assert status < 300, f"{method} {path}: {status} {answer}"
+        return answer
+
+
+@dataclass
+class Door:
+    """Where a client knocks, and with which credential: the providers themselves, or keygate in front of them."""
+
+    through_keygate: bool
+    google: str
+    google_key: str
+    anam: str
+    anam_key: str
+    sim: Simulator
+
+    @property
+    def openai(self):
+        return self.google + "/v1beta/openai/"
+
+
+def answer_row(row, **details):
+    """A scripted answer: a named row of the provider's error tables."""
+    return {"answer": {"row": row, **details}}
+
+
+def keygate_yaml(sim):
+    def keys(known):
+        return [
+            {"secret": f"env:{variable(key)}", "label": key.removeprefix("sim-"), "group": group}
+            for key, group in known.items()
+        ]
+
+    # JSON is YAML.
+    return json.dumps(
+        {
+            "clients": {"auth": "required"},
+            "providers": {
+                "google": {"base_url": sim.google, "keys_from_env": False, "keys": keys(GOOGLE_KEYS)},
+                "anam": {"base_url": sim.anam, "keys_from_env": False, "keys": keys(ANAM_KEYS)},
+            },
+        },
+        indent=1,
+    )
+
+
+def keygate_environment(tokens):
+    return {
+        **{variable(key): key for key in (*GOOGLE_KEYS, *ANAM_KEYS)},
+        "KEYGATE_ADMIN_TOKEN": ADMIN,
+        "KEYGATE_CLIENT_TOKENS": ",".join(tokens),
+    }
+
+
+def variable(key):
+    return key.upper().replace("-", "_")
+
+
+class Keygate:
+    """A running gateway and the client tokens it admits."""
+
+    def __init__(self, url, tokens):
+        self.url, self._tokens = url, iter(tokens)
+
+    def fresh_token(self):
+        """A token no other test used, so that no test spends another's requests per minute."""
+        return next(self._tokens)
+
+    def forget_faults(self):
+        for provider in ("google", "anam"):
+            status, _, answer = self.admin("POST", f"/api/{provider}/reset-keys")
+            assert status == 200, f"reset-keys: {status} {answer}"
+
+    def admin(self, method, path, body=None):
+        return call(method, self.url + path, body, {"authorization": f"Bearer {ADMIN}"})
+

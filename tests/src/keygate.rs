@@ -1,0 +1,164 @@
+//! The gateway under test: a child process of the real binary, in a folder of its own.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use reqwest::redirect::Policy;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::fs::File;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::binary::keygate_binary;
+use crate::wait::PATIENCE;
+
+const STDOUT: &str = "stdout.log";
+const STDERR: &str = "stderr.log";
+
+/// A running gateway. Dropping it kills the process (by its id).
+pub struct Keygate {
+    url: String,
+    child: Child,
+    stdout: JoinHandle<io::Result<()>>,
+    home: TempDir,
+    http: reqwest::Client,
+}
+
+/// How a gateway ended, and everything it had said.
+#[derive(Debug)]
+pub struct Exit {
+    /// Its exit status; `code()` is one of the documented exit codes.
+    pub status: ExitStatus,
+    /// Everything it wrote to stdout (after the line that says where it listens).
+    pub stdout: String,
+    /// Everything it wrote to stderr.
+    pub stderr: String,
+}
+
+impl Keygate {
+    /// Starts `keygate serve` with this YAML and only these environment variables, and waits until it listens.
+    ///
+    /// # Panics
+    /// When it ends or stays silent instead, with its log.
+    pub async fn start(yaml: &str, env: &[(&str, &str)]) -> Self {
+        let home = home(yaml);
+        let mut child = spawn(&home, &["serve", "--bind", "127.0.0.1:0", "--ready-json"], env);
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        let Ok(Some(url)) = timeout(PATIENCE, ready(&mut lines)).await else {
+            panic!("keygate did not come to listen:\n{}", read(home.path(), STDERR));
+        };
+        let stdout = tokio::spawn(keep(lines, home.path().join(STDOUT)));
+        Self { url, child, stdout, home, http: client() }
+    }
+
+    /// Runs `keygate` with these arguments and this YAML (as `./keygate.yaml`) until it ends by itself.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn run(args: &[&str], yaml: &str, env: &[(&str, &str)]) -> Exit {
+        let home = home(yaml);
+        let child = spawn(&home, args, env);
+        let Ok(Ok(output)) = timeout(PATIENCE, child.wait_with_output()).await else {
+            panic!("keygate {args:?} did not end:\n{}", read(home.path(), STDERR));
+        };
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        Exit { status: output.status, stdout, stderr: read(home.path(), STDERR) }
+    }
+
+    /// The address of `path` (with its leading slash) on this gateway.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// A client without proxy, redirects and shared connections to other tests.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// What `GET path` answers, as JSON.
+    ///
+    /// # Panics
+    /// When the answer is no JSON.
+    pub async fn get_json(&self, path: &str) -> Value {
+        let answer = self.http.get(self.url(path)).send().await.expect("the gateway answers");
+        let text = answer.text().await.expect("the answer is complete");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path} answered {text:?}: {error}"))
+    }
+
+    /// The folder it runs in: `keygate.yaml` and whatever it creates there.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Everything it wrote to stderr so far.
+    pub fn stderr(&self) -> String {
+        read(self.home.path(), STDERR)
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn stop(mut self) -> Exit {
+        if let Some(id) = self.child.id() {
+            let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await;
+            assert!(asked.is_ok_and(|status| status.success()), "kill -TERM {id} failed");
+        }
+        let Ok(Ok(status)) = timeout(PATIENCE, self.child.wait()).await else {
+            panic!("keygate did not end on SIGTERM:\n{}", self.stderr());
+        };
+        let kept = self.stdout.await;
+        assert!(matches!(kept, Ok(Ok(()))), "stdout could not be kept: {kept:?}");
+        Exit { status, stdout: read(self.home.path(), STDOUT), stderr: read(self.home.path(), STDERR) }
+    }
+}
+
+fn home(yaml: &str) -> TempDir {
+    let home = tempfile::Builder::new().prefix("keygate-test-").tempdir().expect("a temporary folder");
+    fs::write(home.path().join("keygate.yaml"), yaml).expect("the configuration can be written");
+    home
+}
+
+fn spawn(home: &TempDir, args: &[&str], env: &[(&str, &str)]) -> Child {
+    let stderr = fs::File::create(home.path().join(STDERR)).expect("the log can be written");
+    let mut command = Command::new(keygate_binary());
+    command.args(args).current_dir(home.path()).env_clear().envs(env.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
+    command.spawn().expect("the binary starts")
+}
+
+/// The address of the line `{"listening": "http://…"}`; `None` when stdout ends before it.
+async fn ready(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
+    while let Ok(Some(line)) = lines.next_line().await {
+        let said: Option<Value> = serde_json::from_str(&line).ok();
+        if let Some(url) = said.as_ref().and_then(|said| said["listening"].as_str()) {
+            return Some(url.to_owned());
+        }
+    }
+    None
+}
+
+/// Keeps reading, so that the gateway never waits for a full pipe.
+async fn keep(mut lines: Lines<BufReader<ChildStdout>>, path: PathBuf) -> io::Result<()> {
+    let mut file = File::create(path).await?;
+    while let Some(line) = lines.next_line().await? {
+        file.write_all(format!("{line}\n").as_bytes()).await?;
+        file.flush().await?;
+    }
+    Ok(())
+}
+
+fn client() -> reqwest::Client {
+    let builder = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE);
+    builder.build().expect("a client can be built")
+}
+
+fn read(home: &Path, name: &str) -> String {
+    let bytes = fs::read(home.join(name)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}

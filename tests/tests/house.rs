@@ -1,0 +1,41 @@
+//! The whole house under fault: the real binary in front of simulated providers, over real sockets.
+//!
+//! Each test starts a gateway and a simulator of its own and tells what the caller was answered, how the keys stand
+//! afterwards, and how many requests the provider counted. At the end of each, no lease is outstanding, nothing was
+//! restarted unexpectedly, and the log holds no secret.
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests report by panicking")]
+
+mod house {
+    mod acme;
+    mod admin;
+    mod answer;
+    mod avatars;
+    mod bad_keys;
+    mod broken_connections;
+    mod caller_mistakes;
+    mod client_tokens;
+    mod credentials;
+    mod cut_secrets;
+    mod doors;
+    mod half_streams;
+    mod hangs;
+    mod hostile_paths;
+    mod large_bodies;
+    mod leaving;
+    mod mints_abroad;
+    mod pool;
+    mod process;
+    mod provider_trouble;
+    mod quotas;
+    mod secrets;
+    mod stage;
+    mod stalling;
+    mod stalls;
+    mod status;
+    mod stream_errors;
+    mod streams;
+    mod supervisor_panics;
+    mod traces;
+    mod user_limits;
+    mod wire;
+}

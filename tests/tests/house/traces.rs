@@ -1,0 +1,139 @@
+//! What an operator finds in Jaeger: one span per request, per ask for a key and per attempt.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use keygate_tests::eventually;
+use keygate_tests::sim::{Action, Fault, GoogleRow, ScriptedAnswer};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Told;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+use super::answer::Answer;
+use super::stage::{FLASH, House, chat, generate_path};
+
+/// A receiver of traces, as Jaeger is one.
+struct Receiver {
+    address: SocketAddr,
+    spans: UnboundedReceiver<Span>,
+}
+
+struct Inbox(Arc<UnboundedSender<Span>>);
+
+#[tonic::async_trait]
+impl TraceService for Inbox {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let scopes = request.into_inner().resource_spans.into_iter().flat_map(|spans| spans.scope_spans);
+        for span in scopes.flat_map(|scope| scope.spans) {
+            self.0.send(span).map_err(|_| Status::unavailable("the test is over"))?;
+        }
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+impl Receiver {
+    async fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let (sender, spans) = unbounded_channel();
+        let service = TraceServiceServer::new(Inbox(Arc::new(sender)));
+        let server = tonic::transport::Server::builder().add_service(service);
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+        Self { address, spans }
+    }
+
+    /// All spans received until the trace's root is there: it ends last.
+    async fn trace(&mut self, trace_id: &str) -> Vec<Span> {
+        let mut trace: Vec<Span> = Vec::new();
+        eventually("the whole trace arrives", async || {
+            while let Ok(span) = self.spans.try_recv() {
+                trace.push(span);
+            }
+            let of_trace: Vec<Span> =
+                trace.iter().filter(|span| hex(&span.trace_id) == trace_id).cloned().collect();
+            of_trace.iter().any(|span| span.name.starts_with("POST ")).then_some(of_trace)
+        })
+        .await
+    }
+}
+
+fn hex(id: &[u8]) -> String {
+    id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+fn attribute(span: &Span, name: &str) -> Option<String> {
+    let value = span.attributes.iter().find(|attribute| attribute.key == name)?.value.as_ref()?;
+    let told = value.value.as_ref()?;
+    if let Told::StringValue(text) = told {
+        return Some(text.clone());
+    }
+    if let Told::IntValue(number) = told { Some(number.to_string()) } else { Some(format!("{told:?}")) }
+}
+
+#[tokio::test]
+async fn a_trace_tells_which_key_failed_and_which_served() {
+    let mut jaeger = Receiver::open().await;
+    let house =
+        House::open(json!({ "telemetry": { "otlp": { "endpoint": format!("http://{}", jaeger.address) } } }))
+            .await;
+    let refusal = ScriptedAnswer { row: Some(GoogleRow::KeyInvalid.into()), ..ScriptedAnswer::default() };
+    house.sim.script([Fault::new(Action::Answer(refusal))]).expect("a valid script");
+    let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let request = house
+        .post(&generate_path(FLASH), &chat("hello"))
+        .header("traceparent", format!("00-{trace_id}-00f067aa0ba902b7-01"))
+        .header("x-user-id", "ada");
+    let answer = Answer::to(request).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+
+    let spans = jaeger.trace(trace_id).await;
+    let named = |start: &str| spans.iter().filter(|span| span.name.starts_with(start)).collect::<Vec<_>>();
+    let [root] = named("POST ")[..] else { panic!("one root: {spans:#?}") };
+    assert_eq!(root.name, "POST /{version}/models/{model}:generateContent");
+    assert_eq!(hex(&root.parent_span_id), "00f067aa0ba902b7", "the caller's own span is the parent");
+    assert_eq!(attribute(root, "keygate.user").as_deref(), Some("ada"));
+    assert_eq!(attribute(root, "http.response.status_code").as_deref(), Some("200"));
+
+    let asks = named("acquire google");
+    let attempts = named(&format!("generate_content {FLASH}"));
+    assert_eq!((asks.len(), attempts.len()), (2, 2), "{spans:#?}");
+    assert!(asks.iter().chain(&attempts).all(|span| span.parent_span_id == root.span_id));
+    let failed = attempts.iter().find(|span| attribute(span, "keygate.attempt").as_deref() == Some("1"));
+    let failed = failed.expect("the first attempt");
+    assert_eq!(attribute(failed, "keygate.fault").as_deref(), Some("key_invalid"));
+    assert_eq!(attribute(failed, "http.response.status_code").as_deref(), Some("400"));
+    assert!(failed.events.iter().any(|event| event.name == "disabled"), "{failed:#?}");
+    let pool = house.google().await;
+    let disabled = pool.0["keys"].as_array().into_iter().flatten().find(|key| key["state"] == "disabled");
+    let disabled = disabled.expect("the key that failed")["id"].as_str().map(str::to_owned);
+    assert_eq!(attribute(failed, "keygate.key.id"), disabled);
+    let served = attempts.iter().find(|span| attribute(span, "keygate.attempt").as_deref() == Some("2"));
+    let served = served.expect("the second attempt");
+    assert_eq!(attribute(served, "gen_ai.provider.name").as_deref(), Some("gcp.gemini"));
+    assert!(attribute(served, "gen_ai.usage.input_tokens").is_some(), "{served:#?}");
+    assert_ne!(attribute(served, "keygate.key.id"), disabled);
+
+    let streamed = "4bf92f3577b34da6a3ce929d0e0e4737";
+    let request =
+        house.stream("stream 3").header("traceparent", format!("00-{streamed}-00f067aa0ba902b7-01"));
+    assert_eq!(Answer::to(request).await.status, 200);
+    let of_stream = jaeger.trace(streamed).await;
+    let told =
+        |span: &Span| span.attributes.iter().any(|told| told.key == "gen_ai.response.time_to_first_chunk");
+    assert!(of_stream.iter().any(told), "how long the first event took: {of_stream:#?}");
+    assert!(!format!("{spans:?}").contains("sim-google-"), "no key may be in a trace");
+    house.close().await;
+}
