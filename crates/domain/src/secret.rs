@@ -3,25 +3,33 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::KeyId;
 
-/// A provider's API key. Prints `***` wherever a value can be printed; wiped on drop.
+/// A provider's API key. Prints `***` wherever a value can be printed.
 #[derive(Clone)]
 pub struct ApiKey {
-    secret: Arc<SecretString>,
+    secret: Arc<Secret>,
     id: KeyId,
+}
+
+struct Secret {
+    text: SecretString,
+    /// Prepared once: every piece of every answer is searched for an echo of the key.
+    finder: Finder<'static>,
 }
 
 impl ApiKey {
     /// Wraps a secret and computes its id.
     pub fn new(secret: impl Into<String>) -> Self {
-        let secret = Arc::new(SecretString::from(secret.into()));
-        let id = KeyId::new(fingerprint(secret.expose_secret()));
-        Self { secret, id }
+        let text = SecretString::from(secret.into());
+        let id = KeyId::new(fingerprint(text.expose_secret()));
+        let finder = Finder::new(text.expose_secret()).into_owned();
+        Self { secret: Arc::new(Secret { text, finder }), id }
     }
 
     /// The key's public id.
@@ -31,7 +39,12 @@ impl ApiKey {
 
     /// The secret itself: the only way out, so that every use can be found by this name.
     pub fn expose(&self) -> &str {
-        self.secret.expose_secret()
+        self.secret.text.expose_secret()
+    }
+
+    /// Where the secret stands in `bytes` first.
+    pub fn find_in(&self, bytes: &[u8]) -> Option<usize> {
+        self.secret.finder.find(bytes).filter(|_| !self.expose().is_empty())
     }
 
     /// What an operator may see of the key: the provider's public prefix (or, for an unknown

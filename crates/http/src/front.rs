@@ -4,17 +4,16 @@ use keygate_actors::{KeySupervisor, UserLimiter};
 use keygate_config::{ClientsConfig, ProviderConfig, ServerConfig};
 use keygate_domain::Redactor;
 
-/// One provider as every worker will serve it.
-#[derive(Clone)]
-pub struct LanePlan {
-    /// Its section of the configuration.
-    pub config: ProviderConfig,
-    /// Its pool.
-    pub supervisor: KeySupervisor,
+/// The actors that requests ask.
+#[derive(Clone, Debug)]
+pub struct Crew {
+    /// Who admits.
+    pub limiter: UserLimiter,
+    /// Who lends keys, one for each provider in the order of [`FrontSettings::providers`].
+    pub supervisors: Vec<KeySupervisor>,
 }
 
 /// Everything the front needs.
-#[derive(Clone)]
 pub struct FrontSettings {
     /// Where and how to listen.
     pub server: ServerConfig,
@@ -23,9 +22,9 @@ pub struct FrontSettings {
     /// The header that names the user.
     pub user_header: String,
     /// The providers.
-    pub lanes: Vec<LanePlan>,
-    /// The limiter.
-    pub limiter: UserLimiter,
+    pub providers: Vec<ProviderConfig>,
+    /// Starts the crew. Called once, on the thread of a worker: an only worker has it on its own.
+    pub start_crew: Box<dyn Fn() -> Crew + Send + Sync>,
     /// Takes secrets out of what providers say.
     pub redactor: Redactor,
 }

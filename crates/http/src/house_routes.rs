@@ -13,13 +13,18 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
     routes
         .service(readable("/healthz", health::healthz))
         .service(readable("/readyz", health::readyz))
-        .service(readable("/api/keys/status", status::all_keys))
-        .service(readable("/api/{provider}/status", status::one_provider))
         .service(
-            web::resource("/api/{provider}/reset-keys")
-                .wrap(from_fn(panic_response::catch))
-                .route(web::post().to(admin::reset_keys))
-                .default_service(web::to(async |request| wrong_method(&request, "POST"))),
+            // One prefix to compare: every request of a provider comes past here first, and a path with a
+            // variable in it is a regular expression.
+            web::scope("/api")
+                .service(readable("/keys/status", status::all_keys))
+                .service(readable("/{provider}/status", status::one_provider))
+                .service(
+                    web::resource("/{provider}/reset-keys")
+                        .wrap(from_fn(panic_response::catch))
+                        .route(web::post().to(admin::reset_keys))
+                        .default_service(web::to(async |request| wrong_method(&request, "POST"))),
+                ),
         );
 }
 

@@ -19,5 +19,5 @@ mod status;
 mod worker;
 
 pub use error_response::status_of;
-pub use front::{FrontSettings, LanePlan};
+pub use front::{Crew, FrontSettings};
 pub use server::{Front, FrontError};

@@ -19,12 +19,13 @@ pub(crate) fn refusal() -> Refusal {
     Refusal::new(ErrorKind::Internal, "The gateway failed on this request.")
 }
 
-/// Waits for an answer; a panic on the way gives `otherwise`.
-pub(crate) async fn or_else(
+/// Waits for an answer; a panic on the way gives `otherwise`. No `async fn`: that would hold the
+/// answer's future twice, as its argument and as what it waits for.
+pub(crate) fn or_else(
     answer: impl Future<Output = HttpResponse>,
     otherwise: impl FnOnce() -> HttpResponse,
-) -> HttpResponse {
-    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_panic| otherwise())
+) -> impl Future<Output = HttpResponse> {
+    AssertUnwindSafe(answer).catch_unwind().map(|answered| answered.unwrap_or_else(|_panic| otherwise()))
 }
 
 /// The middleware for whatever has no shape of its own.

@@ -3,17 +3,17 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
 use keygate_config::ServerConfig;
-use keygate_upstream::ClientUnusable;
+use keygate_upstream::{ClientSettings, ClientUnusable, UpstreamClient};
 use thiserror::Error;
 
 use crate::credentials::Doorkeeper;
-use crate::front::FrontSettings;
+use crate::front::{Crew, FrontSettings};
 use crate::house_routes::house_routes;
 use crate::worker::Worker;
 use crate::{line, proxy};
@@ -42,6 +42,7 @@ pub enum FrontError {
 pub struct Front {
     server: Server,
     address: SocketAddr,
+    crew: Option<Crew>,
 }
 
 impl Front {
@@ -55,14 +56,18 @@ impl Front {
         let doorkeeper = Arc::new(Doorkeeper::new(&settings.clients));
         let settings = Arc::new(settings);
         // Workers build their client inside a factory that can only panic: find out here first.
-        Worker::new(Arc::clone(&settings), Arc::clone(&doorkeeper))?;
+        UpstreamClient::new(ClientSettings::default())?;
+        let crew = Arc::new(OnceLock::new());
+        let its_crew = Arc::clone(&crew);
         let bound = HttpServer::new(move || {
-            let worker = Worker::new(Arc::clone(&settings), Arc::clone(&doorkeeper));
             #[expect(
                 clippy::expect_used,
                 reason = "the same client was built above, before any worker started"
             )]
-            let worker = worker.expect("the HTTP client was built once already");
+            let client = UpstreamClient::new(ClientSettings::default())
+                .expect("the HTTP client was built once already");
+            let crew = its_crew.get_or_init(|| (settings.start_crew)());
+            let worker = Worker::new(Arc::clone(&settings), Arc::clone(&doorkeeper), crew, &client);
             App::new()
                 .app_data(web::Data::new(worker))
                 .configure(house_routes)
@@ -79,7 +84,14 @@ impl Front {
         .bind(asked)
         .map_err(|source| FrontError::Bind { address: asked, source })?;
         let address = bound.addrs().first().copied().unwrap_or(asked);
-        Ok(Self { server: bound.run(), address })
+        let server = bound.run();
+        // The server is made once its workers are there; without any, running it tells why.
+        Ok(Self { server, address, crew: crew.get().cloned() })
+    }
+
+    /// The actors that requests ask; `None` when no worker could start.
+    pub fn crew(&self) -> Option<&Crew> {
+        self.crew.as_ref()
     }
 
     /// Where it listens.

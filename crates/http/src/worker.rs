@@ -1,14 +1,15 @@
 //! What one worker owns: its HTTP client and the house built on it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use keygate_actors::KeySupervisor;
+use keygate_config::ProviderConfig;
 use keygate_journey::{House, Lane};
-use keygate_upstream::{ClientSettings, ClientUnusable, UpstreamClient};
+use keygate_upstream::UpstreamClient;
 
 use crate::credentials::Doorkeeper;
 use crate::error_response::status_of;
-use crate::front::{FrontSettings, LanePlan};
+use crate::front::{Crew, FrontSettings};
 
 /// A worker's belongings. Never leaves its thread: connections belong to the runtime that
 /// opened them.
@@ -23,27 +24,27 @@ impl Worker {
     pub(crate) fn new(
         settings: Arc<FrontSettings>,
         doorkeeper: Arc<Doorkeeper>,
-    ) -> Result<Self, ClientUnusable> {
-        let client = UpstreamClient::new(ClientSettings::default())?;
-        let lanes: BTreeMap<_, _> =
-            settings.lanes.iter().map(|plan| (plan.config.adapter.name, lane(plan, &client))).collect();
+        crew: &Crew,
+        client: &UpstreamClient,
+    ) -> Self {
+        let lanes = settings.providers.iter().zip(&crew.supervisors);
+        let lanes = lanes.map(|(config, supervisor)| (config.adapter.name, lane(config, supervisor, client)));
         let house = House {
-            lanes,
-            limiter: settings.limiter.clone(),
+            lanes: lanes.collect(),
+            limiter: crew.limiter.clone(),
             redactor: settings.redactor.clone(),
             status_of,
         };
         let max_body_bytes = usize::try_from(settings.server.max_body).unwrap_or(usize::MAX);
-        Ok(Self { house, doorkeeper, settings, max_body_bytes })
+        Self { house, doorkeeper, settings, max_body_bytes }
     }
 }
 
-fn lane(plan: &LanePlan, client: &UpstreamClient) -> Lane {
-    let config = &plan.config;
+fn lane(config: &ProviderConfig, supervisor: &KeySupervisor, client: &UpstreamClient) -> Lane {
     Lane {
         adapter: config.adapter,
         provider: (config.adapter.build)(),
-        supervisor: plan.supervisor.clone(),
+        supervisor: supervisor.clone(),
         upstream: client.upstream(config.base_url.clone()),
         retry: config.retry,
         timeout: config.timeout,

@@ -15,7 +15,7 @@ impl Scrub {
     /// What may pass of the bytes so far; empty if all of them have to wait.
     pub(crate) fn pass(&mut self, key: &ApiKey, chunk: Bytes) -> Bytes {
         let secret = key.expose().as_bytes();
-        let mut clean = without(secret, joined(&std::mem::take(&mut self.tail), chunk));
+        let mut clean = without(key, joined(&std::mem::take(&mut self.tail), chunk));
         self.tail = clean.split_off(clean.len() - unfinished(secret, &clean));
         clean
     }
@@ -36,14 +36,14 @@ fn joined(tail: &Bytes, chunk: Bytes) -> Bytes {
     both.freeze()
 }
 
-fn without(secret: &[u8], chunk: Bytes) -> Bytes {
-    let Some(first) = memchr::memmem::find(&chunk, secret) else { return chunk };
+fn without(key: &ApiKey, chunk: Bytes) -> Bytes {
+    let Some(first) = key.find_in(&chunk) else { return chunk };
+    let length = key.expose().len();
     let mut clean = chunk.to_vec();
-    clean[first..first + secret.len()].fill(b'*');
-    let mut from = first + secret.len();
-    while let Some(next) = memchr::memmem::find(&clean[from..], secret) {
-        clean[from + next..from + next + secret.len()].fill(b'*');
-        from += next + secret.len();
+    let mut next = Some(first);
+    while let Some(at) = next {
+        clean[at..at + length].fill(b'*');
+        next = key.find_in(&clean[at + length..]).map(|further| at + length + further);
     }
     Bytes::from(clean)
 }

@@ -3,14 +3,15 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::Arc;
 
 use actix_rt::System;
-use keygate_actors::{Arbiters, Chaos, KeySupervisor, UserLimiter, Vital, beyond_repair, start_limiter};
+use keygate_actors::{Arbiters, Chaos, Home, Vital, beyond_repair, start_limiter};
 use keygate_config::{Config, Loaded};
 use keygate_domain::Redactor;
-use keygate_http::{Front, FrontError, FrontSettings, LanePlan};
+use keygate_http::{Crew, Front, FrontError, FrontSettings};
 use keygate_provider::Adapter;
 use thiserror::Error;
 
@@ -90,50 +91,72 @@ where
     F: Future<Output = Option<Exit>>,
 {
     let signals = Signals::listen()?;
-    let arbiters = Arbiters::start()?;
-    let actors = Actors::start(&config, chaos, &arbiters);
-    let watched = actors.watched();
-    let front = Front::open(actors.into_front(config, redactor))?;
+    let dwelling = Dwelling::for_workers(config.server.workers)?;
+    let front = Front::open(front_settings(config, redactor, chaos, dwelling.homes()))?;
     tracing::info!(address = %front.address(), "listening");
+    let watched = front.crew().map(watched).unwrap_or_default();
     let companion = companion(front.address());
     let exit = until_the_end(front, signals, &watched, companion).await?;
-    arbiters.stop();
+    dwelling.stop();
     Ok(exit)
 }
 
-/// The actors of a gateway.
-struct Actors {
-    supervisors: Vec<KeySupervisor>,
-    limiter: UserLimiter,
+/// Where the actors live.
+enum Dwelling {
+    /// On threads of their own, apart from the workers that ask them.
+    Arbiters(Arbiters),
+    /// With the only worker: another thread would not work beside it but in turn with it, and each
+    /// message would cost two changes of threads.
+    WithTheWorker,
 }
 
-impl Actors {
-    fn start(config: &Config, chaos: Option<Chaos>, arbiters: &Arbiters) -> Self {
-        let supervisors = config
-            .providers
-            .iter()
-            .map(|provider| wiring::supervisor(provider, chaos, &arbiters.keys()))
-            .collect();
-        let limiter = start_limiter(config.limits.per_user, wiring::GATE, &arbiters.admission());
-        Self { supervisors, limiter }
+impl Dwelling {
+    fn for_workers(workers: NonZeroU32) -> io::Result<Self> {
+        if workers.get() == 1 { Ok(Self::WithTheWorker) } else { Arbiters::start().map(Self::Arbiters) }
     }
 
-    fn watched(&self) -> Vec<Arc<dyn Vital>> {
-        let supervisors = self.supervisors.iter().cloned().map(|s| Arc::new(s) as Arc<dyn Vital>);
-        supervisors.chain([Arc::new(self.limiter.clone()) as Arc<dyn Vital>]).collect()
-    }
-
-    fn into_front(self, config: Config, redactor: Redactor) -> FrontSettings {
-        let lanes = config.providers.into_iter().zip(self.supervisors);
-        FrontSettings {
-            server: config.server,
-            clients: config.clients,
-            user_header: config.limits.user_header,
-            lanes: lanes.map(|(config, supervisor)| LanePlan { config, supervisor }).collect(),
-            limiter: self.limiter,
-            redactor,
+    fn homes(&self) -> Homes {
+        match self {
+            Self::Arbiters(arbiters) => Homes { admission: arbiters.admission(), keys: arbiters.keys() },
+            Self::WithTheWorker => Homes { admission: Home::Here, keys: Home::Here },
         }
     }
+
+    /// The worker's has gone with it.
+    fn stop(self) {
+        match self {
+            Self::Arbiters(arbiters) => arbiters.stop(),
+            Self::WithTheWorker => {}
+        }
+    }
+}
+
+/// Where each kind of actor is started.
+struct Homes {
+    admission: Home,
+    keys: Home,
+}
+
+fn front_settings(config: Config, redactor: Redactor, chaos: Option<Chaos>, homes: Homes) -> FrontSettings {
+    let per_user = config.limits.per_user;
+    let providers = config.providers.clone();
+    let start_crew = move || Crew {
+        limiter: start_limiter(per_user, wiring::GATE, &homes.admission),
+        supervisors: providers.iter().map(|p| wiring::supervisor(p, chaos, &homes.keys)).collect(),
+    };
+    FrontSettings {
+        server: config.server,
+        clients: config.clients,
+        user_header: config.limits.user_header,
+        providers: config.providers,
+        start_crew: Box::new(start_crew),
+        redactor,
+    }
+}
+
+fn watched(crew: &Crew) -> Vec<Arc<dyn Vital>> {
+    let supervisors = crew.supervisors.iter().cloned().map(|s| Arc::new(s) as Arc<dyn Vital>);
+    supervisors.chain([Arc::new(crew.limiter.clone()) as Arc<dyn Vital>]).collect()
 }
 
 /// Serves until the first of: a signal (running answers may end, a second signal cuts them), an

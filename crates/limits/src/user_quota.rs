@@ -1,8 +1,9 @@
 //! What each user may do: an exact minute, a smooth burst inside it, and so many calls at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use keygate_domain::{Moment, UserId};
 
 use crate::smoother::Smoother;
@@ -23,7 +24,7 @@ const FORGET_LAG: Duration = Duration::from_secs(5);
 /// never refuse what the window admits.
 pub struct UserQuotas {
     policy: UserPolicy,
-    users: BTreeMap<UserId, User>,
+    users: IndexMap<UserId, User>,
     /// When to look whether a user can be forgotten. Refreshed lazily: an entry may be early, or
     /// of a user who is busy again; one without an entry is busy and gets it when they leave.
     idle_by: BTreeSet<(Duration, UserId)>,
@@ -51,7 +52,7 @@ impl UserQuotas {
         let policy = UserPolicy { requests_per_minute: policy.requests_per_minute.max(1), ..policy };
         let smooths = policy.burst < policy.requests_per_minute;
         let smoother = smooths.then(|| Smoother::new(policy.requests_per_minute, policy.burst));
-        Self { policy, users: BTreeMap::new(), idle_by: BTreeSet::new(), smoother, latest: Duration::ZERO }
+        Self { policy, users: IndexMap::new(), idle_by: BTreeSet::new(), smoother, latest: Duration::ZERO }
     }
 
     /// The policy in force.
@@ -72,7 +73,7 @@ impl UserQuotas {
         let record = self.users.entry(user.clone()).or_default();
         record.window.slide(now);
         let admitted = admit_to(record, user, units, policy, smoother, now);
-        self.watch(user);
+        watch(record, user, &mut self.idle_by, now);
         admitted
     }
 
@@ -80,7 +81,7 @@ impl UserQuotas {
     pub fn leave(&mut self, user: &UserId) {
         if let Some(record) = self.users.get_mut(user) {
             record.in_flight = record.in_flight.saturating_sub(1);
-            self.watch(user);
+            watch(record, user, &mut self.idle_by, self.latest);
         }
     }
 
@@ -163,27 +164,25 @@ impl UserQuotas {
         record.is_watched = false;
         record.window.slide(latest);
         if !record.is_idle() {
-            self.watch(user);
+            watch(record, user, &mut self.idle_by, latest);
             return false;
         }
-        self.users.remove(user);
+        self.users.swap_remove(user);
         // A window that is empty has outlived any burst inside it: the cell is as good as new.
         if let Some(smoother) = &self.smoother {
             smoother.forget(user);
         }
         true
     }
+}
 
-    /// Puts a user who has nothing in flight on the list of those to be forgotten.
-    fn watch(&mut self, user: &UserId) {
-        let latest = self.latest;
-        let Some(record) = self.users.get_mut(user) else { return };
-        if record.is_watched || record.in_flight > 0 {
-            return;
-        }
-        record.is_watched = true;
-        self.idle_by.insert((record.window.newest_leaves().unwrap_or(latest), user.clone()));
+/// Puts a user who has nothing in flight on the list of those to be forgotten.
+fn watch(record: &mut User, user: &UserId, idle_by: &mut BTreeSet<(Duration, UserId)>, latest: Duration) {
+    if record.is_watched || record.in_flight > 0 {
+        return;
     }
+    record.is_watched = true;
+    idle_by.insert((record.window.newest_leaves().unwrap_or(latest), user.clone()));
 }
 
 fn admit_to(

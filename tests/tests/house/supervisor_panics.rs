@@ -9,8 +9,15 @@ use super::answer::{Answer, begun};
 use super::stage::{FLASH, House, PRO, chat, generate_path, states};
 
 async fn house(panic_every: u32) -> House {
+    house_with(panic_every, 2).await
+}
+
+async fn house_with(panic_every: u32, workers: u32) -> House {
     let every = format!("panic_supervisor_every={panic_every}");
-    let changes = json!({"limits": {"per_user": {"requests_per_minute": 10000, "max_concurrent": 10000}}});
+    let changes = json!({
+        "server": {"workers": workers},
+        "limits": {"per_user": {"requests_per_minute": 10000, "max_concurrent": 10000}},
+    });
     House::before(simulator(), changes, &[("KEYGATE_CHAOS", &every)]).await
 }
 
@@ -21,7 +28,15 @@ async fn chat_of(house: &House, model: &str, user: usize) -> Answer {
 
 #[tokio::test]
 async fn requests_are_served_or_told_to_come_back_while_it_restarts() {
-    let house = house(60).await;
+    serves_on_through_restarts(house_with(60, 2).await).await;
+}
+
+#[tokio::test]
+async fn so_they_are_by_an_only_worker_that_has_the_supervisor_on_its_own_thread() {
+    serves_on_through_restarts(house_with(60, 1).await).await;
+}
+
+async fn serves_on_through_restarts(house: House) {
     let answers = join_all((0..200).map(|user| chat_of(&house, FLASH, user))).await;
     let (served, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
     // An ask that meets a restart is put once more; only one that meets two in a row is refused.

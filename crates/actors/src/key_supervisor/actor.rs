@@ -60,37 +60,20 @@ impl KeySupervisorActor {
         }
     }
 
-    /// Reads what lies in the tray, then calls the pool. The notices are a call of their own: what
-    /// they told is kept even if this one panics.
+    /// Reads what lies in the tray, then calls the pool; logs what happened, sets the alarm. What the
+    /// pool wants to remember is kept after every step, so that no panic takes back what was told before.
     fn call<T>(
         &mut self,
         ctx: &mut Context<Self>,
         call: impl FnOnce(&mut KeyPool, &mut Saboteur, Moment) -> T,
     ) -> Result<T, Unavailable> {
-        self.read_notices(ctx)?;
-        self.call_pool(ctx, call)
-    }
-
-    fn read_notices(&mut self, ctx: &mut Context<Self>) -> Result<(), Unavailable> {
-        while let Some(notice) = self.notices.next() {
-            self.call_pool(ctx, |pool, _, now| match notice {
-                Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
-                Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
-                Notice::FreeSlot { group } => pool.slot_freed(&group, now),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Calls the pool, keeps what it wants to remember, logs what happened, sets the alarm.
-    fn call_pool<T>(
-        &mut self,
-        ctx: &mut Context<Self>,
-        call: impl FnOnce(&mut KeyPool, &mut Saboteur, Moment) -> T,
-    ) -> Result<T, Unavailable> {
         let now = clock::now();
-        let (pool, kept, saboteur) = (&mut self.pool, &mut self.kept, &mut self.saboteur);
+        let Self { notices, pool, kept, saboteur, .. } = self;
         let outcome = fenced(|| {
+            while let Some(notice) = notices.next() {
+                heed(pool, notice, now);
+                pool.save_changes(kept);
+            }
             let answer = call(pool, saboteur, now);
             pool.save_changes(kept);
             (answer, Aftermath { events: pool.drain_events(), wakeup: pool.next_wakeup() })
@@ -127,6 +110,14 @@ impl KeySupervisorActor {
             KeyPool::new(life, spec.keys.clone(), spec.policy.clone(), spec.seed, now)
         });
         self.kept = self.pool.state();
+    }
+}
+
+fn heed(pool: &mut KeyPool, notice: Notice, now: Moment) {
+    match notice {
+        Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
+        Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
+        Notice::FreeSlot { group } => pool.slot_freed(&group, now),
     }
 }
 
@@ -185,7 +176,7 @@ impl Handler<ReadNotices> for KeySupervisorActor {
     fn handle(&mut self, _: ReadNotices, ctx: &mut Context<Self>) {
         self.notices.reminded();
         // A pool that panics over a notice is rebuilt, and there is nobody to answer.
-        let _ = self.read_notices(ctx);
+        let _ = self.call(ctx, |_, _, _| ());
     }
 }
 

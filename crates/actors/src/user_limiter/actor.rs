@@ -65,34 +65,20 @@ impl UserLimiterActor {
         }
     }
 
-    /// Reads what lies in the tray, then calls the machines.
+    /// Reads what lies in the tray, then calls the machines and sets the alarm.
     fn call<T>(
         &mut self,
         ctx: &mut Context<Self>,
         call: impl FnOnce(&mut Limits, &mut Saboteur, Moment) -> T,
     ) -> Result<T, Unavailable> {
-        self.read_notices(ctx)?;
-        self.call_limits(ctx, call)
-    }
-
-    fn read_notices(&mut self, ctx: &mut Context<Self>) -> Result<(), Unavailable> {
-        while let Some(Leave { user, life }) = self.notices.next() {
-            if life == self.life {
-                self.call_limits(ctx, |limits, _, _| limits.users.leave(&user))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Calls the machines and sets the alarm.
-    fn call_limits<T>(
-        &mut self,
-        ctx: &mut Context<Self>,
-        call: impl FnOnce(&mut Limits, &mut Saboteur, Moment) -> T,
-    ) -> Result<T, Unavailable> {
         let now = clock::now();
-        let (limits, saboteur) = (&mut self.limits, &mut self.saboteur);
+        let Self { notices, limits, saboteur, life: this_life, .. } = self;
         let outcome = fenced(|| {
+            while let Some(Leave { user, life }) = notices.next() {
+                if life == *this_life {
+                    limits.users.leave(&user);
+                }
+            }
             let answer = call(limits, saboteur, now);
             (answer, limits.next_wakeup(now))
         });
@@ -178,7 +164,7 @@ impl Handler<ReadNotices> for UserLimiterActor {
     fn handle(&mut self, _: ReadNotices, ctx: &mut Context<Self>) {
         self.notices.reminded();
         // Limits that panic over a notice are rebuilt, and there is nobody to answer.
-        let _ = self.read_notices(ctx);
+        let _ = self.call(ctx, |_, _, _| ());
     }
 }
 
