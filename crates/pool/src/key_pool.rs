@@ -6,15 +6,17 @@ mod operate;
 mod refuse;
 mod remember;
 mod settle;
+mod spend;
 
 use std::sync::Arc;
 
 use keygate_domain::{
-    Binding, ClientId, Fault, GroupId, KeyId, KeySpec, LeaseId, ModelName, Moment, Operation, Verdict,
+    Binding, ClientId, Fault, GroupId, KeyId, KeySpec, LeaseId, ModelName, Moment, Operation, Spend, Verdict,
 };
 
 use crate::affinity::Affinity;
 use crate::buckets::Buckets;
+use crate::budget::Estimates;
 use crate::cooldown::Jitter;
 use crate::event::Events;
 use crate::lane::Lanes;
@@ -40,6 +42,7 @@ pub struct KeyPool {
     pub(crate) roster: Roster,
     pub(crate) lanes: Lanes,
     buckets: Buckets,
+    estimates: Estimates,
     /// Shared with copies made for [`KeyPool::explain`], which never change it.
     affinity: Arc<Affinity>,
     pub(crate) leases: Leases,
@@ -56,7 +59,7 @@ impl KeyPool {
     /// Makes a pool of fresh keys. `life` counts restarts (KP-8); `seed` spreads the jitter of
     /// rests. A key that occurs twice is kept once, the first.
     pub fn new(life: u64, keys: Vec<KeySpec>, policy: Policy, seed: u64, now: Moment) -> Self {
-        let roster = Roster::new(keys);
+        let roster = Roster::new(keys, policy.budgets.clone());
         Self {
             life,
             jitter: Jitter::new(seed),
@@ -65,6 +68,7 @@ impl KeyPool {
             policy,
             roster,
             buckets: Buckets::default(),
+            estimates: Estimates::default(),
             affinity: Arc::default(),
             leases: Leases::default(),
             ledger: PoolLedger::default(),
@@ -138,6 +142,7 @@ impl KeyPool {
         self.advance(now);
         if let Some(group) = self.roster.group_at(group) {
             self.end_rest(&Place::new(Owner::Group(group), Part::Sessions));
+            self.session_ended(group);
         }
     }
 
@@ -218,6 +223,7 @@ impl KeyPool {
 
     fn expire_leases(&mut self) {
         while let Some((number, held)) = self.leases.end_overdue(self.now) {
+            self.settle_budget(&held, number, None);
             let key = &mut self.roster.keys[held.key];
             key.counts.in_flight -= 1;
             key.counts.lost += 1;
@@ -235,6 +241,7 @@ impl KeyPool {
     fn finish_rests(&mut self) {
         while let Some(due) = self.roster.pop_due(self.now) {
             match due {
+                Due::Over(place, _) if matches!(place.part, Part::Budget(..)) => self.budget_due(&place),
                 Due::Over(place, fault) => {
                     self.refresh(&place);
                     self.tell_recovered(&place, fault);
@@ -273,7 +280,7 @@ impl KeyPool {
             Owner::Group(group) => (group, None),
         };
         let bucket = match &place.part {
-            Part::Bucket(bucket, _) => Some(bucket.clone()),
+            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => Some(bucket.clone()),
             Part::Whole | Part::Operation(_) | Part::Sessions => None,
         };
         let group = self.roster.groups[group].id.clone();
@@ -287,6 +294,7 @@ fn wish<'a>(
     model: Option<&'a ModelName>,
     operation: Operation,
     opens_session: bool,
+    spend: Spend,
 ) -> Wish<'a> {
-    Wish { operation: Some(operation.0), bucket: Some(buckets.name(model, operation)), opens_session }
+    Wish { operation: Some(operation.0), bucket: Some(buckets.name(model, operation)), opens_session, spend }
 }

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use keygate_domain::BucketName;
+use keygate_domain::{BucketName, Spend};
 
 use crate::Strategy;
 use crate::key::Key;
@@ -32,6 +32,7 @@ impl LaneScope {
             operation: self.operation.as_deref(),
             bucket: self.bucket.as_ref().map(BucketName::as_str),
             opens_session: self.opens_session,
+            spend: Spend::default(),
         }
     }
 }
@@ -50,7 +51,9 @@ impl RestingParts {
         match part {
             Part::Whole => {}
             Part::Operation(operation) => *self.operations.entry(operation.clone()).or_default() += 1,
-            Part::Bucket(bucket, _) => *self.buckets.entry(bucket.clone()).or_default() += 1,
+            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => {
+                *self.buckets.entry(bucket.clone()).or_default() += 1;
+            }
             Part::Sessions => self.sessions += 1,
         }
     }
@@ -60,7 +63,7 @@ impl RestingParts {
         match part {
             Part::Whole => {}
             Part::Operation(operation) => uncount(&mut self.operations, operation),
-            Part::Bucket(bucket, _) => uncount(&mut self.buckets, bucket),
+            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => uncount(&mut self.buckets, bucket),
             Part::Sessions => self.sessions = self.sessions.saturating_sub(1),
         }
     }

@@ -6,6 +6,7 @@
 mod affinity;
 mod ask;
 mod buckets;
+mod budget;
 mod calendar;
 mod cooldown;
 mod decision;
@@ -29,11 +30,15 @@ mod tests;
 mod tried;
 
 pub use ask::{Ask, Tried, TriedHow};
+pub use budget::{Budgets, SpentState};
 pub use decision::{Decision, KeyDecision, Skip};
 pub use event::PoolEvent;
 pub use invariants::{INVARIANTS, Invariant};
 pub use key_pool::KeyPool;
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
 pub use policy::{Cooldowns, Policy, Strategy};
-pub use snapshot::{KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot, RestingPart};
+pub use snapshot::{
+    BucketBudgets, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot,
+    RestingPart,
+};
 pub use state::PoolState;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Budgets;
+
 /// How keys are chosen and how long they rest.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Policy {
@@ -11,6 +13,8 @@ pub struct Policy {
     pub strategy: Strategy,
     /// How long what fails rests when the provider does not say.
     pub cooldowns: Cooldowns,
+    /// What each group may use.
+    pub budgets: Budgets,
 }
 
 /// Which of the usable keys comes next.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keygate_domain::KeySpec;
 use keygate_limits::RetryPolicy;
-use keygate_pool::{Cooldowns, Policy};
+use keygate_pool::{Budgets, Cooldowns, Policy};
 use keygate_provider::Adapter;
 use url::{Host, Url};
 
@@ -24,7 +24,7 @@ pub(super) fn build(
     let base_url = base_url(adapter, section, &path, judge);
     check_times(section, timeout, &path, judge);
     let (keys, shown) = keys(adapter, section, &path, judge);
-    let (policy, retry) = (policy(section), retry(section));
+    let (policy, retry) = (policy(adapter, section), retry(section));
     let provider = ProviderConfig { adapter: *adapter, base_url: base_url?, keys, policy, retry, timeout };
     Some((provider, shown))
 }
@@ -100,8 +100,9 @@ fn check_times(section: &ProviderSection, timeout: Duration, path: &str, judge: 
     );
 }
 
-fn policy(section: &ProviderSection) -> Policy {
+fn policy(adapter: &Adapter, section: &ProviderSection) -> Policy {
     let rests = &section.cooldowns;
+    let models = section.budgets.models.iter();
     Policy {
         strategy: section.strategy.0,
         cooldowns: Cooldowns {
@@ -110,6 +111,14 @@ fn policy(section: &ProviderSection) -> Policy {
             busy: rests.busy.0,
             group_blocked: rests.group_blocked.0,
             key_forbidden: rests.key_forbidden.0,
+        },
+        budgets: Budgets {
+            default: section.budgets.default.allowance(),
+            models: models.map(|(name, limits)| (name.as_str().into(), limits.allowance())).collect(),
+            margin: section.budgets.margin.0,
+            session_length: section.budgets.session_length.0,
+            day: adapter.day_ends,
+            month: adapter.month_ends,
         },
     }
 }

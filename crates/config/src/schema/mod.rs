@@ -1,6 +1,7 @@
 //! The shape of the YAML file. The doc comments are what editors show; each names the unit, the
 //! default and the effect.
 
+mod budgets;
 mod clients;
 mod key_entry;
 mod limits;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use budgets::{AllowanceSection, BudgetsSection};
 pub(crate) use clients::{ClientsSection, TokenEntry, everything_but_admin};
 pub(crate) use key_entry::{KeyEntries, KeyEntry, Reference};
 pub(crate) use limits::LimitsSection;

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{KeyEntries, or_default};
+use super::{BudgetsSection, KeyEntries, or_default};
 use crate::setting::{Setting, count};
 
 /// A provider: where it lives, its keys, and how they are used.
@@ -28,6 +28,9 @@ pub(crate) struct ProviderSection {
     /// Whether the provider's well-known variables, such as `GEMINI_API_KEYS` and
     /// `GEMINI_API_KEY_1`, are read besides `keys`.
     pub(crate) keys_from_env: Setting<bool>,
+    /// What each quota group may use, so that no limit of the provider is met.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) budgets: BudgetsSection,
     /// How long a key rests after a fault, where the provider gives no hint.
     #[serde(deserialize_with = "or_default")]
     pub(crate) cooldowns: CooldownsSection,
@@ -45,6 +48,7 @@ impl Default for ProviderSection {
             strategy: Setting::default(),
             keys: KeyEntries::default(),
             keys_from_env: Setting(true),
+            budgets: BudgetsSection::default(),
             cooldowns: CooldownsSection::default(),
             retry: RetrySection::default(),
             timeout: Setting(None),

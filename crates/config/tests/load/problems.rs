@@ -110,10 +110,9 @@ providers:
 #[case("alerts: { low_keys: 1 }", "`alerts`")]
 #[case("session_keepers: []", "`session_keepers`")]
 #[case("telemetry: { metrics: true }", "`metrics`")]
-#[case("providers: { google: { budgets: {} } }", "`budgets`")]
 #[case("providers: { google: { queue: { max_wait: 5s } } }", "`queue`")]
 #[case("providers: { google: { model_fallback: {} } }", "`model_fallback`")]
-#[case("providers: { google: { keys: [{ secret: 'env:GEMINI_API_KEY', budgets: {} }] } }", "`budgets`")]
+#[case("providers: { google: { budgets: { default: { requests_per_hour: 5 } } } }", "`requests_per_hour`")]
 fn what_has_no_effect_is_refused(#[case] yaml: &str, #[case] name: &str) {
     let told = House::with_yaml(&format!("{yaml}\n")).env("GEMINI_API_KEY", "k").refused();
     assert!(

@@ -1,10 +1,12 @@
 //! What values become.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keygate_config::OtlpProtocol;
+use keygate_domain::Allowance;
 use keygate_limits::{RetryPolicy, UserPolicy};
-use keygate_pool::{Cooldowns, Policy, Strategy};
+use keygate_pool::{Budgets, Cooldowns, Policy, Strategy};
 use rstest::rstest;
 
 use crate::house::House;
@@ -33,7 +35,8 @@ providers:
   anam:
     base_url: http://localhost:7777/anam
     strategy: primary_backup
-    keys: ['env:A']
+    keys: [{ secret: 'env:A', budgets: { concurrent: 9 } }]
+    budgets: { default: { requests_per_minute: 60, min_interval: 2s }, models: { pro: { tokens_per_month: 1000000 } }, margin: 1s, session_length: 3m }
     cooldowns: { rate_limited: 1s, quota_exhausted: 2s, busy: 3s, group_blocked: 4s, key_forbidden: 5s, overloaded: { at_least: 6s, at_most: 7s } }
     retry: { max_attempts: 4, max_refusals: 5, attempt_timeout: 8s, stream_attempt_timeout: null }
     timeout: 9s
@@ -64,7 +67,20 @@ providers:
         group_blocked: seconds(4),
         key_forbidden: seconds(5),
     };
-    assert_eq!(anam.policy, Policy { strategy: Strategy::PrimaryBackup, cooldowns });
+    let default =
+        Allowance { requests_per_minute: Some(60), min_interval: Some(seconds(2)), ..Allowance::default() };
+    let pro = Allowance { tokens_per_month: Some(1_000_000), ..Allowance::default() };
+    let budgets = Budgets {
+        default,
+        models: BTreeMap::from([("pro".into(), pro)]),
+        margin: seconds(1),
+        session_length: seconds(180),
+        ..Budgets::default()
+    };
+    let own = Allowance { concurrent: Some(9), ..Allowance::default() };
+    assert_eq!(anam.keys[0].allowance, own);
+    let expected = Policy { strategy: Strategy::PrimaryBackup, cooldowns, budgets, ..Policy::default() };
+    assert_eq!(anam.policy, expected);
     let retry = RetryPolicy {
         max_attempts: 4,
         max_refusals: 5,

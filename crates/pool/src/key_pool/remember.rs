@@ -159,13 +159,15 @@ fn save_standing(standing: &Standing) -> SavedStanding {
             reason: disabled.reason.to_string(),
             since: disabled.since.wall,
         }),
-        rests: standing.remembered().map(|(part, rest)| save_rest(part, rest)).collect(),
+        rests: standing.remembered().filter_map(|(part, rest)| save_rest(part, rest)).collect(),
     }
 }
 
-fn save_rest(part: &Part, rest: &Rest) -> SavedRest {
-    SavedRest {
+/// Budgets are saved by what was used of them, see [`crate::SpentState`].
+fn save_rest(part: &Part, rest: &Rest) -> Option<SavedRest> {
+    Some(SavedRest {
         part: match part {
+            Part::Budget(..) => return None,
             Part::Whole => SavedPart::Whole,
             Part::Operation(operation) => SavedPart::Operation(operation.to_string()),
             Part::Bucket(bucket, metric) => SavedPart::Bucket(bucket.clone(), *metric),
@@ -177,7 +179,7 @@ fn save_rest(part: &Part, rest: &Rest) -> SavedRest {
         reason: rest.reason.to_string(),
         level: rest.level,
         next_level: rest.next_level,
-    }
+    })
 }
 
 fn read_part(saved: &SavedPart) -> Part {
