@@ -2,6 +2,7 @@
 
 mod affinity_stories;
 mod cooldown_stories;
+mod fare_stories;
 mod lease_stories;
 mod properties;
 mod random;

@@ -17,6 +17,7 @@ impl KeyPool {
         self.roster.keys[held.key].counts.in_flight -= 1;
         self.ledger.in_flight -= 1;
         self.count(&held, &verdict);
+        self.judge(held.key, &verdict);
         match verdict {
             Verdict::Served(_) => self.succeeded(&held, lease.number),
             Verdict::Failed(failure) => return self.failed(&held, lease.number, &failure),
