@@ -56,13 +56,14 @@ impl Run {
 pub(super) struct Wheel {
     /// `runs[n]` sums up the keys from `n - lowest bit of n` to before `n`; `runs[0]` is not used.
     runs: Vec<Run>,
+    all: Run,
     tick: u64,
 }
 
 impl Wheel {
     /// No key has a field.
     pub(super) fn new(size: usize) -> Self {
-        Self { runs: vec![Run::default(); size + 1], tick: 0 }
+        Self { runs: vec![Run::default(); size + 1], all: Run::default(), tick: 0 }
     }
 
     /// Lets time pass, in points of health. Keys that became whole have to be told before.
@@ -87,13 +88,7 @@ impl Wheel {
 
     /// How wide all fields are together.
     pub(super) fn width(&self) -> u64 {
-        let mut all = Run::default();
-        let mut end = self.runs.len() - 1;
-        while end > 0 {
-            all.add(self.runs[end]);
-            end -= lowest_bit(end);
-        }
-        all.width(self.tick)
+        self.all.width(self.tick)
     }
 
     /// The key whose field `point` lies in; `point` is below [`Wheel::width`].
@@ -116,16 +111,14 @@ impl Wheel {
     }
 
     fn change(&mut self, key: usize, by: Run) {
+        self.all.add(by);
         let mut at = key + 1;
         while at < self.runs.len() {
             self.runs[at].add(by);
-            at += lowest_bit(at);
+            let lowest_bit = at & at.wrapping_neg();
+            at += lowest_bit;
         }
     }
-}
-
-fn lowest_bit(number: usize) -> usize {
-    number & number.wrapping_neg()
 }
 
 #[cfg(test)]
