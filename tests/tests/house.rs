@@ -33,6 +33,7 @@ mod house {
     mod stalling;
     mod stalls;
     mod status;
+    mod strategies;
     mod stream_errors;
     mod streams;
     mod supervisor_panics;

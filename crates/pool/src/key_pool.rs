@@ -1,6 +1,7 @@
 //! The pool itself: the public way in, and the passing of time.
 
 mod choose;
+mod fare;
 mod observe;
 mod operate;
 mod refuse;
@@ -19,9 +20,12 @@ use crate::buckets::Buckets;
 use crate::budget::Estimates;
 use crate::cooldown::Jitter;
 use crate::event::Events;
+use crate::health::Health;
 use crate::lane::Lanes;
 use crate::leases::Leases;
+use crate::order::Order;
 use crate::roster::{Due, Owner, Place, Roster};
+use crate::rotation::Rota;
 use crate::standing::{Part, Wish};
 use crate::state::Changes;
 use crate::{
@@ -41,8 +45,14 @@ pub struct KeyPool {
     now: Moment,
     pub(crate) roster: Roster,
     pub(crate) lanes: Lanes,
+    health: Health,
+    order: Order,
+    /// `None` while nothing rotates.
+    rota: Option<Rota>,
     buckets: Buckets,
     estimates: Estimates,
+    /// When the lanes were told of all headroom last.
+    headroom_known_at: Moment,
     /// Shared with copies made for [`KeyPool::explain`], which never change it.
     affinity: Arc<Affinity>,
     pub(crate) leases: Leases,
@@ -60,15 +70,20 @@ impl KeyPool {
     /// rests. A key that occurs twice is kept once, the first.
     pub fn new(life: u64, keys: Vec<KeySpec>, policy: Policy, seed: u64, now: Moment) -> Self {
         let roster = Roster::new(keys, policy.budgets.clone());
-        Self {
+        let mut jitter = Jitter::new(seed);
+        let mut pool = Self {
             life,
-            jitter: Jitter::new(seed),
             now,
-            lanes: Lanes::new(policy.strategy, &roster.keys),
+            lanes: Lanes::new(policy.strategy, &roster.keys, jitter.draw()),
+            jitter,
+            health: Health::new(now),
+            order: Order::default(),
+            rota: policy.rotation.clone().map(|rotation| Rota::new(rotation, now.wall)),
             policy,
             roster,
             buckets: Buckets::default(),
             estimates: Estimates::default(),
+            headroom_known_at: now,
             affinity: Arc::default(),
             leases: Leases::default(),
             ledger: PoolLedger::default(),
@@ -76,7 +91,9 @@ impl KeyPool {
             last_disabling: None,
             events: Events::default(),
             changes: Changes::default(),
-        }
+        };
+        pool.brief_lanes();
+        pool
     }
 
     /// Makes a pool that remembers: rests, disabled keys, learned names and bindings of `state`
@@ -152,6 +169,7 @@ impl KeyPool {
         self.now = self.now.max(now);
         self.expire_leases();
         self.finish_rests();
+        self.advance_turns();
         if self.affinity.next_expiry().is_some_and(|expiry| expiry <= self.now) {
             let gone = Arc::make_mut(&mut self.affinity).expire(self.now);
             for name in gone {
@@ -162,7 +180,8 @@ impl KeyPool {
 
     /// When [`KeyPool::advance`] has something to do next.
     pub fn next_wakeup(&self) -> Option<Moment> {
-        let dues = [self.leases.next_expiry(), self.roster.next_due(), self.affinity.next_expiry()];
+        let rotation = self.rota.as_ref().and_then(Rota::next).map(|wall| self.now.at_wall(wall));
+        let dues = [self.leases.next_expiry(), self.roster.next_due(), self.affinity.next_expiry(), rotation];
         dues.into_iter().flatten().min()
     }
 

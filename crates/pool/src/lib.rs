@@ -12,6 +12,7 @@ mod cooldown;
 mod decision;
 mod event;
 mod group;
+mod health;
 mod invariants;
 mod key;
 mod key_pool;
@@ -19,8 +20,10 @@ mod key_set;
 mod lane;
 mod lease;
 mod leases;
+mod order;
 mod policy;
 mod roster;
+mod rotation;
 mod snapshot;
 mod standing;
 mod state;
@@ -37,6 +40,7 @@ pub use invariants::{INVARIANTS, Invariant};
 pub use key_pool::KeyPool;
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
 pub use policy::{Cooldowns, Policy, Strategy};
+pub use rotation::{InvalidRotation, Rotation};
 pub use snapshot::{
     BucketBudgets, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot,
     RestingPart,

@@ -98,6 +98,9 @@ pub struct KeySnapshot {
     pub role: Role,
     /// Its share under `weighted`.
     pub weight: u32,
+    /// How well it fares: 100 at first, 5 more for a success, 20 less for a failure that blames it,
+    /// its group or a timeout, one back every 6 s.
+    pub health: u8,
     /// Whether it can be used.
     pub state: KeyState,
     /// Why it cannot; `None` while it can.

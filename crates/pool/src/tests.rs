@@ -3,6 +3,7 @@
 mod affinity_stories;
 mod budget_stories;
 mod cooldown_stories;
+mod fare_stories;
 mod lease_stories;
 mod properties;
 mod provider_model;

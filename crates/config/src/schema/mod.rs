@@ -6,6 +6,7 @@ mod clients;
 mod key_entry;
 mod limits;
 mod provider;
+mod rotation;
 mod server;
 mod telemetry;
 
@@ -19,6 +20,7 @@ pub(crate) use clients::{ClientsSection, TokenEntry, everything_but_admin};
 pub(crate) use key_entry::{KeyEntries, KeyEntry, Reference};
 pub(crate) use limits::LimitsSection;
 pub(crate) use provider::ProviderSection;
+pub(crate) use rotation::RotationSection;
 pub(crate) use server::ServerSection;
 pub(crate) use telemetry::TelemetrySection;
 

@@ -50,6 +50,7 @@ impl KeyPool {
             None if ask.own_credential => return Ok(Granted::NotOurs),
             None => Ownership::Free,
         };
+        self.refresh_headroom();
         let spend = self.to_reserve(ask);
         let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session, spend);
         let scope = self.roster.resting.scope_of(&wish);

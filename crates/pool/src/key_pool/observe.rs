@@ -87,6 +87,7 @@ impl KeyPool {
             reported_group: group.reported_name.clone(),
             role: key.role,
             weight: key.weight,
+            health: self.health.points(index, now),
             state,
             reason,
             failed_at,

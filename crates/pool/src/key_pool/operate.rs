@@ -23,6 +23,7 @@ impl KeyPool {
             }
         }
         for key in keys {
+            self.forgive(key);
             if self.reset_owner(Owner::Key(key)) {
                 gained.insert(key);
             }

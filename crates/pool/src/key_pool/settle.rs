@@ -18,6 +18,7 @@ impl KeyPool {
         self.ledger.in_flight -= 1;
         self.count(&held, &verdict);
         self.settle_budget(&held, lease.number, Some(&verdict));
+        self.judge(held.key, &verdict);
         match verdict {
             Verdict::Served(_) => self.succeeded(&held, lease.number),
             Verdict::Failed(failure) => return self.failed(&held, lease.number, &failure),

@@ -1,5 +1,7 @@
 //! Budgets: counting what is asked for before it is sent, and what was used after.
 
+use std::time::Duration;
+
 use keygate_domain::{Allowance, BucketName, Spend, Verdict};
 
 use super::KeyPool;
@@ -9,10 +11,13 @@ use crate::cooldown::Rest;
 use crate::leases::Held;
 use crate::roster::{Owner, Place};
 use crate::standing::{Part, Wish};
-use crate::{Ask, BucketBudgets, SpentState};
+use crate::{Ask, BucketBudgets, SpentState, Strategy};
 
 /// Most buckets of a group that are metered apart; model names are the callers' words.
 const MOST_METERS: usize = 64;
+
+/// How old what is known of headroom may be.
+const HEADROOM_LAG: Duration = Duration::from_secs(1);
 
 impl KeyPool {
     /// What an ask draws from budgets; nothing where it uses neither a model nor a session.
@@ -203,8 +208,35 @@ impl KeyPool {
         stated.fold(configured, |allowance, ((_, metric), limit)| allowance.at_most(*metric, *limit))
     }
 
+    /// Brings what the lanes know of everybody's headroom up to date: windows slide without a word.
+    pub(super) fn refresh_headroom(&mut self) {
+        if self.policy.strategy != Strategy::Headroom || self.headroom_known_at.until(self.now) < HEADROOM_LAG
+        {
+            return;
+        }
+        self.headroom_known_at = self.now;
+        for group in 0..self.roster.groups.len() {
+            self.tell_headroom(group);
+        }
+    }
+
+    /// A key is as good as the scarcest budget of its group.
+    fn tell_headroom(&mut self, group: usize) {
+        if self.policy.strategy != Strategy::Headroom {
+            return;
+        }
+        let (budgets, now, group) = (&self.roster.budgets, self.now, &self.roster.groups[group]);
+        let Some(left) = group.meters.values().map(|meter| meter.headroom(budgets, now)).min() else {
+            return;
+        };
+        for key in &group.members {
+            self.lanes.set_headroom(*key, left);
+        }
+    }
+
     /// Keeps the lanes up to date with what is left of a bucket.
     fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
+        self.tell_headroom(group);
         let budgets = &self.roster.budgets;
         let Some(meter) = self.roster.groups[group].meters.get(bucket) else { return };
         let (before, stop) = (meter.stop, meter.stop_for_any(budgets, self.now));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use keygate_domain::{Allowance, Failure, Fault, Hint, KeySpec, Metric, ModelName, Reset, Spend, Verdict};
 
 use super::world::{World, ask, seconds, served, session, spec, start};
-use crate::{Ask, Budgets, KeyPool, KeyState, Lease, Policy, PoolRefusal, Skip};
+use crate::{Ask, Budgets, KeyPool, KeyState, Lease, Policy, PoolRefusal, Skip, Strategy};
 
 fn world(keys: Vec<KeySpec>, budgets: Budgets) -> World {
     let policy = Policy { budgets, ..Policy::default() };
@@ -173,4 +173,21 @@ fn listing_models_draws_nothing() {
     let mut world = limited(vec![spec("a", None)], per_minute(1));
     let listing = Ask { estimate: Spend { requests: 1, ..Spend::default() }, ..super::world::listing() };
     assert_eq!(world.serve(&listing, 5).len(), 5);
+}
+
+#[test]
+fn headroom_uses_up_what_there_is_in_proportion() {
+    let rich = KeySpec { allowance: per_minute(90), ..spec("rich", None) };
+    let poor = KeySpec { allowance: per_minute(10), ..spec("poor", None) };
+    let policy = Policy { strategy: Strategy::Headroom, ..Policy::default() };
+    let mut world = World { pool: KeyPool::new(1, vec![rich, poor], policy, 42, start()), now: start() };
+    let mut of_poor = 0;
+    for _ in 0..50 {
+        of_poor += u32::from(world.use_once(&one("m"), served()) == "poor");
+        world.pass(Duration::from_millis(10));
+    }
+    assert!((4..=6).contains(&of_poor), "{of_poor} of 50");
+    world.pass(seconds(120));
+    let next: Vec<String> = world.serve(&one("m"), 2);
+    assert!(next.contains(&"poor".to_owned()), "old use is over, both are whole again: {next:?}");
 }
