@@ -92,9 +92,9 @@ where
 {
     let signals = Signals::listen()?;
     let dwelling = Dwelling::for_workers(config.server.workers)?;
-    let front = Front::open(front_settings(config, redactor, chaos, dwelling.homes()))?;
+    let front = Front::open(front_settings(config, redactor, chaos, dwelling.homes())).await?;
     tracing::info!(address = %front.address(), "listening");
-    let watched = front.crew().map(watched).unwrap_or_default();
+    let watched = watched(front.crew());
     let companion = companion(front.address());
     let exit = until_the_end(front, signals, &watched, companion).await?;
     dwelling.stop();
