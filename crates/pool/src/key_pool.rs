@@ -200,6 +200,14 @@ impl KeyPool {
         self.write_state()
     }
 
+    /// The state to keep in place of `older`, from which this pool was restored: like
+    /// [`KeyPool::state`], and nothing is lost that storage was not given yet.
+    pub fn state_after(&self, older: PoolState) -> PoolState {
+        let mut state = self.write_state();
+        state.follow(older, &self.roster);
+        state
+    }
+
     /// Brings `state`, made by [`KeyPool::state`] earlier, up to date: costs as much as changed
     /// since the last call. True if anything did.
     pub fn save_changes(&mut self, state: &mut PoolState) -> bool {

@@ -7,6 +7,7 @@ mod properties;
 mod random;
 mod reference;
 mod restart_stories;
+mod row_stories;
 mod status_stories;
 mod strategy_stories;
 mod world;

@@ -1,6 +1,7 @@
 //! Random asks, verdicts, waits, resets, bindings and restarts over random pools; after every
 //! step all invariants hold, and what was answered is what the plain reference expects.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,8 +15,8 @@ use super::random::{CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, spe
 use super::reference::{Expected, Fact, Owned, Reference};
 use super::world::{ask, start};
 use crate::{
-    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Settled, Strategy as Order, Tried,
-    TriedHow, invariants,
+    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Settled, StateRow, Strategy as Order,
+    Tried, TriedHow, invariants,
 };
 
 struct Trial {
@@ -24,6 +25,7 @@ struct Trial {
     pool: KeyPool,
     reference: Reference,
     saved: PoolState,
+    disk: Disk,
     now: Moment,
     life: u64,
     outstanding: Vec<(Lease, Ask, Moment)>,
@@ -39,6 +41,7 @@ impl Trial {
         Self {
             reference: Reference::of(&specs),
             saved: pool.state(),
+            disk: Disk::default(),
             specs,
             policy,
             pool,
@@ -81,6 +84,7 @@ impl Trial {
         );
         self.pool.save_changes(&mut self.saved);
         assert_eq!(self.saved, self.pool.state(), "changes add up to the state");
+        self.disk.write(self.saved.take_unsaved(1));
         let counts = self.pool.snapshot(self.now).counts;
         assert_eq!(counts.total, counts.available + counts.cooling_down + counts.exhausted + counts.disabled);
     }
@@ -283,14 +287,45 @@ impl Trial {
         self.reference.facts.retain(|fact| fact.scope != Scope::GroupSessions || groups[fact.key] != group);
     }
 
+    /// Another process goes on with what is on disk.
     fn restart(&mut self) {
-        let state: PoolState = serde_json::from_str(&serde_json::to_string(&self.saved).unwrap()).unwrap();
+        self.disk.write(self.saved.take_unsaved(usize::MAX));
+        let state = self.disk.read();
+        let saved: PoolState = serde_json::from_str(&serde_json::to_string(&self.saved).unwrap()).unwrap();
+        assert_eq!(state, saved, "rows add up to the state");
         self.life += 1;
         self.pool = KeyPool::restore(self.life, self.specs.clone(), self.policy.clone(), 3, &state, self.now);
-        self.saved = self.pool.state();
+        self.saved = self.pool.state_after(state);
+        // Keepsakes are not written down: what was a preference is a law from here on.
+        self.reference.owned.iter_mut().for_each(|owned| owned.is_law = true);
         self.outstanding.clear();
         self.ended = None;
         self.tried.clear();
+    }
+}
+
+/// What storage does with rows, in the plainest way.
+#[derive(Default)]
+struct Disk(BTreeMap<(String, String), String>);
+
+impl Disk {
+    fn write(&mut self, rows: Vec<StateRow>) {
+        for StateRow { part, name, value } in rows {
+            let at = (part.into_owned(), name);
+            match value {
+                Some(value) => drop(self.0.insert(at, value)),
+                None => drop(self.0.remove(&at)),
+            }
+        }
+    }
+
+    fn read(&self) -> PoolState {
+        let rows = self.0.iter().map(|((part, name), value)| StateRow {
+            part: part.clone().into(),
+            name: name.clone(),
+            value: Some(value.clone()),
+        });
+        PoolState::from_rows(rows).unwrap()
     }
 }
 
