@@ -1,0 +1,56 @@
+//! How a supervisor's memory gets to the bookkeeper: it is told that something changed and fetches
+//! what. Until then the supervisor only notes which rows; so a slow disk costs no memory, and
+//! a row that changes a hundred times is written once.
+
+use actix::{Context, Handler, Recipient};
+use keygate_domain::ProviderName;
+use keygate_pool::{PoolState, StateRow, Urgency};
+
+use super::actor::KeySupervisorActor;
+use crate::Bookkeeper;
+use crate::bookkeeper::TakeUnsaved;
+
+/// What the bookkeeper has been told.
+#[derive(Debug)]
+pub(super) struct Keeping {
+    bookkeeper: Option<Bookkeeper>,
+    told: Urgency,
+}
+
+impl Keeping {
+    pub(super) fn new(bookkeeper: Option<Bookkeeper>) -> Self {
+        Self { bookkeeper, told: Urgency::Nothing }
+    }
+
+    /// Tells the bookkeeper what it does not know yet.
+    pub(super) fn tell(
+        &mut self,
+        provider: ProviderName,
+        kept: &PoolState,
+        door: impl FnOnce() -> Recipient<TakeUnsaved>,
+    ) {
+        let urgency = kept.unsaved();
+        let Some(bookkeeper) = self.bookkeeper.as_ref().filter(|_| urgency > self.told) else { return };
+        self.told = urgency;
+        bookkeeper.changed(provider, urgency, door());
+    }
+
+    /// Hands over what was never fetched: there is no later.
+    pub(super) fn last_words(&self, provider: ProviderName, kept: &mut PoolState) {
+        if let Some(bookkeeper) = &self.bookkeeper {
+            bookkeeper.last_words(provider, kept.take_unsaved(usize::MAX));
+        }
+    }
+}
+
+impl Handler<TakeUnsaved> for KeySupervisorActor {
+    type Result = Vec<StateRow>;
+
+    fn handle(&mut self, TakeUnsaved { most }: TakeUnsaved, ctx: &mut Context<Self>) -> Vec<StateRow> {
+        // The visitor takes what the tray holds along, and need not be told of it.
+        self.keeping.told = Urgency::AtOnce;
+        let _ = self.call(ctx, |_, _, _| ());
+        self.keeping.told = Urgency::Nothing;
+        self.kept.take_unsaved(most)
+    }
+}
