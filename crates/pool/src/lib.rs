@@ -24,6 +24,7 @@ mod order;
 mod policy;
 mod roster;
 mod rotation;
+mod rows;
 mod snapshot;
 mod standing;
 mod state;
@@ -41,6 +42,7 @@ pub use key_pool::KeyPool;
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
 pub use policy::{Cooldowns, Policy, Strategy};
 pub use rotation::{InvalidRotation, Rotation};
+pub use rows::{StateRow, UnreadableRow, Urgency};
 pub use snapshot::{
     BucketBudgets, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot,
     RestingPart,
