@@ -5,6 +5,7 @@
 
 mod affinity;
 mod ask;
+mod breaker;
 mod buckets;
 mod calendar;
 mod cooldown;
@@ -34,6 +35,9 @@ pub use event::PoolEvent;
 pub use invariants::{INVARIANTS, Invariant};
 pub use key_pool::KeyPool;
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
-pub use policy::{Cooldowns, Policy, Strategy};
-pub use snapshot::{KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot, RestingPart};
+pub use policy::{Cooldowns, Overloaded, Policy, Strategy};
+pub use snapshot::{
+    BreakerSnapshot, BreakerState, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot,
+    RestingPart,
+};
 pub use state::PoolState;

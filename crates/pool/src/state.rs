@@ -8,6 +8,7 @@ use keygate_domain::{BucketName, ClientId, Fault, GroupId, Keepsake, KeyId, Metr
 use serde::{Deserialize, Serialize};
 
 use crate::affinity::ResourceName;
+use crate::breaker::SavedCircuit;
 use crate::roster::Owner;
 
 /// Everything [`crate::KeyPool::restore`] needs. Times are wall times, so that it means the same
@@ -22,6 +23,9 @@ pub struct PoolState {
     pub(crate) buckets: BTreeMap<ModelName, BucketName>,
     /// The owners of resources, by kind and name.
     pub(crate) bindings: BTreeMap<String, BTreeMap<Arc<str>, SavedBinding>>,
+    /// Where the provider itself is in trouble.
+    #[serde(default)]
+    pub(crate) circuits: Vec<SavedCircuit>,
 }
 
 /// What is out of a key or group.
@@ -51,6 +55,8 @@ pub(crate) struct SavedRest {
     pub(crate) since: Timestamp,
     pub(crate) fault: Fault,
     pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) may_be_providers: bool,
     pub(crate) level: u32,
     pub(crate) next_level: u32,
 }
@@ -113,6 +119,7 @@ mod keepsake_bytes {
 pub(crate) struct Changes {
     pub(crate) owners: BTreeSet<Owner>,
     pub(crate) names: bool,
+    pub(crate) circuits: bool,
     pub(crate) bindings: BTreeSet<ResourceName>,
     /// Set when too many bindings changed to name them.
     pub(crate) all_bindings: bool,
@@ -127,6 +134,10 @@ impl Changes {
 
     pub(crate) fn names(&mut self) {
         self.names = true;
+    }
+
+    pub(crate) fn circuits(&mut self) {
+        self.circuits = true;
     }
 
     pub(crate) fn binding(&mut self, name: ResourceName) {

@@ -1,12 +1,16 @@
 //! What users of the pool would notice, told as stories; and the same at random.
 
 mod affinity_stories;
+mod breaker_properties;
+mod breaker_stories;
 mod cooldown_stories;
 mod lease_stories;
 mod properties;
 mod random;
+mod recovery_stories;
 mod reference;
 mod restart_stories;
 mod status_stories;
 mod strategy_stories;
+mod trouble;
 mod world;

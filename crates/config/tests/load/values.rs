@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keygate_config::OtlpProtocol;
 use keygate_limits::{RetryPolicy, UserPolicy};
-use keygate_pool::{Cooldowns, Policy, Strategy};
+use keygate_pool::{Cooldowns, Overloaded, Policy, Strategy};
 use rstest::rstest;
 
 use crate::house::House;
@@ -63,6 +63,7 @@ providers:
         busy: seconds(3),
         group_blocked: seconds(4),
         key_forbidden: seconds(5),
+        overloaded: Overloaded { at_least: seconds(6), at_most: seconds(7) },
     };
     assert_eq!(anam.policy, Policy { strategy: Strategy::PrimaryBackup, cooldowns });
     let retry = RetryPolicy {

@@ -67,6 +67,7 @@ impl KeyPool {
             current_index: self.current,
             groups: self.roster.groups.len(),
             ledger: self.ledger,
+            breakers: self.breaker.observe(now),
         }
     }
 

@@ -26,17 +26,22 @@ impl KeyPool {
         }
         self.write_names(&mut state);
         self.write_bindings(&mut state);
+        state.circuits = self.breaker.save();
         state
     }
 
     pub(super) fn write_changes(&mut self, state: &mut PoolState) -> bool {
-        let state::Changes { owners, names, bindings, all_bindings } = std::mem::take(&mut self.changes);
-        let changed = names || all_bindings || !owners.is_empty() || !bindings.is_empty();
+        let state::Changes { owners, names, circuits, bindings, all_bindings } =
+            std::mem::take(&mut self.changes);
+        let changed = names || circuits || all_bindings || !owners.is_empty() || !bindings.is_empty();
         for owner in owners {
             self.write_owner(owner, state);
         }
         if names {
             self.write_names(state);
+        }
+        if circuits {
+            state.circuits = self.breaker.save();
         }
         if all_bindings {
             self.write_bindings(state);
@@ -97,6 +102,8 @@ impl KeyPool {
             }
         }
         self.affinity = Arc::new(self.read_bindings(state));
+        let now = self.now;
+        self.breaker.remember(&state.circuits, &self.policy.cooldowns.overloaded, |wall| at(now, wall));
     }
 
     fn remember_standing(&mut self, owner: Owner, saved: &SavedStanding) {
@@ -122,6 +129,7 @@ impl KeyPool {
             since: self.at(saved.since),
             fault: saved.fault,
             reason: saved.reason.clone().into(),
+            may_be_providers: saved.may_be_providers,
             level: saved.level,
             next_level: saved.next_level,
             first_lease_after: 0,
@@ -147,8 +155,12 @@ impl KeyPool {
 
     /// The moment at which the wall clock shows, or showed, `wall`.
     fn at(&self, wall: Timestamp) -> Moment {
-        Moment { wall, mono: self.now.at_wall(wall).mono }
+        at(self.now, wall)
     }
+}
+
+fn at(now: Moment, wall: Timestamp) -> Moment {
+    Moment { wall, mono: now.at_wall(wall).mono }
 }
 
 fn save_standing(standing: &Standing) -> SavedStanding {
@@ -175,6 +187,7 @@ fn save_rest(part: &Part, rest: &Rest) -> SavedRest {
         since: rest.since.wall,
         fault: rest.fault,
         reason: rest.reason.to_string(),
+        may_be_providers: rest.may_be_providers,
         level: rest.level,
         next_level: rest.next_level,
     }

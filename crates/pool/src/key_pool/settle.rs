@@ -14,6 +14,7 @@ impl KeyPool {
     pub(super) fn end_lease(&mut self, lease: LeaseId, verdict: Verdict) -> Settled {
         let known = if lease.life == self.life { self.leases.end(lease.number) } else { None };
         let Some(held) = known else { return Settled::Stale };
+        let verdict = self.weigh(&held, lease.number, verdict);
         self.roster.keys[held.key].counts.in_flight -= 1;
         self.ledger.in_flight -= 1;
         self.count(&held, &verdict);
@@ -90,6 +91,7 @@ impl KeyPool {
             since: self.now,
             fault: failure.fault,
             reason: failure.hint.reason.into(),
+            may_be_providers: failure.hint.may_be_providers,
             level,
             next_level: level.saturating_add(1),
             first_lease_after: self.leases.next_number(),
@@ -186,6 +188,7 @@ impl KeyPool {
         {
             self.changes.names();
             self.share_rests(&before, bucket);
+            self.share_circuit(&before, bucket);
         }
         let group = self.roster.keys[held.key].group;
         self.learn_name(group, hint);
