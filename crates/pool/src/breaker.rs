@@ -31,6 +31,8 @@ pub(crate) struct Breaker {
     whole: Option<Circuit>,
     /// When the provider served anything last.
     served: Option<Moment>,
+    /// Whether a circuit changed since it was saved last.
+    pub(crate) is_unsaved: bool,
 }
 
 /// What became of the circuits a failed lease was a trial of.

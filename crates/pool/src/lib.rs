@@ -7,11 +7,13 @@ mod affinity;
 mod ask;
 mod breaker;
 mod buckets;
+mod budget;
 mod calendar;
 mod cooldown;
 mod decision;
 mod event;
 mod group;
+mod health;
 mod invariants;
 mod key;
 mod key_pool;
@@ -19,8 +21,10 @@ mod key_set;
 mod lane;
 mod lease;
 mod leases;
+mod order;
 mod policy;
 mod roster;
+mod rotation;
 mod snapshot;
 mod standing;
 mod state;
@@ -30,14 +34,16 @@ mod tests;
 mod tried;
 
 pub use ask::{Ask, Tried, TriedHow};
+pub use budget::{Budgets, SpentState};
 pub use decision::{Decision, KeyDecision, Skip};
 pub use event::PoolEvent;
 pub use invariants::{INVARIANTS, Invariant};
 pub use key_pool::KeyPool;
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
 pub use policy::{Cooldowns, Overloaded, Policy, Strategy};
+pub use rotation::{InvalidRotation, Rotation};
 pub use snapshot::{
-    BreakerSnapshot, BreakerState, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot,
-    RestingPart,
+    BreakerSnapshot, BreakerState, BucketBudgets, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState,
+    PoolLedger, PoolSnapshot, RestingPart,
 };
 pub use state::PoolState;

@@ -3,9 +3,12 @@
 mod affinity_stories;
 mod breaker_properties;
 mod breaker_stories;
+mod budget_stories;
 mod cooldown_stories;
+mod fare_stories;
 mod lease_stories;
 mod properties;
+mod provider_model;
 mod random;
 mod recovery_stories;
 mod reference;

@@ -25,20 +25,26 @@ impl KeyPool {
             self.write_owner(Owner::Group(group), &mut state);
         }
         self.write_names(&mut state);
+        self.write_order(&mut state);
         self.write_bindings(&mut state);
         state.circuits = self.breaker.save();
         state
     }
 
     pub(super) fn write_changes(&mut self, state: &mut PoolState) -> bool {
-        let state::Changes { owners, names, circuits, bindings, all_bindings } =
+        let state::Changes { owners, names, order, bindings, all_bindings } =
             std::mem::take(&mut self.changes);
-        let changed = names || circuits || all_bindings || !owners.is_empty() || !bindings.is_empty();
+        let circuits = std::mem::take(&mut self.breaker.is_unsaved);
+        let changed =
+            names || order || circuits || all_bindings || !owners.is_empty() || !bindings.is_empty();
         for owner in owners {
             self.write_owner(owner, state);
         }
         if names {
             self.write_names(state);
+        }
+        if order {
+            self.write_order(state);
         }
         if circuits {
             state.circuits = self.breaker.save();
@@ -58,6 +64,7 @@ impl KeyPool {
     fn write_owner(&self, owner: Owner, state: &mut PoolState) {
         match owner {
             Owner::Key(key) => {
+                self.write_health(key, state);
                 let key = &self.roster.keys[key];
                 let saved = save_standing(&key.standing);
                 put_unless(saved.is_clean(), &mut state.keys, key.id().clone(), saved);
@@ -102,6 +109,7 @@ impl KeyPool {
             }
         }
         self.affinity = Arc::new(self.read_bindings(state));
+        self.remember_turns(state);
         let now = self.now;
         self.breaker.remember(&state.circuits, &self.policy.cooldowns.overloaded, |wall| at(now, wall));
     }
@@ -154,7 +162,7 @@ impl KeyPool {
     }
 
     /// The moment at which the wall clock shows, or showed, `wall`.
-    fn at(&self, wall: Timestamp) -> Moment {
+    pub(super) fn at(&self, wall: Timestamp) -> Moment {
         at(self.now, wall)
     }
 }
@@ -171,13 +179,15 @@ fn save_standing(standing: &Standing) -> SavedStanding {
             reason: disabled.reason.to_string(),
             since: disabled.since.wall,
         }),
-        rests: standing.remembered().map(|(part, rest)| save_rest(part, rest)).collect(),
+        rests: standing.remembered().filter_map(|(part, rest)| save_rest(part, rest)).collect(),
     }
 }
 
-fn save_rest(part: &Part, rest: &Rest) -> SavedRest {
-    SavedRest {
+/// Budgets are saved by what was used of them, see [`crate::SpentState`].
+fn save_rest(part: &Part, rest: &Rest) -> Option<SavedRest> {
+    Some(SavedRest {
         part: match part {
+            Part::Budget(..) => return None,
             Part::Whole => SavedPart::Whole,
             Part::Operation(operation) => SavedPart::Operation(operation.to_string()),
             Part::Bucket(bucket, metric) => SavedPart::Bucket(bucket.clone(), *metric),
@@ -190,7 +200,7 @@ fn save_rest(part: &Part, rest: &Rest) -> SavedRest {
         may_be_providers: rest.may_be_providers,
         level: rest.level,
         next_level: rest.next_level,
-    }
+    })
 }
 
 fn read_part(saved: &SavedPart) -> Part {

@@ -14,10 +14,13 @@ impl KeyPool {
     pub(super) fn end_lease(&mut self, lease: LeaseId, verdict: Verdict) -> Settled {
         let known = if lease.life == self.life { self.leases.end(lease.number) } else { None };
         let Some(held) = known else { return Settled::Stale };
+        // Whoever is to blame: what the provider refused has not been used up.
+        self.settle_budget(&held, lease.number, Some(&verdict));
         let verdict = self.weigh(&held, lease.number, verdict);
         self.roster.keys[held.key].counts.in_flight -= 1;
         self.ledger.in_flight -= 1;
         self.count(&held, &verdict);
+        self.judge(held.key, &verdict);
         match verdict {
             Verdict::Served(_) => self.succeeded(&held, lease.number),
             Verdict::Failed(failure) => return self.failed(&held, lease.number, &failure),
@@ -125,7 +128,7 @@ impl KeyPool {
         let (fault, until, reason) = (rest.fault, rest.until, rest.reason.clone());
         let operation = match &place.part {
             Part::Operation(operation) => Some(operation.clone()),
-            Part::Whole | Part::Bucket(..) | Part::Sessions => None,
+            Part::Whole | Part::Bucket(..) | Part::Budget(..) | Part::Sessions => None,
         };
         let event = match place.owner {
             Owner::Key(index) => {
@@ -136,7 +139,7 @@ impl KeyPool {
             Owner::Group(group) => {
                 let group = self.roster.groups[group].id.clone();
                 match &place.part {
-                    Part::Bucket(bucket, metric) => {
+                    Part::Bucket(bucket, metric) | Part::Budget(bucket, metric) => {
                         let (bucket, metric) = (bucket.clone(), *metric);
                         PoolEvent::BucketRested { group, bucket, metric, fault, until, reason }
                     }
@@ -187,6 +190,7 @@ impl KeyPool {
             && let Some(before) = self.buckets.learn(model, bucket)
         {
             self.changes.names();
+            self.share_budgets(&before, bucket);
             self.share_rests(&before, bucket);
             self.share_circuit(&before, bucket);
         }
@@ -213,6 +217,7 @@ impl KeyPool {
         if group.limit_stated(&bucket, hint.metric, limit) {
             self.changes.owner(Owner::Group(position));
             let (group, metric) = (group.id.clone(), hint.metric);
+            self.allow_anew(position, &bucket);
             self.events.push(PoolEvent::LimitLearned { group, bucket, metric, limit });
         }
     }
@@ -233,7 +238,11 @@ impl KeyPool {
                     Part::Bucket(bucket, metric) if bucket == from => {
                         Some((Part::Bucket(to.clone(), *metric), rest.clone()))
                     }
-                    Part::Whole | Part::Operation(_) | Part::Bucket(..) | Part::Sessions => None,
+                    Part::Whole
+                    | Part::Operation(_)
+                    | Part::Bucket(..)
+                    | Part::Budget(..)
+                    | Part::Sessions => None,
                 })
                 .collect();
             for (part, rest) in shared {

@@ -76,7 +76,7 @@ impl KeyPool {
     /// Ends the slow starts that are over, and forgets circuits that nobody asks to pass.
     pub(super) fn finish_trouble(&mut self) {
         while let Some((bucket, circuit)) = self.breaker.pop_due(self.now) {
-            self.changes.circuits();
+            self.breaker.is_unsaved = true;
             if circuit.is_open() {
                 self.tell_closed(vec![(bucket, circuit.since)]);
             }
@@ -86,14 +86,14 @@ impl KeyPool {
     /// An operator knows that all is well.
     pub(super) fn forget_trouble(&mut self) {
         let closed = self.breaker.forget();
-        self.changes.circuits();
+        self.breaker.is_unsaved = true;
         self.tell_closed(closed);
     }
 
     /// What counted in `from` counts in `to`, and the provider is in no less trouble for it.
     pub(super) fn share_circuit(&mut self, from: &BucketName, to: &BucketName) {
         if self.breaker.renamed(from, to) {
-            self.changes.circuits();
+            self.breaker.is_unsaved = true;
         }
     }
 
@@ -156,7 +156,7 @@ impl KeyPool {
         let (fault, reason) = (failure.fault, cooldown::Reason::from(failure.hint.reason));
         let opening = Opening { began, fault, reason: reason.clone(), level, until, now: self.now };
         self.breaker.open(extent.clone(), opening);
-        self.changes.circuits();
+        self.breaker.is_unsaved = true;
         let released = self.release(&extent, began);
         let bucket = extent;
         self.events.push(PoolEvent::BreakerOpened {
@@ -180,7 +180,7 @@ impl KeyPool {
 
     fn tell_closed(&mut self, closed: Vec<(Extent, Moment)>) {
         for (bucket, since) in closed {
-            self.changes.circuits();
+            self.breaker.is_unsaved = true;
             let after = since.until(self.now);
             self.events.push(PoolEvent::BreakerClosed { bucket, after });
         }

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use keygate_domain::{
     Binding, Failure, Fault, Keepsake, KeySpec, LeaseId, ModelName, Moment, Operation, Resource, Scope,
     Verdict,
@@ -11,11 +13,11 @@ use keygate_domain::{
 use proptest::prelude::*;
 
 use super::random::{CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
-use super::reference::{Expected, Fact, Owned, Reference};
+use super::reference::{Expected, Fact, Judged, Owned, Reference};
 use super::world::{ask, start};
 use crate::{
-    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Settled, Strategy as Order, Tried,
-    TriedHow, invariants,
+    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Rotation, Settled, Strategy as Order,
+    Tried, TriedHow, health, invariants,
 };
 
 struct Trial {
@@ -34,7 +36,8 @@ struct Trial {
 
 impl Trial {
     fn new(specs: Vec<KeySpec>, strategy: Order) -> Self {
-        let policy = Policy { strategy, ..Policy::default() };
+        let daily = Rotation::new(Duration::from_hours(24), Time::midnight(), TimeZone::UTC).unwrap();
+        let policy = Policy { strategy, rotation: Some(daily), ..Policy::default() };
         let pool = KeyPool::new(0, specs.clone(), policy.clone(), 9, start());
         Self {
             reference: Reference::of(&specs),
@@ -81,7 +84,11 @@ impl Trial {
         );
         self.pool.save_changes(&mut self.saved);
         assert_eq!(self.saved, self.pool.state(), "changes add up to the state");
-        let counts = self.pool.snapshot(self.now).counts;
+        let snapshot = self.pool.snapshot(self.now);
+        for key in &snapshot.keys {
+            assert_eq!(key.health, self.reference.health(key.index, self.now), "key {}", key.index);
+        }
+        let counts = snapshot.counts;
         assert_eq!(counts.total, counts.available + counts.cooling_down + counts.exhausted + counts.disabled);
     }
 
@@ -126,6 +133,7 @@ impl Trial {
         match (&answer, expected) {
             (Ok(Granted::Lease(lease)), Expected::OneOf(keys)) => {
                 assert!(keys.contains(&lease.index), "{} instead of one of {keys:?}", lease.index);
+                self.check_order(&keys, lease.index);
                 assert!(invariants::stays_with_its_owner(decision.bound_to.as_ref(), &lease.group));
                 assert!(lease.skipped.len() <= 8);
             }
@@ -181,6 +189,19 @@ impl Trial {
         if is_longest { Expected::Troubled(wait) } else { expected }
     }
 
+    /// Of equally good keys the strategy's is chosen, where it leaves no choice.
+    fn check_order(&mut self, keys: &[usize], chosen: usize) {
+        let days = |at: Moment| usize::try_from(at.wall.as_second() / 86_400).unwrap();
+        let rotations = days(self.now) - days(start());
+        let expected = match self.policy.strategy {
+            Order::PrimaryBackup => self.reference.first_of(keys, rotations),
+            Order::LeastRecentlyUsed => self.reference.longest_unused(keys, rotations),
+            Order::RoundRobin | Order::Weighted | Order::Health | Order::Headroom => None,
+        };
+        assert_eq!(chosen, expected.unwrap_or(chosen), "out of {keys:?} after {rotations} rotations");
+        self.reference.leased.push(chosen);
+    }
+
     /// A promise is given for things as they are; a resource may expire before it is due, and
     /// then the request is another one.
     fn keeps_its_owner(&self, ask: &Ask, refusal: &PoolRefusal) -> bool {
@@ -198,6 +219,12 @@ impl Trial {
         let settled = self.pool.settle(lease.id, verdict.clone(), self.now);
         assert_ne!(settled, Settled::Stale);
         self.ended = Some(lease.id);
+        let judged = match &verdict {
+            Verdict::Served(_) => Some(Judged::Served),
+            Verdict::Failed(failure) => health::is_blamed(failure).then_some(Judged::Blamed),
+            Verdict::Abandoned | Verdict::Unsent => None,
+        };
+        self.reference.judged.extend(judged.map(|judged| (lease.index, judged, self.now)));
         let Verdict::Failed(failure) = verdict else {
             assert_eq!(settled, Settled::Ended);
             return;
@@ -251,7 +278,7 @@ impl Trial {
         let id = |key: &usize| self.specs[*key].secret.id().clone();
         let ids: Option<Vec<_>> = named.as_ref().map(|keys| keys.iter().map(id).collect());
         self.pool.reset(ids.as_deref(), self.now);
-        self.reference.reset(&named.unwrap_or_else(|| (0..self.specs.len()).collect()));
+        self.reference.reset(&named.unwrap_or_else(|| (0..self.specs.len()).collect()), self.now);
     }
 
     fn disable(&mut self, key: usize) {
@@ -315,6 +342,7 @@ impl Trial {
         self.pool = KeyPool::restore(self.life, self.specs.clone(), self.policy.clone(), 3, &state, self.now);
         self.saved = self.pool.state();
         self.outstanding.clear();
+        self.reference.leased.clear();
         self.ended = None;
         self.tried.clear();
     }
