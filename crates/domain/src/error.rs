@@ -49,13 +49,15 @@ pub enum ErrorKind {
     UpstreamUnreachable,
     /// The provider answered something no client could read.
     UpstreamGarbled,
+    /// The provider itself is in trouble, and nobody is sent there for a while.
+    UpstreamOverloaded,
     /// The gateway is broken or restarting.
     Internal,
 }
 
 impl ErrorKind {
     /// All kinds, for tables and their tests.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Unauthenticated,
         Self::Forbidden,
         Self::AmbiguousCredentials,
@@ -71,6 +73,7 @@ impl ErrorKind {
         Self::DeadlineExceeded,
         Self::UpstreamUnreachable,
         Self::UpstreamGarbled,
+        Self::UpstreamOverloaded,
         Self::Internal,
     ];
 
@@ -92,6 +95,7 @@ impl ErrorKind {
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamGarbled => "upstream_garbled",
+            Self::UpstreamOverloaded => "upstream_overloaded",
             Self::Internal => "internal",
         }
     }
@@ -109,7 +113,10 @@ impl ErrorKind {
             | Self::UserLimited
             | Self::AffinityConflict => Blame::Caller,
             Self::PoolExhausted | Self::PoolDisabled | Self::Overloaded | Self::Internal => Blame::Gateway,
-            Self::DeadlineExceeded | Self::UpstreamUnreachable | Self::UpstreamGarbled => Blame::Upstream,
+            Self::DeadlineExceeded
+            | Self::UpstreamUnreachable
+            | Self::UpstreamGarbled
+            | Self::UpstreamOverloaded => Blame::Upstream,
         }
     }
 }

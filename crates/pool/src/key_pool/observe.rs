@@ -68,6 +68,7 @@ impl KeyPool {
             current_index: self.current,
             groups: self.roster.groups.len(),
             ledger: self.ledger,
+            breakers: self.breaker.observe(now),
         }
     }
 
