@@ -6,6 +6,7 @@ mod operate;
 mod refuse;
 mod remember;
 mod settle;
+mod wait;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::cooldown::Jitter;
 use crate::event::Events;
 use crate::lane::Lanes;
 use crate::leases::Leases;
+use crate::queue::{Queue, Resolved, Ticket};
 use crate::roster::{Due, Owner, Place, Roster};
 use crate::standing::{Part, Wish};
 use crate::state::Changes;
@@ -48,6 +50,9 @@ pub struct KeyPool {
     current: Option<usize>,
     /// The fault that disabled a key or group last.
     last_disabling: Option<Fault>,
+    queue: Queue,
+    /// Tickets whose outcome nobody has fetched yet.
+    resolved: Vec<Resolved>,
     events: Events,
     changes: Changes,
 }
@@ -70,6 +75,8 @@ impl KeyPool {
             ledger: PoolLedger::default(),
             current: None,
             last_disabling: None,
+            queue: Queue::default(),
+            resolved: Vec::new(),
             events: Events::default(),
             changes: Changes::default(),
         }
@@ -90,13 +97,14 @@ impl KeyPool {
         pool
     }
 
-    /// Leases a key for one attempt.
+    /// Leases a key for one attempt, or gives a place in the queue when one may be free soon
+    /// enough.
     ///
     /// # Errors
     /// [`PoolRefusal`] says why not, and when asking again makes sense.
     pub fn lease(&mut self, ask: &Ask, now: Moment) -> Result<Granted, PoolRefusal> {
         self.advance(now);
-        let answer = self.choose_and_grant(ask);
+        let answer = self.lease_or_wait(ask);
         debug_assert!(
             answer.as_ref().err().is_none_or(invariants::is_worth_waiting_for),
             "{}",
@@ -110,6 +118,7 @@ impl KeyPool {
     pub fn settle(&mut self, lease: LeaseId, verdict: Verdict, now: Moment) -> Settled {
         self.advance(now);
         let settled = self.end_lease(lease, verdict);
+        self.attend();
         invariants::assert_holds(self);
         settled
     }
@@ -139,10 +148,11 @@ impl KeyPool {
         if let Some(group) = self.roster.group_at(group) {
             self.end_rest(&Place::new(Owner::Group(group), Part::Sessions));
         }
+        self.attend();
     }
 
-    /// Lets time pass: ends rests that are over and leases that were held too long. A clock that
-    /// goes backwards is ignored.
+    /// Lets time pass: ends rests that are over and leases that were held too long, and answers
+    /// those who wait. A clock that goes backwards is ignored.
     pub fn advance(&mut self, now: Moment) {
         self.now = self.now.max(now);
         self.expire_leases();
@@ -153,11 +163,17 @@ impl KeyPool {
                 self.changes.binding(name);
             }
         }
+        self.attend();
     }
 
     /// When [`KeyPool::advance`] has something to do next.
     pub fn next_wakeup(&self) -> Option<Moment> {
-        let dues = [self.leases.next_expiry(), self.roster.next_due(), self.affinity.next_expiry()];
+        let dues = [
+            self.leases.next_expiry(),
+            self.roster.next_due(),
+            self.affinity.next_expiry(),
+            self.queue.next_end(),
+        ];
         dues.into_iter().flatten().min()
     }
 
@@ -166,6 +182,7 @@ impl KeyPool {
     pub fn reset(&mut self, ids: Option<&[KeyId]>, now: Moment) -> usize {
         self.advance(now);
         let gained = self.reset_keys(ids);
+        self.attend();
         invariants::assert_holds(self);
         gained
     }
@@ -173,13 +190,32 @@ impl KeyPool {
     /// Takes a key out until [`KeyPool::enable`]. False if there is no such key.
     pub fn disable(&mut self, id: &KeyId, now: Moment) -> bool {
         self.advance(now);
-        self.roster.key_at(id).map(|key| self.disable_by_operator(key)).is_some()
+        let known = self.roster.key_at(id).map(|key| self.disable_by_operator(key)).is_some();
+        self.attend();
+        known
     }
 
     /// Brings a disabled key back, and its group if that is disabled. False if there is no such key.
     pub fn enable(&mut self, id: &KeyId, now: Moment) -> bool {
         self.advance(now);
-        self.roster.key_at(id).map(|key| self.enable_key(key)).is_some()
+        let known = self.roster.key_at(id).map(|key| self.enable_key(key)).is_some();
+        self.attend();
+        known
+    }
+
+    /// Somebody does not wait any more. False if the ticket was resolved already, or is of another
+    /// life.
+    pub fn leave(&mut self, ticket: Ticket, now: Moment) -> bool {
+        self.advance(now);
+        let was_waiting = self.give_up_ticket(ticket);
+        self.attend();
+        was_waiting
+    }
+
+    /// Takes the tickets that were resolved since the last call. A lease among them has to be
+    /// settled like any other.
+    pub fn drain_resolved(&mut self) -> Vec<Resolved> {
+        std::mem::take(&mut self.resolved)
     }
 
     /// What the pool would answer, and why, key by key. Looks at every key: for operators, not
@@ -262,6 +298,7 @@ impl KeyPool {
         self.lanes
             .refresh(&place.part, roster.members(&place.owner), |key, wish| roster.is_usable(key, wish, now));
         self.lanes.close_empty(&self.roster.resting);
+        self.queue.stir();
     }
 
     fn tell_recovered(&mut self, place: &Place, fault: Fault) {

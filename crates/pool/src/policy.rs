@@ -11,6 +11,23 @@ pub struct Policy {
     pub strategy: Strategy,
     /// How long what fails rests when the provider does not say.
     pub cooldowns: Cooldowns,
+    /// Who may wait for a key.
+    pub queue: QueueBounds,
+}
+
+/// How long, and how many, may wait for a key when none is free.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QueueBounds {
+    /// The longest wait of one request; 5 s. Zero: nobody waits.
+    pub max_wait: Duration,
+    /// Requests that wait at the same time; 1000.
+    pub max_waiting: usize,
+}
+
+impl Default for QueueBounds {
+    fn default() -> Self {
+        Self { max_wait: Duration::from_secs(5), max_waiting: 1000 }
+    }
 }
 
 /// Which of the usable keys comes next.

@@ -21,6 +21,8 @@ pub struct PoolSnapshot {
     pub groups: usize,
     /// What became of all leases of this life.
     pub ledger: PoolLedger,
+    /// Requests that wait for a key.
+    pub waiting: usize,
 }
 
 /// How many keys are in which state; `total` is the sum of the others.

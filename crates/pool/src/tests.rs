@@ -2,6 +2,7 @@
 
 mod affinity_stories;
 mod cooldown_stories;
+mod fairness;
 mod lease_stories;
 mod properties;
 mod random;
@@ -9,4 +10,6 @@ mod reference;
 mod restart_stories;
 mod status_stories;
 mod strategy_stories;
+mod wait_stories;
+mod waiting;
 mod world;

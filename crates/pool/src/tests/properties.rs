@@ -12,10 +12,11 @@ use proptest::prelude::*;
 
 use super::random::{CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
 use super::reference::{Expected, Fact, Owned, Reference};
-use super::world::{ask, start};
+use super::waiting::Patients;
+use super::world::{ask, start, user};
 use crate::{
-    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Settled, Strategy as Order, Tried,
-    TriedHow, invariants,
+    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, QueueBounds, Settled, Strategy as Order,
+    Tried, TriedHow, invariants,
 };
 
 struct Trial {
@@ -30,11 +31,13 @@ struct Trial {
     ended: Option<LeaseId>,
     tried: Vec<Tried>,
     promise: Option<Duration>,
+    patients: Patients,
 }
 
 impl Trial {
     fn new(specs: Vec<KeySpec>, strategy: Order) -> Self {
-        let policy = Policy { strategy, ..Policy::default() };
+        let queue = QueueBounds { max_wait: Duration::from_secs(60), max_waiting: 4 };
+        let policy = Policy { strategy, queue, ..Policy::default() };
         let pool = KeyPool::new(0, specs.clone(), policy.clone(), 9, start());
         Self {
             reference: Reference::of(&specs),
@@ -48,6 +51,7 @@ impl Trial {
             ended: None,
             tried: Vec::new(),
             promise: None,
+            patients: Patients::default(),
         }
     }
 
@@ -71,8 +75,10 @@ impl Trial {
                 self.bind(file, owner, client, lifetime, is_law);
             }
             Step::SlotFreed(key) => self.slot_freed(key),
+            Step::Leave(which) => self.patients.leave(which, &mut self.pool, self.now),
             Step::Restart => self.restart(),
         }
+        self.look_after_patients();
         invariants::assert_holds(&self.pool);
         assert!(
             may_enable || invariants::disabled_stays_disabled(&before, &self.pool),
@@ -85,9 +91,23 @@ impl Trial {
         assert_eq!(counts.total, counts.available + counts.cooling_down + counts.exhausted + counts.disabled);
     }
 
+    /// Time passes as it does for the shell: the pool is woken whenever it asks for it.
     fn pass(&mut self, span: Duration) {
-        self.now = self.now.after(span);
+        let end = self.now.after(span);
+        while self.patients.is_anybody_waiting()
+            && let Some(due) = self.pool.next_wakeup().filter(|due| *due <= end)
+        {
+            self.now = self.now.max(due);
+            self.expire();
+            self.look_after_patients();
+        }
+        self.now = end;
         self.expire();
+    }
+
+    fn look_after_patients(&mut self) {
+        let served = self.patients.look_after(&mut self.pool, &self.reference, self.now);
+        self.outstanding.extend(served);
     }
 
     fn expire(&mut self) {
@@ -103,6 +123,8 @@ impl Trial {
             opens_session: wanted.opens_session,
             references: wanted.files.iter().map(|file| Resource::new("file", FILES[*file])).collect(),
             client: CLIENTS[wanted.client].into(),
+            user: user(&wanted.user.to_string()),
+            patience: Duration::from_millis(wanted.patience),
             own_credential: wanted.own_credential,
             tried: if wanted.goes_on { self.tried.clone() } else { Vec::new() },
             hold: Duration::from_secs(wanted.hold),
@@ -118,11 +140,14 @@ impl Trial {
         let expected = self.reference.expects(&ask, self.now);
         let decision = self.pool.explain(&ask, self.now);
         let answer = self.pool.lease(&ask, self.now);
-        let told = answer.as_ref().map(|granted| match granted {
-            Granted::Lease(lease) => Some(lease.key.id().clone()),
-            Granted::NotOurs => None,
-        });
-        assert_eq!(decision.answer, told.map_err(Clone::clone), "explained and granted differ");
+        match &answer {
+            Ok(Granted::Lease(lease)) => assert_eq!(decision.answer, Ok(Some(lease.key.id().clone()))),
+            Ok(Granted::NotOurs) => assert_eq!(decision.answer, Ok(None)),
+            Ok(Granted::Wait { .. }) => {
+                assert!(matches!(decision.answer, Err(PoolRefusal::Resting { .. })), "{decision:?}");
+            }
+            Err(refusal) => assert_eq!(decision.answer.as_ref(), Err(refusal)),
+        }
         match (&answer, expected) {
             (Ok(Granted::Lease(lease)), Expected::OneOf(keys)) => {
                 assert!(keys.contains(&lease.index), "{} instead of one of {keys:?}", lease.index);
@@ -134,7 +159,11 @@ impl Trial {
             | (Err(PoolRefusal::Foreign { .. }), Expected::Foreign)
             | (Err(PoolRefusal::Disabled { .. }), Expected::Disabled)
             | (Err(PoolRefusal::NothingLeft), Expected::NothingLeft) => {}
+            (Ok(Granted::Wait { ticket, until }), Expected::Resting(wait)) => {
+                self.patients.admit(*ticket, &ask, *until, self.now.after(wait));
+            }
             (Err(PoolRefusal::Resting { retry_after, .. }), Expected::Resting(wait)) => {
+                self.patients.check_turned_away(&ask, *retry_after);
                 assert_eq!(*retry_after, wait.max(Duration::from_millis(1)));
                 self.promise = Some(*retry_after);
             }
@@ -145,7 +174,7 @@ impl Trial {
                 let expires = self.now.after(ask.hold);
                 self.outstanding.push((lease, ask, expires));
             }
-            Ok(Granted::NotOurs) => {}
+            Ok(Granted::NotOurs | Granted::Wait { .. }) => {}
             Err(refusal) => {
                 assert!(invariants::is_worth_waiting_for(&refusal), "{}", invariants::KP_5.sentence);
                 if self.keeps_its_owner(&ask, &refusal) {
@@ -291,6 +320,7 @@ impl Trial {
         self.outstanding.clear();
         self.ended = None;
         self.tried.clear();
+        self.patients = Patients::default();
     }
 }
 
