@@ -85,6 +85,7 @@ async fn one(worker: &Worker, request: &HttpRequest, provider: &str) -> Result<P
         provider: lane.adapter.name.as_str(),
         groups: pool.groups,
         ledger: pool.ledger,
+        waiting: pool.waiting,
         restarts: lane.supervisor.vitals().restarts(),
     })
 }
@@ -112,6 +113,7 @@ struct ProviderStatus {
     provider: &'static str,
     groups: usize,
     ledger: PoolLedger,
+    waiting: usize,
     restarts: u32,
 }
 

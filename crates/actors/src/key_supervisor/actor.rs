@@ -3,11 +3,12 @@
 use actix::{Actor, ActorContext as _, Context, Handler, Supervised};
 use keygate_domain::Moment;
 use keygate_limits::RestartBudget;
-use keygate_pool::{Granted, KeyPool, PoolEvent, PoolState};
+use keygate_pool::{Granted, KeyPool, PoolEvent, PoolState, Resolved};
 
 use super::SupervisorSpec;
 use super::lease::{Delivery, LeaseRefused, Parcel};
 use super::messages::{ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ResetKeys, SwitchKey};
+use super::waiting::Askers;
 use crate::alarm::Alarm;
 use crate::chaos::Saboteur;
 use crate::fence::fenced;
@@ -21,6 +22,7 @@ pub(crate) struct KeySupervisorActor {
     spec: SupervisorSpec,
     notices: Notices<Notice>,
     pool: KeyPool,
+    askers: Askers,
     kept: PoolState,
     life: u64,
     alarm: Alarm,
@@ -31,9 +33,17 @@ pub(crate) struct KeySupervisorActor {
 }
 
 /// What a call of the pool leaves to be done.
+#[derive(Default)]
 struct Aftermath {
     events: Vec<PoolEvent>,
-    wakeup: Option<Moment>,
+    resolved: Vec<Resolved>,
+}
+
+impl Aftermath {
+    fn gather(&mut self, pool: &mut KeyPool) {
+        self.events.append(&mut pool.drain_events());
+        self.resolved.append(&mut pool.drain_resolved());
+    }
 }
 
 impl KeySupervisorActor {
@@ -50,6 +60,7 @@ impl KeySupervisorActor {
             notices,
             kept: pool.state(),
             pool,
+            askers: Askers::default(),
             life,
             alarm: Alarm::default(),
             saboteur,
@@ -60,30 +71,41 @@ impl KeySupervisorActor {
         }
     }
 
-    /// Reads what lies in the tray, then calls the pool; logs what happened, sets the alarm. What the
-    /// pool wants to remember is kept after every step, so that no panic takes back what was told before.
+    /// Reads what lies in the tray, then calls the pool; logs what happened, answers those who waited,
+    /// sets the alarm. What the pool wants to remember is kept after every step, and what the notices
+    /// brought about is told even if the call panics: no panic takes back what was told before.
     fn call<T>(
         &mut self,
         ctx: &mut Context<Self>,
         call: impl FnOnce(&mut KeyPool, &mut Saboteur, Moment) -> T,
     ) -> Result<T, Unavailable> {
         let now = clock::now();
-        let Self { notices, pool, kept, saboteur, .. } = self;
+        let Self { notices, pool, askers, kept, saboteur, .. } = self;
+        let mut aftermath = Aftermath::default();
         let outcome = fenced(|| {
             while let Some(notice) = notices.next() {
-                heed(pool, notice, now);
+                heed(pool, askers, notice, now);
                 pool.save_changes(kept);
+                aftermath.gather(pool);
             }
             let answer = call(pool, saboteur, now);
             pool.save_changes(kept);
-            (answer, Aftermath { events: pool.drain_events(), wakeup: pool.next_wakeup() })
+            aftermath.gather(pool);
+            (answer, pool.next_wakeup())
         });
-        let Ok((answer, aftermath)) = outcome else { return Err(self.give_up_this_life(ctx)) };
+        self.see_to(aftermath);
+        let Ok((answer, wakeup)) = outcome else { return Err(self.give_up_this_life(ctx)) };
+        self.alarm.set(ctx, wakeup, now, Self::wake);
+        Ok(answer)
+    }
+
+    fn see_to(&mut self, aftermath: Aftermath) {
         for event in &aftermath.events {
             events::in_pool(self.spec.provider, event);
         }
-        self.alarm.set(ctx, aftermath.wakeup, now, Self::wake);
-        Ok(answer)
+        for resolved in aftermath.resolved {
+            self.askers.answer(resolved);
+        }
     }
 
     fn wake(&mut self, ctx: &mut Context<Self>) {
@@ -102,6 +124,7 @@ impl KeySupervisorActor {
     fn rebuild(&mut self, now: Moment) {
         self.life += 1;
         self.alarm.clear();
+        self.askers.dismiss();
         let (life, spec) = (self.life, &self.spec);
         let (keys, policy) = (spec.keys.clone(), spec.policy.clone());
         let restored = fenced(|| KeyPool::restore(life, keys, policy, spec.seed, &self.kept, now));
@@ -113,11 +136,17 @@ impl KeySupervisorActor {
     }
 }
 
-fn heed(pool: &mut KeyPool, notice: Notice, now: Moment) {
+fn heed(pool: &mut KeyPool, askers: &mut Askers, notice: Notice, now: Moment) {
     match notice {
         Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
         Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
         Notice::FreeSlot { group } => pool.slot_freed(&group, now),
+        Notice::Leave { ticket } => {
+            // One that is answered already finds nobody there, and what it was given goes back.
+            if pool.leave(ticket, now) {
+                askers.forget(ticket);
+            }
+        }
     }
 }
 
@@ -166,6 +195,7 @@ impl Handler<LeaseKey> for KeySupervisorActor {
         match granted.map_err(LeaseRefused::Pool)? {
             Granted::Lease(lease) => Ok(Delivery::Key(Box::new(Parcel::new(lease, desk)))),
             Granted::NotOurs => Ok(Delivery::NotOurs),
+            Granted::Wait { ticket, .. } => Ok(Delivery::Wait(self.askers.seat(ticket, desk))),
         }
     }
 }

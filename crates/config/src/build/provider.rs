@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keygate_domain::KeySpec;
 use keygate_limits::RetryPolicy;
-use keygate_pool::{Cooldowns, Policy};
+use keygate_pool::{Cooldowns, Policy, QueueBounds};
 use keygate_provider::Adapter;
 use url::{Host, Url};
 
@@ -110,6 +110,10 @@ fn policy(section: &ProviderSection) -> Policy {
             busy: rests.busy.0,
             group_blocked: rests.group_blocked.0,
             key_forbidden: rests.key_forbidden.0,
+        },
+        queue: QueueBounds {
+            max_wait: section.queue.max_wait.0,
+            max_waiting: usize::try_from(section.queue.max_waiting.0.get()).unwrap_or(usize::MAX),
         },
     }
 }

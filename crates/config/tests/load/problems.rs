@@ -111,7 +111,6 @@ providers:
 #[case("session_keepers: []", "`session_keepers`")]
 #[case("telemetry: { metrics: true }", "`metrics`")]
 #[case("providers: { google: { budgets: {} } }", "`budgets`")]
-#[case("providers: { google: { queue: { max_wait: 5s } } }", "`queue`")]
 #[case("providers: { google: { model_fallback: {} } }", "`model_fallback`")]
 #[case("providers: { google: { keys: [{ secret: 'env:GEMINI_API_KEY', budgets: {} }] } }", "`budgets`")]
 fn what_has_no_effect_is_refused(#[case] yaml: &str, #[case] name: &str) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keygate_config::OtlpProtocol;
 use keygate_limits::{RetryPolicy, UserPolicy};
-use keygate_pool::{Cooldowns, Policy, Strategy};
+use keygate_pool::{Cooldowns, Policy, QueueBounds, Strategy};
 use rstest::rstest;
 
 use crate::house::House;
@@ -36,6 +36,7 @@ providers:
     keys: ['env:A']
     cooldowns: { rate_limited: 1s, quota_exhausted: 2s, busy: 3s, group_blocked: 4s, key_forbidden: 5s, overloaded: { at_least: 6s, at_most: 7s } }
     retry: { max_attempts: 4, max_refusals: 5, attempt_timeout: 8s, stream_attempt_timeout: null }
+    queue: { max_wait: 10s, max_waiting: 11 }
     timeout: 9s
 ";
     let config = House::with_yaml(yaml).env("A", "a").loaded().config;
@@ -64,7 +65,8 @@ providers:
         group_blocked: seconds(4),
         key_forbidden: seconds(5),
     };
-    assert_eq!(anam.policy, Policy { strategy: Strategy::PrimaryBackup, cooldowns });
+    let queue = QueueBounds { max_wait: seconds(10), max_waiting: 11 };
+    assert_eq!(anam.policy, Policy { strategy: Strategy::PrimaryBackup, cooldowns, queue });
     let retry = RetryPolicy {
         max_attempts: 4,
         max_refusals: 5,
