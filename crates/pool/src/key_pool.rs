@@ -16,7 +16,7 @@ use keygate_domain::{
 
 use crate::affinity::Affinity;
 use crate::buckets::Buckets;
-use crate::cooldown::Jitter;
+use crate::cooldown::{Jitter, Rest};
 use crate::event::Events;
 use crate::lane::Lanes;
 use crate::leases::Leases;
@@ -280,15 +280,19 @@ impl KeyPool {
         }
     }
 
-    /// Ends a rest before its time. True if it was running.
+    /// Ends a rest before its time, with its escalation. True if it was running. That there was one
+    /// is remembered, so that a request which it refused may use the key again.
     fn end_rest(&mut self, place: &Place) -> bool {
         let Some(rest) = self.roster.end_rest(place) else { return false };
         self.changes.owner(place.owner);
         if rest.over {
             return false;
         }
+        let fault = rest.fault;
+        let ended = Rest { until: self.now, level: 0, next_level: 0, over: true, ..rest };
+        self.roster.put_rest(place, ended, self.now);
         self.refresh(place);
-        self.tell_recovered(place, rest.fault);
+        self.tell_recovered(place, fault);
         true
     }
 

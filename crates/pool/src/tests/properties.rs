@@ -254,7 +254,7 @@ impl Trial {
         let id = |key: &usize| self.specs[*key].secret.id().clone();
         let ids: Option<Vec<_>> = named.as_ref().map(|keys| keys.iter().map(id).collect());
         self.pool.reset(ids.as_deref(), self.now);
-        self.reference.reset(&named.unwrap_or_else(|| (0..self.specs.len()).collect()));
+        self.reference.reset(&named.unwrap_or_else(|| (0..self.specs.len()).collect()), self.now);
     }
 
     fn disable(&mut self, key: usize) {
@@ -308,8 +308,7 @@ impl Trial {
     fn slot_freed(&mut self, key: usize) {
         let Some(group) = self.reference.groups.get(key).cloned() else { return };
         self.pool.slot_freed(&group.as_str().into(), self.now);
-        let groups = self.reference.groups.clone();
-        self.reference.facts.retain(|fact| fact.scope != Scope::GroupSessions || groups[fact.key] != group);
+        self.reference.slot_freed(&group, self.now);
     }
 
     fn restart(&mut self) {

@@ -127,6 +127,19 @@ fn a_reset_an_enabling_and_a_freed_session_serve_those_who_wait() {
 }
 
 #[test]
+fn a_request_that_was_refused_for_a_busy_group_is_served_when_a_session_ends() {
+    let mut world = World::of(&[("a", "g")]);
+    let mine = world.lease(&session());
+    world.pass(seconds(1));
+    let tried = vec![world.tried(&mine, TriedHow::Refused)];
+    world.settle(&mine, failed_for(Fault::Busy, 3));
+    let again = world.waits(&Ask { tried, user: user("ada"), patience: seconds(60), ..session() });
+    world.pass(seconds(1));
+    world.pool.slot_freed(&"g".into(), world.now);
+    assert_eq!(granted(&world.pool.drain_resolved()), [again]);
+}
+
+#[test]
 fn who_waits_for_a_resting_model_holds_up_nobody_else() {
     let mut world = World::of(&[("a", "")]);
     world.rest_all("pro", 4);
