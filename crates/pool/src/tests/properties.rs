@@ -36,7 +36,7 @@ struct Trial {
 
 impl Trial {
     fn new(specs: Vec<KeySpec>, strategy: Order) -> Self {
-        let queue = QueueBounds { max_wait: Duration::from_secs(60), max_waiting: 4 };
+        let queue = QueueBounds { max_wait: Duration::from_mins(1), max_waiting: 4 };
         let policy = Policy { strategy, queue, ..Policy::default() };
         let pool = KeyPool::new(0, specs.clone(), policy.clone(), 9, start());
         Self {

@@ -33,7 +33,7 @@ impl Patients {
 
     /// Somebody was not let wait: it had too little time, or the queue was full.
     pub(super) fn check_turned_away(&self, ask: &Ask, retry_after: Duration) {
-        let fits = retry_after <= ask.patience.min(Duration::from_secs(60));
+        let fits = retry_after <= ask.patience.min(Duration::from_mins(1));
         assert!(!fits || self.waiting.len() >= 4, "there was time and room to wait for {retry_after:?}");
     }
 
