@@ -6,11 +6,13 @@
 mod affinity;
 mod ask;
 mod buckets;
+mod budget;
 mod calendar;
 mod cooldown;
 mod decision;
 mod event;
 mod group;
+mod health;
 mod invariants;
 mod key;
 mod key_pool;
@@ -18,9 +20,11 @@ mod key_set;
 mod lane;
 mod lease;
 mod leases;
+mod order;
 mod policy;
 mod queue;
 mod roster;
+mod rotation;
 mod snapshot;
 mod standing;
 mod state;
@@ -30,6 +34,7 @@ mod tests;
 mod tried;
 
 pub use ask::{Ask, Tried, TriedHow};
+pub use budget::{Budgets, SpentState};
 pub use decision::{Decision, KeyDecision, Skip};
 pub use event::PoolEvent;
 pub use invariants::{INVARIANTS, Invariant};
@@ -37,5 +42,9 @@ pub use key_pool::KeyPool;
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
 pub use policy::{Cooldowns, Policy, QueueBounds, Strategy};
 pub use queue::{Resolved, Ticket};
-pub use snapshot::{KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot, RestingPart};
+pub use rotation::{InvalidRotation, Rotation};
+pub use snapshot::{
+    BucketBudgets, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot,
+    RestingPart,
+};
 pub use state::PoolState;

@@ -98,6 +98,9 @@ pub(crate) struct Queue {
     next_turn: Turn,
     /// Whether something changed since the tickets were looked at last.
     stirred: bool,
+    /// The earliest moment at which one that was looked at may be served: what slides without a
+    /// word, a budget's window, may have room then.
+    look_again: Option<Moment>,
 }
 
 impl Queue {
@@ -114,14 +117,24 @@ impl Queue {
         self.stirred = !self.is_empty();
     }
 
-    /// Whether the tickets have to be looked at; only once for each change.
-    pub(crate) fn settle_down(&mut self) -> bool {
-        std::mem::take(&mut self.stirred)
+    /// Whether the tickets have to be looked at, all of them; only once for each change.
+    pub(crate) fn settle_down(&mut self, now: Moment) -> bool {
+        let is_time = self.stirred || self.look_again.is_some_and(|due| due <= now);
+        if is_time {
+            (self.stirred, self.look_again) = (false, None);
+        }
+        is_time
     }
 
-    /// When the next ticket's time is over.
-    pub(crate) fn next_end(&self) -> Option<Moment> {
-        self.ends.first().map(|(end, _)| *end)
+    /// A ticket may be served at `due`, and not before unless something changes.
+    pub(crate) fn look_again_at(&mut self, due: Moment) {
+        self.look_again = Some(self.look_again.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    /// When a ticket may be served, or its time is over.
+    pub(crate) fn next_due(&self) -> Option<Moment> {
+        let end = self.ends.first().map(|(end, _)| *end);
+        end.into_iter().chain(self.look_again.filter(|_| end.is_some())).min()
     }
 
     /// A ticket whose time is over.

@@ -32,7 +32,7 @@ impl KeyPool {
     /// is over or cannot suffice any more.
     pub(super) fn attend(&mut self) {
         loop {
-            if self.queue.settle_down() {
+            if self.queue.settle_down(self.now) {
                 self.serve_in_turn();
             }
             let Some(number) = self.queue.overdue(self.now) else { break };
@@ -71,8 +71,11 @@ impl KeyPool {
                 self.queue.serve(head.number);
                 self.resolve(head.number, Ok(granted));
             }
-            Err(refusal) if self.may_come_true(&refusal, until) => return Look::Blocked(refusal),
             Err(refusal) => {
+                if let Some(due) = self.comes_true_at(&refusal).filter(|due| *due <= until) {
+                    self.queue.look_again_at(due);
+                    return Look::Blocked(refusal);
+                }
                 self.queue.leave(head.number);
                 self.resolve(head.number, Err(refusal));
             }
@@ -80,10 +83,10 @@ impl KeyPool {
         Look::Resolved
     }
 
-    /// Whether there may be a key before `until`.
-    fn may_come_true(&self, refusal: &PoolRefusal, until: Moment) -> bool {
-        let PoolRefusal::Resting { retry_after, .. } = refusal else { return false };
-        self.now.after(*retry_after) <= until
+    /// When there may be a key.
+    fn comes_true_at(&self, refusal: &PoolRefusal) -> Option<Moment> {
+        let PoolRefusal::Resting { retry_after, .. } = refusal else { return None };
+        Some(self.now.after(*retry_after))
     }
 
     /// Ends a wait with what a newcomer would be told.
@@ -117,10 +120,12 @@ impl KeyPool {
     fn wait_instead(&mut self, ask: &Ask, refusal: PoolRefusal) -> Result<Granted, PoolRefusal> {
         let longest = self.policy.queue.max_wait.min(ask.patience);
         let until = self.now.after(longest);
-        if !self.may_come_true(&refusal, until) || !self.has_room_for(ask) {
+        let due = self.comes_true_at(&refusal).filter(|due| *due <= until);
+        let (Some(due), Some(line)) = (due, self.line_of(ask)) else { return Err(refusal) };
+        if !self.has_room_for(ask) {
             return Err(refusal);
         }
-        let Some(line) = self.line_of(ask) else { return Err(refusal) };
+        self.queue.look_again_at(due);
         let number = self.queue.join(ask, line, until);
         Ok(Granted::Wait { ticket: Ticket { life: self.life, number }, until })
     }

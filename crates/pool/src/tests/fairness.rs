@@ -105,7 +105,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(queue.len(), record.tickets.len());
-            prop_assert_eq!(queue.is_empty(), queue.next_end().is_none());
+            prop_assert_eq!(queue.is_empty(), queue.next_due().is_none());
         }
     }
 

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use keygate_domain::{
     Binding, Failure, Fault, Keepsake, KeySpec, LeaseId, ModelName, Moment, Operation, Resource, Scope,
     Verdict,
@@ -11,12 +13,12 @@ use keygate_domain::{
 use proptest::prelude::*;
 
 use super::random::{CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
-use super::reference::{Expected, Fact, Owned, Reference};
+use super::reference::{Expected, Fact, Judged, Owned, Reference};
 use super::waiting::Patients;
 use super::world::{ask, start, user};
 use crate::{
-    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, QueueBounds, Settled, Strategy as Order,
-    Tried, TriedHow, invariants,
+    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, QueueBounds, Rotation, Settled,
+    Strategy as Order, Tried, TriedHow, health, invariants,
 };
 
 struct Trial {
@@ -36,8 +38,9 @@ struct Trial {
 
 impl Trial {
     fn new(specs: Vec<KeySpec>, strategy: Order) -> Self {
+        let daily = Rotation::new(Duration::from_hours(24), Time::midnight(), TimeZone::UTC).unwrap();
         let queue = QueueBounds { max_wait: Duration::from_mins(1), max_waiting: 4 };
-        let policy = Policy { strategy, queue, ..Policy::default() };
+        let policy = Policy { strategy, rotation: Some(daily), queue, ..Policy::default() };
         let pool = KeyPool::new(0, specs.clone(), policy.clone(), 9, start());
         Self {
             reference: Reference::of(&specs),
@@ -87,7 +90,11 @@ impl Trial {
         );
         self.pool.save_changes(&mut self.saved);
         assert_eq!(self.saved, self.pool.state(), "changes add up to the state");
-        let counts = self.pool.snapshot(self.now).counts;
+        let snapshot = self.pool.snapshot(self.now);
+        for key in &snapshot.keys {
+            assert_eq!(key.health, self.reference.health(key.index, self.now), "key {}", key.index);
+        }
+        let counts = snapshot.counts;
         assert_eq!(counts.total, counts.available + counts.cooling_down + counts.exhausted + counts.disabled);
     }
 
@@ -107,6 +114,7 @@ impl Trial {
 
     fn look_after_patients(&mut self) {
         let served = self.patients.look_after(&mut self.pool, &self.reference, self.now);
+        self.reference.leased.extend(served.iter().map(|(lease, ..)| lease.index));
         self.outstanding.extend(served);
     }
 
@@ -151,6 +159,7 @@ impl Trial {
         match (&answer, expected) {
             (Ok(Granted::Lease(lease)), Expected::OneOf(keys)) => {
                 assert!(keys.contains(&lease.index), "{} instead of one of {keys:?}", lease.index);
+                self.check_order(&keys, lease.index);
                 assert!(invariants::stays_with_its_owner(decision.bound_to.as_ref(), &lease.group));
                 assert!(lease.skipped.len() <= 8);
             }
@@ -186,6 +195,19 @@ impl Trial {
         self.tried.truncate(5);
     }
 
+    /// Of equally good keys the strategy's is chosen, where it leaves no choice.
+    fn check_order(&mut self, keys: &[usize], chosen: usize) {
+        let days = |at: Moment| usize::try_from(at.wall.as_second() / 86_400).unwrap();
+        let rotations = days(self.now) - days(start());
+        let expected = match self.policy.strategy {
+            Order::PrimaryBackup => self.reference.first_of(keys, rotations),
+            Order::LeastRecentlyUsed => self.reference.longest_unused(keys, rotations),
+            Order::RoundRobin | Order::Weighted | Order::Health | Order::Headroom => None,
+        };
+        assert_eq!(chosen, expected.unwrap_or(chosen), "out of {keys:?} after {rotations} rotations");
+        self.reference.leased.push(chosen);
+    }
+
     /// A promise is given for things as they are; a resource may expire before it is due, and
     /// then the request is another one.
     fn keeps_its_owner(&self, ask: &Ask, refusal: &PoolRefusal) -> bool {
@@ -203,6 +225,12 @@ impl Trial {
         let settled = self.pool.settle(lease.id, verdict.clone(), self.now);
         assert_ne!(settled, Settled::Stale);
         self.ended = Some(lease.id);
+        let judged = match &verdict {
+            Verdict::Served(_) => Some(Judged::Served),
+            Verdict::Failed(failure) => health::is_blamed(failure).then_some(Judged::Blamed),
+            Verdict::Abandoned | Verdict::Unsent => None,
+        };
+        self.reference.judged.extend(judged.map(|judged| (lease.index, judged, self.now)));
         let Verdict::Failed(failure) = verdict else {
             assert_eq!(settled, Settled::Ended);
             return;
@@ -317,6 +345,7 @@ impl Trial {
         self.pool = KeyPool::restore(self.life, self.specs.clone(), self.policy.clone(), 3, &state, self.now);
         self.saved = self.pool.state();
         self.outstanding.clear();
+        self.reference.leased.clear();
         self.ended = None;
         self.tried.clear();
         self.patients = Patients::default();

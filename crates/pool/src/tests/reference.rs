@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{KeySpec, Moment, Resource, Scope};
+use keygate_domain::{KeySpec, Moment, Resource, Role, Scope};
 
 use crate::{Ask, TriedHow};
 
@@ -50,6 +50,19 @@ pub(crate) struct Reference {
     pub(crate) owned: Vec<Owned>,
     /// Model, bucket.
     pub(crate) names: Vec<(String, String)>,
+    pub(crate) roles: Vec<Role>,
+    /// The keys leased in this life, in order.
+    pub(crate) leased: Vec<usize>,
+    /// What each key was judged by, and when.
+    pub(crate) judged: Vec<(usize, Judged, Moment)>,
+}
+
+/// What changes a key's health.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Judged {
+    Served,
+    Blamed,
+    Forgiven,
 }
 
 impl Reference {
@@ -63,7 +76,47 @@ impl Reference {
             facts: Vec::new(),
             owned: Vec::new(),
             names: Vec::new(),
+            roles: specs.iter().map(|spec| spec.role).collect(),
+            leased: Vec::new(),
+            judged: Vec::new(),
         }
+    }
+
+    /// A key's health, counted up from the beginning.
+    pub(crate) fn health(&self, key: usize, now: Moment) -> u8 {
+        let tick = |at: Moment| at.mono.as_secs() / 6;
+        let (mut points, mut last) = (100, 0);
+        for (_, judged, at) in self.judged.iter().filter(|(judged, ..)| *judged == key) {
+            points = 100.min(points + tick(*at) - last);
+            last = tick(*at);
+            points = match judged {
+                Judged::Served => 100.min(points + 5),
+                Judged::Blamed => points.saturating_sub(20),
+                Judged::Forgiven => 100,
+            };
+        }
+        u8::try_from(100.min(points + tick(now) - last)).unwrap()
+    }
+
+    /// The keys of a role in their order, after so many rotations.
+    fn order_of(&self, role: Role, rotations: usize) -> Vec<usize> {
+        let mut keys: Vec<usize> = (0..self.roles.len()).filter(|key| self.roles[*key] == role).collect();
+        let by = rotations % keys.len().max(1);
+        keys.rotate_left(by);
+        keys
+    }
+
+    /// Of these keys the one that `primary_backup` uses.
+    pub(crate) fn first_of(&self, keys: &[usize], rotations: usize) -> Option<usize> {
+        let order = [Role::Primary, Role::Backup].map(|role| self.order_of(role, rotations)).concat();
+        order.into_iter().find(|key| keys.contains(key))
+    }
+
+    /// Of these keys the one that was leased longest ago, of those never leased the first.
+    pub(crate) fn longest_unused(&self, keys: &[usize], rotations: usize) -> Option<usize> {
+        let lead = [Role::Primary, Role::Backup].map(|role| self.order_of(role, rotations)).concat()[0];
+        let order = (lead..self.roles.len()).chain(0..lead).filter(|key| keys.contains(key));
+        order.min_by_key(|key| self.leased.iter().rposition(|leased| leased == key).map(|at| at + 1))
     }
 
     pub(crate) fn bucket(&self, model: Option<&str>, operation: &str) -> String {
@@ -177,6 +230,7 @@ impl Reference {
 
     /// A reset of these keys.
     pub(crate) fn reset(&mut self, keys: &[usize], now: Moment) {
+        self.judged.extend(keys.iter().map(|key| (*key, Judged::Forgiven, now)));
         let groups = self.groups.clone();
         self.end(now, |fact| {
             let of_group = matches!(

@@ -1,9 +1,9 @@
 //! Waiting for a key, told as stories.
 
-use keygate_domain::Fault;
+use keygate_domain::{Allowance, Fault, Spend, Verdict};
 
 use super::world::{World, ask, failed, failed_for, seconds, served, session, spec, start, user};
-use crate::{Ask, Granted, KeyPool, Policy, PoolRefusal, QueueBounds, Resolved, Ticket, TriedHow};
+use crate::{Ask, Budgets, Granted, KeyPool, Policy, PoolRefusal, QueueBounds, Resolved, Ticket, TriedHow};
 
 fn patient(model: &str, name: &str) -> Ask {
     Ask { user: user(name), patience: seconds(60), ..ask(model) }
@@ -268,4 +268,67 @@ fn a_lease_from_the_queue_is_settled_like_any_other() {
     world.settle(lease, served());
     let ledger = world.pool.snapshot(world.now).ledger;
     assert_eq!((ledger.attempts, ledger.settled, ledger.in_flight), (2, 2, 0));
+}
+
+/// A key whose group has this allowance, and a queue of long patience.
+fn limited(allowance: Allowance) -> World {
+    let queue = QueueBounds { max_wait: seconds(600), ..QueueBounds::default() };
+    let budgets = Budgets { default: allowance, ..Budgets::default() };
+    let policy = Policy { queue, budgets, ..Policy::default() };
+    World { pool: KeyPool::new(1, vec![spec("a", None)], policy, 42, start()), now: start() }
+}
+
+fn wanting(input_tokens: u64, name: &str) -> Ask {
+    let estimate = Spend { requests: 1, input_tokens, output_tokens: 0 };
+    Ask { estimate, patience: seconds(600), ..patient("pro", name) }
+}
+
+#[test]
+fn a_large_request_is_served_when_the_window_has_room_and_small_ones_do_not_overtake_it() {
+    let mut world = limited(Allowance { input_tokens_per_minute: Some(100), ..Allowance::default() });
+    let first = world.lease(&wanting(60, "ada"));
+    world.settle(&first, Verdict::Served(wanting(60, "ada").estimate));
+    let large = world.waits(&wanting(80, "bob"));
+    let promised = world.now.after(seconds(60));
+    world.pass(seconds(1));
+    let small = world.waits(&wanting(10, "cleo"));
+    let resolved = world.wake();
+    assert_eq!(granted(&resolved), [large, small], "in the order they came");
+    assert!(world.now >= promised && promised.until(world.now) < seconds(1), "as soon as there is room");
+}
+
+#[test]
+fn what_was_not_used_serves_those_who_wait_at_once() {
+    let mut world = limited(Allowance { input_tokens_per_minute: Some(100), ..Allowance::default() });
+    let first = world.lease(&wanting(90, "ada"));
+    let waiting = world.waits(&wanting(50, "bob"));
+    world.settle(&first, Verdict::Unsent);
+    assert_eq!(granted(&world.pool.drain_resolved()), [waiting]);
+}
+
+#[test]
+fn one_request_a_second_is_shared_evenly_among_bursts() {
+    let mut world = limited(Allowance { min_interval: Some(seconds(1)), ..Allowance::default() });
+    let taken = world.lease(&wanting(1, "nobody"));
+    world.settle(&taken, Verdict::Abandoned);
+    let bursts = [("ada", 12), ("bob", 3), ("cleo", 7)];
+    let mut owners = std::collections::BTreeMap::new();
+    for (name, count) in bursts {
+        for _ in 0..count {
+            owners.insert(world.waits(&wanting(1, name)), name);
+        }
+    }
+    let mut served: Vec<&str> = Vec::new();
+    while served.len() < 22 {
+        let resolved = world.wake();
+        assert!(resolved.len() <= 1, "one a second: {resolved:?}");
+        for one in resolved {
+            served.push(owners[&one.ticket]);
+            let Ok(Granted::Lease(lease)) = one.outcome else { panic!("{one:?}") };
+            world.settle(&lease, Verdict::Abandoned);
+        }
+    }
+    assert_eq!(served[..9], ["ada", "bob", "cleo"].repeat(3));
+    assert_eq!(served[9..17], ["ada", "cleo"].repeat(4));
+    assert!(served[17..].iter().all(|name| *name == "ada"));
 }
