@@ -64,21 +64,7 @@ providers:
     let anam = &config.providers[0];
     assert_eq!(anam.base_url.as_str(), "http://localhost:7777/anam");
     let seconds = Duration::from_secs;
-    let cooldowns = Cooldowns {
-        rate_limited: seconds(1),
-        quota_exhausted: seconds(2),
-        busy: seconds(3),
-        group_blocked: seconds(4),
-        key_forbidden: seconds(5),
-    };
-    let new_york = TimeZoneDatabase::bundled().get("America/New_York").unwrap();
-    let rotation = Rotation::new(Duration::from_hours(12), time(6, 30, 0, 0), new_york).ok();
-    let budgets = budgets_of_the_example();
-    let queue = QueueBounds { max_wait: seconds(10), max_waiting: 11 };
-    assert_eq!(
-        anam.policy,
-        Policy { strategy: Strategy::PrimaryBackup, rotation, cooldowns, queue, budgets }
-    );
+    assert_eq!(anam.policy, policy_of_the_example());
     assert_eq!(anam.keys[0].allowance, Allowance { concurrent: Some(9), ..Allowance::default() });
     let retry = RetryPolicy {
         max_attempts: 4,
@@ -152,6 +138,24 @@ fn a_rotation_that_leaves_something_open_is_shown_whole() {
     for (path, value) in [("every", "24h"), ("at", "00:00"), ("timezone", "UTC")] {
         let path = format!("providers.google.rotation.{path}");
         assert!(shown.iter().any(|one| one.path == path && one.value == value), "{path} in {shown:?}");
+    }
+}
+
+fn policy_of_the_example() -> Policy {
+    let seconds = Duration::from_secs;
+    let new_york = TimeZoneDatabase::bundled().get("America/New_York").unwrap();
+    Policy {
+        strategy: Strategy::PrimaryBackup,
+        rotation: Rotation::new(Duration::from_hours(12), time(6, 30, 0, 0), new_york).ok(),
+        cooldowns: Cooldowns {
+            rate_limited: seconds(1),
+            quota_exhausted: seconds(2),
+            busy: seconds(3),
+            group_blocked: seconds(4),
+            key_forbidden: seconds(5),
+        },
+        budgets: budgets_of_the_example(),
+        queue: QueueBounds { max_wait: seconds(10), max_waiting: 11 },
     }
 }
 
