@@ -274,7 +274,7 @@ fn a_lease_from_the_queue_is_settled_like_any_other() {
 fn limited(allowance: Allowance) -> World {
     let queue = QueueBounds { max_wait: seconds(600), ..QueueBounds::default() };
     let budgets = Budgets { default: allowance, ..Budgets::default() };
-    let policy = Policy { queue, budgets, ..Policy::default() };
+    let policy = Policy { budgets, queue, ..Policy::default() };
     World { pool: KeyPool::new(1, vec![spec("a", None)], policy, 42, start()), now: start() }
 }
 
