@@ -1,6 +1,6 @@
 //! What the front is told before it opens its door.
 
-use keygate_actors::{KeySupervisor, UserLimiter};
+use keygate_actors::{Bookkeeper, KeySupervisor, UserLimiter};
 use keygate_config::{ClientsConfig, ProviderConfig, ServerConfig};
 use keygate_domain::Redactor;
 
@@ -11,6 +11,8 @@ pub struct Crew {
     pub limiter: UserLimiter,
     /// Who lends keys, one for each provider in the order of [`FrontSettings::providers`].
     pub supervisors: Vec<KeySupervisor>,
+    /// Who writes down what they learn.
+    pub bookkeeper: Bookkeeper,
 }
 
 /// Everything the front needs.

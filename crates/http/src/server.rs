@@ -1,9 +1,12 @@
 //! Opens the door: binds, starts the workers, and runs until told to stop.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -36,21 +39,25 @@ pub enum FrontError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Client(#[from] ClientUnusable),
+    /// A worker does not come up.
+    #[error("the workers cannot be started")]
+    Workers(#[source] io::Error),
 }
 
 /// An open door.
 pub struct Front {
     server: Server,
     address: SocketAddr,
-    crew: Option<Crew>,
+    crew: Crew,
 }
 
 impl Front {
     /// Binds and starts the workers.
     ///
     /// # Errors
-    /// [`FrontError`] when the address cannot be bound or no HTTP client can be built.
-    pub fn open(settings: FrontSettings) -> Result<Self, FrontError> {
+    /// [`FrontError`] when the address cannot be bound, no HTTP client can be built, or no worker
+    /// comes up.
+    pub async fn open(settings: FrontSettings) -> Result<Self, FrontError> {
         let server = settings.server.clone();
         let asked = server.bind;
         let doorkeeper = Arc::new(Doorkeeper::new(&settings.clients));
@@ -84,14 +91,16 @@ impl Front {
         .bind(asked)
         .map_err(|source| FrontError::Bind { address: asked, source })?;
         let address = bound.addrs().first().copied().unwrap_or(asked);
-        let server = bound.run();
-        // The server is made once its workers are there; without any, running it tells why.
-        Ok(Self { server, address, crew: crew.get().cloned() })
+        let mut server = bound.run();
+        start_workers(&mut server).await.map_err(FrontError::Workers)?;
+        let crew =
+            crew.get().cloned().ok_or_else(|| FrontError::Workers(io::Error::other("none came up")))?;
+        Ok(Self { server, address, crew })
     }
 
-    /// The actors that requests ask; `None` when no worker could start.
-    pub fn crew(&self) -> Option<&Crew> {
-        self.crew.as_ref()
+    /// The actors that requests ask.
+    pub fn crew(&self) -> &Crew {
+        &self.crew
     }
 
     /// Where it listens.
@@ -110,6 +119,15 @@ impl Front {
     /// When the accept loop fails.
     pub async fn run(self) -> io::Result<()> {
         self.server.await
+    }
+}
+
+/// The workers are started when the server is polled for the first time, and are there when that
+/// returns.
+async fn start_workers(server: &mut Server) -> io::Result<()> {
+    match poll_fn(|cx| Poll::Ready(Pin::new(&mut *server).poll(cx))).await {
+        Poll::Pending => Ok(()),
+        Poll::Ready(ended) => ended.and(Err(io::Error::other("the server ended at once"))),
     }
 }
 

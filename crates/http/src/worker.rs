@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keygate_actors::KeySupervisor;
+use keygate_actors::{Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_journey::{House, Lane};
 use keygate_upstream::UpstreamClient;
@@ -15,6 +15,7 @@ use crate::front::{Crew, FrontSettings};
 /// opened them.
 pub(crate) struct Worker {
     pub(crate) house: House,
+    pub(crate) bookkeeper: Bookkeeper,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
     pub(crate) settings: Arc<FrontSettings>,
     pub(crate) max_body_bytes: usize,
@@ -36,7 +37,7 @@ impl Worker {
             status_of,
         };
         let max_body_bytes = usize::try_from(settings.server.max_body).unwrap_or(usize::MAX);
-        Self { house, doorkeeper, settings, max_body_bytes }
+        Self { house, bookkeeper: crew.bookkeeper.clone(), doorkeeper, settings, max_body_bytes }
     }
 }
 

@@ -5,18 +5,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use actix_rt::System;
-use keygate_actors::{Arbiters, Chaos, Home, Vital, beyond_repair, start_limiter};
-use keygate_config::{Config, Loaded};
+use keygate_actors::{Arbiters, Bookkeeper, Chaos, Home, KeySupervisor, Vital, beyond_repair, start_limiter};
+use keygate_config::{Config, Loaded, ProviderConfig};
 use keygate_domain::Redactor;
 use keygate_http::{Crew, Front, FrontError, FrontSettings};
 use keygate_provider::Adapter;
+use keygate_storage::StorageError;
 use thiserror::Error;
 
 use crate::commands::print;
 use crate::exit::Exit;
+use crate::memory::{Memories, Memory};
 use crate::shutdown::Signals;
 use crate::wiring;
 
@@ -25,8 +27,19 @@ use crate::wiring;
 enum CannotServe {
     #[error(transparent)]
     Front(#[from] FrontError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     #[error("the system refuses a thread or a signal handler")]
     System(#[from] io::Error),
+}
+
+impl CannotServe {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Front(_) | Self::System(_) => Exit::Unavailable,
+            Self::Storage(_) => Exit::Storage,
+        }
+    }
 }
 
 /// Serves until a signal; tells the address once it listens.
@@ -64,7 +77,7 @@ where
     }
     let exit = System::new()
         .block_on(serve(loaded.config, redactor, chaos, companion))
-        .unwrap_or_else(|error| failed(&error, Exit::Unavailable));
+        .unwrap_or_else(|error| failed(&error, error.exit()));
     telemetry.shutdown();
     exit
 }
@@ -91,14 +104,26 @@ where
     F: Future<Output = Option<Exit>>,
 {
     let signals = Signals::listen()?;
+    let (storage, memories) = Memory::open(&config.storage, &config.providers).await?;
+    let memory = Memory::start(storage)?;
     let dwelling = Dwelling::for_workers(config.server.workers)?;
-    let front = Front::open(front_settings(config, redactor, chaos, dwelling.homes()))?;
+    let memories = Arc::new(memories);
+    let crew = CrewPlan {
+        chaos,
+        homes: dwelling.homes(),
+        bookkeeper: memory.bookkeeper(),
+        memories: Arc::downgrade(&memories),
+    };
+    let front = Front::open(front_settings(config, redactor, crew)).await?;
+    drop(memories);
     tracing::info!(address = %front.address(), "listening");
-    let watched = front.crew().map(watched).unwrap_or_default();
+    let crew = front.crew().clone();
+    let watched = watched(&crew);
     let companion = companion(front.address());
-    let exit = until_the_end(front, signals, &watched, companion).await?;
+    let exit = until_the_end(front, signals, &watched, companion).await;
     dwelling.stop();
-    Ok(exit)
+    memory.close(&crew.supervisors).await;
+    exit
 }
 
 /// Where the actors live.
@@ -137,12 +162,30 @@ struct Homes {
     keys: Home,
 }
 
-fn front_settings(config: Config, redactor: Redactor, chaos: Option<Chaos>, homes: Homes) -> FrontSettings {
+/// What the crew is started with.
+struct CrewPlan {
+    chaos: Option<Chaos>,
+    homes: Homes,
+    bookkeeper: Bookkeeper,
+    /// Read once, while the front opens; who plans holds no second copy of it ever after.
+    memories: Weak<Memories>,
+}
+
+impl CrewPlan {
+    fn supervisor(&self, provider: &ProviderConfig) -> KeySupervisor {
+        let memories = self.memories.upgrade().unwrap_or_default();
+        let memory = memories.get(&provider.adapter.name).cloned().unwrap_or_default();
+        wiring::supervisor(provider, self.chaos, memory, self.bookkeeper.clone(), &self.homes.keys)
+    }
+}
+
+fn front_settings(config: Config, redactor: Redactor, plan: CrewPlan) -> FrontSettings {
     let per_user = config.limits.per_user;
     let providers = config.providers.clone();
     let start_crew = move || Crew {
-        limiter: start_limiter(per_user, wiring::GATE, &homes.admission),
-        supervisors: providers.iter().map(|p| wiring::supervisor(p, chaos, &homes.keys)).collect(),
+        limiter: start_limiter(per_user, wiring::GATE, &plan.homes.admission),
+        supervisors: providers.iter().map(|provider| plan.supervisor(provider)).collect(),
+        bookkeeper: plan.bookkeeper.clone(),
     };
     FrontSettings {
         server: config.server,

@@ -10,10 +10,12 @@ mod settle;
 mod spend;
 mod wait;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use keygate_domain::{
-    Binding, ClientId, Fault, GroupId, KeyId, KeySpec, LeaseId, ModelName, Moment, Operation, Spend, Verdict,
+    Binding, BucketName, ClientId, Fault, GroupId, KeyId, KeySpec, LeaseId, ModelName, Moment, Operation,
+    Spend, Verdict,
 };
 
 use crate::affinity::Affinity;
@@ -53,6 +55,8 @@ pub struct KeyPool {
     rota: Option<Rota>,
     buckets: Buckets,
     estimates: Estimates,
+    /// Groups and buckets whose use storage has not been given yet.
+    unsaved_spent: BTreeSet<(usize, BucketName)>,
     /// When the lanes were told of all headroom last.
     headroom_known_at: Moment,
     /// Shared with copies made for [`KeyPool::explain`], which never change it.
@@ -88,6 +92,7 @@ impl KeyPool {
             roster,
             buckets: Buckets::default(),
             estimates: Estimates::default(),
+            unsaved_spent: BTreeSet::new(),
             headroom_known_at: now,
             affinity: Arc::default(),
             leases: Leases::default(),
@@ -259,6 +264,14 @@ impl KeyPool {
     /// Everything [`KeyPool::restore`] needs, written out whole.
     pub fn state(&self) -> PoolState {
         self.write_state()
+    }
+
+    /// The state to keep in place of `older`, from which this pool was restored: like
+    /// [`KeyPool::state`], and nothing is lost that storage was not given yet.
+    pub fn state_after(&self, older: PoolState) -> PoolState {
+        let mut state = self.write_state();
+        state.follow(older, &self.roster);
+        state
     }
 
     /// Brings `state`, made by [`KeyPool::state`] earlier, up to date: costs as much as changed

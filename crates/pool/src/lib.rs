@@ -25,6 +25,7 @@ mod policy;
 mod queue;
 mod roster;
 mod rotation;
+mod rows;
 mod snapshot;
 mod standing;
 mod state;
@@ -43,6 +44,7 @@ pub use lease::{Granted, Lease, PoolRefusal, Settled};
 pub use policy::{Cooldowns, Policy, QueueBounds, Strategy};
 pub use queue::{Resolved, Ticket};
 pub use rotation::{InvalidRotation, Rotation};
+pub use rows::{StateRow, UnreadableRow, Urgency};
 pub use snapshot::{
     BucketBudgets, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot,
     RestingPart,

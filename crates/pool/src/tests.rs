@@ -11,6 +11,7 @@ mod provider_model;
 mod random;
 mod reference;
 mod restart_stories;
+mod row_stories;
 mod status_stories;
 mod strategy_stories;
 mod wait_stories;

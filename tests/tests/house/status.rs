@@ -16,7 +16,8 @@ async fn a_fresh_house_tells_that_all_is_well() {
     let health = Answer::to(house.get("/healthz")).await;
     assert_eq!((health.status, health.json()), (200, json!({"status": "ok"})));
     let ready = Answer::to(house.get("/readyz")).await;
-    let expected = json!({"status": "ready", "providers": {"google": "ready", "anam": "ready"}});
+    let providers = json!({"google": "ready", "anam": "ready"});
+    let expected = json!({"status": "ready", "providers": providers, "storage": "ready"});
     assert_eq!((ready.status, ready.json()), (200, expected));
     let all = Answer::to(house.get("/api/keys/status")).await;
     let expected = json!({"status": "ok", "api_keys": {

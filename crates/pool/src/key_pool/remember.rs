@@ -1,6 +1,5 @@
 //! Writing down what must outlive a restart, and reading it back.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,6 +10,7 @@ use crate::affinity::{Affinity, Bound};
 use crate::cooldown::Rest;
 use crate::group::Group;
 use crate::roster::{Owner, Place};
+use crate::rows::Unsaved;
 use crate::standing::{Disabled, Part, Standing};
 use crate::state::{SavedBinding, SavedDisabled, SavedGroup, SavedPart, SavedRest, SavedStanding};
 use crate::{PoolState, state};
@@ -27,6 +27,7 @@ impl KeyPool {
         self.write_names(&mut state);
         self.write_order(&mut state);
         self.write_bindings(&mut state);
+        state.unsaved = Unsaved::default();
         state
     }
 
@@ -48,8 +49,8 @@ impl KeyPool {
         }
         for (kind, name) in bindings {
             match self.affinity.get(&kind, &name) {
-                Some(bound) => write_binding(&kind, &name, bound, state),
-                None => forget_binding(&kind, &name, state),
+                Some(bound) => state.put_binding(&kind, &name, save_binding(bound)),
+                None => state.forget_binding(&kind, &name),
             }
         }
         changed
@@ -58,28 +59,35 @@ impl KeyPool {
     fn write_owner(&self, owner: Owner, state: &mut PoolState) {
         match owner {
             Owner::Key(key) => {
-                self.write_health(key, state);
+                let whole_at = self.health.whole_at(key).map(|at| at.wall);
                 let key = &self.roster.keys[key];
-                let saved = save_standing(&key.standing);
-                put_unless(saved.is_clean(), &mut state.keys, key.id().clone(), saved);
+                let saved = SavedStanding { whole_at, ..save_standing(&key.standing) };
+                state.put_key(key.id(), saved);
             }
             Owner::Group(group) => {
                 let group = &self.roster.groups[group];
                 let saved = save_group(group);
-                put_unless(saved.is_clean(), &mut state.groups, group.id.clone(), saved);
+                state.put_group(&group.id, saved);
             }
         }
     }
 
     fn write_names(&self, state: &mut PoolState) {
-        let learned = self.buckets.learned();
-        state.buckets = learned.map(|(model, bucket)| (model.clone(), bucket.clone())).collect();
+        for (model, bucket) in self.buckets.learned() {
+            state.put_bucket(model, bucket);
+        }
     }
 
     fn write_bindings(&self, state: &mut PoolState) {
-        state.bindings.clear();
+        let noted =
+            state.bindings.iter().flat_map(|(kind, names)| names.keys().map(move |name| (kind, name)));
+        let gone = noted.filter(|(kind, name)| self.affinity.get(kind, name).is_none());
+        let gone: Vec<_> = gone.map(|(kind, name)| (kind.clone(), name.clone())).collect();
+        for (kind, name) in gone {
+            state.forget_binding(&kind, &name);
+        }
         for ((kind, name), bound) in self.affinity.all() {
-            write_binding(kind, name, bound, state);
+            state.put_binding(kind, name, save_binding(bound));
         }
     }
 
@@ -104,6 +112,7 @@ impl KeyPool {
         }
         self.affinity = Arc::new(self.read_bindings(state));
         self.remember_turns(state);
+        self.remember_spent(&state.spent);
     }
 
     fn remember_standing(&mut self, owner: Owner, saved: &SavedStanding) {
@@ -167,6 +176,7 @@ fn save_standing(standing: &Standing) -> SavedStanding {
             since: disabled.since.wall,
         }),
         rests: standing.remembered().filter_map(|(part, rest)| save_rest(part, rest)).collect(),
+        whole_at: None,
     }
 }
 
@@ -207,33 +217,11 @@ fn save_group(group: &Group) -> SavedGroup {
     }
 }
 
-fn put_unless<K: Ord, V>(is_clean: bool, saved: &mut BTreeMap<K, V>, id: K, value: V) {
-    if is_clean {
-        saved.remove(&id);
-    } else {
-        saved.insert(id, value);
-    }
-}
-
-fn write_binding(kind: &str, name: &Arc<str>, bound: &Bound, state: &mut PoolState) {
-    let saved = SavedBinding {
+fn save_binding(bound: &Bound) -> SavedBinding {
+    SavedBinding {
         group: bound.group.clone(),
         client: bound.client.clone(),
         expires: bound.expires.wall,
         keepsake: bound.keepsake.clone(),
-    };
-    if let Some(names) = state.bindings.get_mut(kind) {
-        names.insert(name.clone(), saved);
-    } else {
-        state.bindings.insert(kind.to_owned(), BTreeMap::from([(name.clone(), saved)]));
-    }
-}
-
-fn forget_binding(kind: &str, name: &str, state: &mut PoolState) {
-    if let Some(names) = state.bindings.get_mut(kind) {
-        names.remove(name);
-        if names.is_empty() {
-            state.bindings.remove(kind);
-        }
     }
 }
