@@ -97,6 +97,7 @@ async fn one(worker: &Worker, request: &HttpRequest, provider: &str) -> Result<P
         groups: pool.groups,
         ledger: pool.ledger,
         breakers: pool.breakers.into_iter().map(|breaker| BreakerStatus::of(breaker, now)).collect(),
+        waiting: pool.waiting,
         restarts: lane.supervisor.vitals().restarts(),
     })
 }
@@ -125,6 +126,7 @@ struct ProviderStatus {
     groups: usize,
     ledger: PoolLedger,
     breakers: Vec<BreakerStatus>,
+    waiting: usize,
     restarts: u32,
 }
 

@@ -23,6 +23,7 @@ mod lease;
 mod leases;
 mod order;
 mod policy;
+mod queue;
 mod roster;
 mod rotation;
 mod rows;
@@ -41,7 +42,8 @@ pub use event::PoolEvent;
 pub use invariants::{INVARIANTS, Invariant};
 pub use key_pool::KeyPool;
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
-pub use policy::{Cooldowns, Overloaded, Policy, Strategy};
+pub use policy::{Cooldowns, Overloaded, Policy, QueueBounds, Strategy};
+pub use queue::{Resolved, Ticket};
 pub use rotation::{InvalidRotation, Rotation};
 pub use rows::{StateRow, UnreadableRow, Urgency};
 pub use snapshot::{

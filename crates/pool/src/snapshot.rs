@@ -21,6 +21,8 @@ pub struct PoolSnapshot {
     pub groups: usize,
     /// What became of all leases of this life.
     pub ledger: PoolLedger,
+    /// Requests that wait for a key.
+    pub waiting: usize,
     /// Where the provider itself is in trouble, or was a moment ago.
     pub breakers: Vec<BreakerSnapshot>,
 }
