@@ -21,6 +21,7 @@ impl KeyPool {
             self.forget_trouble();
         }
         for group in groups {
+            self.forget_limits(group);
             if self.reset_owner(Owner::Group(group)) {
                 gained.extend(self.roster.groups[group].members.iter().copied());
             }

@@ -120,6 +120,19 @@ impl KeyPool {
         self.meter_moved(group, bucket);
     }
 
+    /// Forgets the limits that the provider stated: who resets may know that they are others by now. If they
+    /// are not, the next refusal states them again.
+    pub(super) fn forget_limits(&mut self, group: usize) {
+        if std::mem::take(&mut self.roster.groups[group].limits).is_empty() {
+            return;
+        }
+        self.changes.owner(Owner::Group(group));
+        let buckets: Vec<BucketName> = self.roster.groups[group].meters.keys().cloned().collect();
+        for bucket in buckets {
+            self.allow_anew(group, &bucket);
+        }
+    }
+
     /// A model turned out to count in another bucket than thought: what was used of the one was used
     /// of the other.
     pub(super) fn share_budgets(&mut self, from: &BucketName, to: &BucketName) {

@@ -158,6 +158,9 @@ fn a_limit_that_the_provider_states_holds_from_then_on() {
         of_a += u32::from(world.use_once(&one("m"), served()) == "a");
     }
     assert_eq!(of_a, 2, "no third request is tried on it");
+    world.pool.reset(None, world.now);
+    let after = world.serve(&one("m"), 6);
+    assert_eq!(after.iter().filter(|label| *label == "a").count(), 3, "a reset asks the provider anew");
 }
 
 #[test]
