@@ -4,9 +4,11 @@ mod choose;
 mod observe;
 mod operate;
 mod refuse;
+mod reload;
 mod remember;
 mod settle;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keygate_domain::{
@@ -17,14 +19,15 @@ use crate::affinity::Affinity;
 use crate::buckets::Buckets;
 use crate::cooldown::Jitter;
 use crate::event::Events;
+use crate::key::KeyUse;
 use crate::lane::Lanes;
 use crate::leases::Leases;
 use crate::roster::{Due, Owner, Place, Roster};
 use crate::standing::{Part, Wish};
 use crate::state::Changes;
 use crate::{
-    Ask, Decision, Granted, Policy, PoolEvent, PoolLedger, PoolRefusal, PoolSnapshot, PoolState, Settled,
-    invariants,
+    Ask, Decision, Granted, Policy, PoolEvent, PoolLedger, PoolRefusal, PoolSnapshot, PoolState, Reloaded,
+    Settled, invariants,
 };
 
 /// The keys of one provider and what is known of them.
@@ -44,6 +47,10 @@ pub struct KeyPool {
     affinity: Arc<Affinity>,
     pub(crate) leases: Leases,
     pub(crate) ledger: PoolLedger,
+    /// What became of the leases of keys that are forgotten.
+    pub(crate) gone: KeyUse,
+    /// Groups that go by another name since a reload, for what requests under the old one still tell.
+    renamed: BTreeMap<GroupId, GroupId>,
     /// The key leased last.
     current: Option<usize>,
     /// The fault that disabled a key or group last.
@@ -68,6 +75,8 @@ impl KeyPool {
             affinity: Arc::default(),
             leases: Leases::default(),
             ledger: PoolLedger::default(),
+            gone: KeyUse::default(),
+            renamed: BTreeMap::new(),
             current: None,
             last_disabling: None,
             events: Events::default(),
@@ -118,6 +127,7 @@ impl KeyPool {
     /// another client owns stays as it is.
     pub fn bind(&mut self, group: &GroupId, client: &ClientId, binding: Binding, now: Moment) {
         self.advance(now);
+        let group = self.renamed.get(group).unwrap_or(group);
         let name = (binding.resource.kind.into(), binding.resource.name.clone());
         let affinity = Arc::make_mut(&mut self.affinity);
         if !affinity.bind(group, client, binding, self.now) {
@@ -136,6 +146,7 @@ impl KeyPool {
     /// A session of `group` ended: asks that open one need not wait any longer.
     pub fn slot_freed(&mut self, group: &GroupId, now: Moment) {
         self.advance(now);
+        let group = self.renamed.get(group).unwrap_or(group);
         if let Some(group) = self.roster.group_at(group) {
             self.end_rest(&Place::new(Owner::Group(group), Part::Sessions));
         }
@@ -180,6 +191,16 @@ impl KeyPool {
     pub fn enable(&mut self, id: &KeyId, now: Moment) -> bool {
         self.advance(now);
         self.roster.key_at(id).map(|key| self.enable_key(key)).is_some()
+    }
+
+    /// Takes another list of keys and another policy, at once and without losing anything: a key
+    /// that stays keeps all that is known of it, a new one is fresh, and the leases of one that
+    /// goes are settled like any other. A new secret is a new key, whatever its label.
+    pub fn reload(&mut self, keys: Vec<KeySpec>, policy: Policy, now: Moment) -> Reloaded {
+        self.advance(now);
+        let reloaded = self.take_over(keys, policy);
+        invariants::assert_holds(self);
+        reloaded
     }
 
     /// What the pool would answer, and why, key by key. Looks at every key: for operators, not
@@ -265,6 +286,9 @@ impl KeyPool {
     }
 
     fn tell_recovered(&mut self, place: &Place, fault: Fault) {
+        if !self.roster.is_owner_in_use(place.owner) {
+            return;
+        }
         let (group, key) = match place.owner {
             Owner::Key(key) => {
                 let found = &self.roster.keys[key];

@@ -15,7 +15,7 @@ pub(crate) struct Held {
     pub(crate) model: Option<ModelName>,
     pub(crate) opens_session: bool,
     pub(crate) granted: Moment,
-    expires: Moment,
+    pub(crate) expires: Moment,
 }
 
 impl Held {
@@ -74,6 +74,12 @@ impl Leases {
         let is_overdue = expires <= now || self.held.len() > Self::MOST;
         is_overdue.then_some(())?;
         Some((number, self.end(number)?))
+    }
+
+    /// Lets `change` rewrite what every lease was granted for; their ends stay.
+    pub(crate) fn rewrite(&mut self, change: impl Fn(Held) -> Held) {
+        self.held =
+            std::mem::take(&mut self.held).into_iter().map(|(number, held)| (number, change(held))).collect();
     }
 
     pub(crate) fn next_expiry(&self) -> Option<Moment> {

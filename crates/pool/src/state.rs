@@ -116,13 +116,23 @@ pub(crate) struct Changes {
     pub(crate) bindings: BTreeSet<ResourceName>,
     /// Set when too many bindings changed to name them.
     pub(crate) all_bindings: bool,
+    /// Set when positions mean other keys than before.
+    pub(crate) everything: bool,
 }
 
 impl Changes {
     const MOST_BINDINGS: usize = 4096;
 
+    /// Everything has to be written anew.
+    pub(crate) fn everything() -> Self {
+        Self { everything: true, ..Self::default() }
+    }
+
     pub(crate) fn owner(&mut self, owner: Owner) {
-        self.owners.insert(owner);
+        // Positions of before a reload would mean other keys after it.
+        if !self.everything {
+            self.owners.insert(owner);
+        }
     }
 
     pub(crate) fn names(&mut self) {

@@ -6,6 +6,7 @@ mod lease_stories;
 mod properties;
 mod random;
 mod reference;
+mod reload_stories;
 mod restart_stories;
 mod status_stories;
 mod strategy_stories;

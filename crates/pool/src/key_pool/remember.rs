@@ -30,7 +30,12 @@ impl KeyPool {
     }
 
     pub(super) fn write_changes(&mut self, state: &mut PoolState) -> bool {
-        let state::Changes { owners, names, bindings, all_bindings } = std::mem::take(&mut self.changes);
+        let state::Changes { owners, names, bindings, all_bindings, everything } =
+            std::mem::take(&mut self.changes);
+        if everything {
+            *state = self.write_state();
+            return true;
+        }
         let changed = names || all_bindings || !owners.is_empty() || !bindings.is_empty();
         for owner in owners {
             self.write_owner(owner, state);

@@ -72,6 +72,7 @@ impl Trial {
             }
             Step::SlotFreed(key) => self.slot_freed(key),
             Step::Restart => self.restart(),
+            Step::Reload(specs, order) => self.reload(specs, order),
         }
         invariants::assert_holds(&self.pool);
         assert!(
@@ -125,7 +126,9 @@ impl Trial {
         assert_eq!(decision.answer, told.map_err(Clone::clone), "explained and granted differ");
         match (&answer, expected) {
             (Ok(Granted::Lease(lease)), Expected::OneOf(keys)) => {
-                assert!(keys.contains(&lease.index), "{} instead of one of {keys:?}", lease.index);
+                let key = self.reference.key(lease.key.id());
+                assert!(keys.contains(&key), "{key} instead of one of {keys:?}");
+                assert_eq!(self.specs[lease.index].secret, lease.key);
                 assert!(invariants::stays_with_its_owner(decision.bound_to.as_ref(), &lease.group));
                 assert!(lease.skipped.len() <= 8);
             }
@@ -192,9 +195,11 @@ impl Trial {
                 Some(until)
             }
         };
+        let key = self.reference.key(lease.key.id());
         self.reference.facts.push(Fact {
             scope: failure.scope,
-            key: lease.index,
+            key,
+            group: self.reference.groups[key].clone(),
             operation: ask.operation.0,
             bucket: self.reference.bucket(model, ask.operation.0),
             until,
@@ -225,16 +230,20 @@ impl Trial {
         let id = |key: &usize| self.specs[*key].secret.id().clone();
         let ids: Option<Vec<_>> = named.as_ref().map(|keys| keys.iter().map(id).collect());
         self.pool.reset(ids.as_deref(), self.now);
-        self.reference.reset(&named.unwrap_or_else(|| (0..self.specs.len()).collect()));
+        let named = named.unwrap_or_else(|| (0..self.specs.len()).collect());
+        let keys: Vec<usize> = named.into_iter().map(|key| self.reference.in_use[key]).collect();
+        self.reference.reset(&keys);
     }
 
     fn disable(&mut self, key: usize) {
         let Some(spec) = self.specs.get(key) else { return };
         assert!(self.pool.disable(spec.secret.id(), self.now));
+        let key = self.reference.in_use[key];
         self.reference.facts.retain(|fact| !is_disabling_of_key(fact, key));
         self.reference.facts.push(Fact {
             scope: Scope::Key,
             key,
+            group: self.reference.groups[key].clone(),
             operation: "",
             bucket: String::new(),
             until: None,
@@ -245,10 +254,11 @@ impl Trial {
     fn enable(&mut self, key: usize) {
         let Some(spec) = self.specs.get(key) else { return };
         assert!(self.pool.enable(spec.secret.id(), self.now));
+        let key = self.reference.in_use[key];
         let groups = self.reference.groups.clone();
         self.reference.facts.retain(|fact| {
             let is_groups = fact.scope == Scope::Group && fact.until.is_none();
-            !(is_disabling_of_key(fact, key) || is_groups && groups[fact.key] == groups[key])
+            !(is_disabling_of_key(fact, key) || is_groups && fact.group == groups[key])
         });
     }
 
@@ -279,8 +289,18 @@ impl Trial {
     fn slot_freed(&mut self, key: usize) {
         let Some(group) = self.reference.groups.get(key).cloned() else { return };
         self.pool.slot_freed(&group.as_str().into(), self.now);
-        let groups = self.reference.groups.clone();
-        self.reference.facts.retain(|fact| fact.scope != Scope::GroupSessions || groups[fact.key] != group);
+        self.reference.facts.retain(|fact| fact.scope != Scope::GroupSessions || fact.group != group);
+    }
+
+    fn reload(&mut self, specs: Vec<KeySpec>, strategy: Order) {
+        let is_in = |list: &[KeySpec], key: &KeySpec| list.iter().any(|other| other.secret == key.secret);
+        let kept = specs.iter().filter(|key| is_in(&self.specs, key)).count();
+        self.policy = Policy { strategy, ..Policy::default() };
+        let told = self.pool.reload(specs.clone(), self.policy.clone(), self.now);
+        assert_eq!(told.kept, kept);
+        assert_eq!((told.added.len(), told.removed.len()), (specs.len() - kept, self.specs.len() - kept));
+        self.reference.reload(&specs);
+        self.specs = specs;
     }
 
     fn restart(&mut self) {
@@ -288,6 +308,7 @@ impl Trial {
         self.life += 1;
         self.pool = KeyPool::restore(self.life, self.specs.clone(), self.policy.clone(), 3, &state, self.now);
         self.saved = self.pool.state();
+        self.reference.restart();
         self.outstanding.clear();
         self.ended = None;
         self.tried.clear();

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{KeySpec, Moment, Resource, Scope};
+use keygate_domain::{KeyId, KeySpec, Moment, Resource, Scope};
 
 use crate::{Ask, TriedHow};
 
@@ -12,6 +12,8 @@ use crate::{Ask, TriedHow};
 pub(crate) struct Fact {
     pub(crate) scope: Scope,
     pub(crate) key: usize,
+    /// The key's group at that time.
+    pub(crate) group: String,
     pub(crate) operation: &'static str,
     /// The bucket counted in.
     pub(crate) bucket: String,
@@ -44,8 +46,11 @@ pub(crate) enum Expected {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Reference {
+    /// The group of every key that ever was, the one it is or was last in.
     pub(crate) groups: Vec<String>,
-    pub(crate) ids: Vec<keygate_domain::KeyId>,
+    pub(crate) ids: Vec<KeyId>,
+    /// Which of them are in use, in the order of the configuration.
+    pub(crate) in_use: Vec<usize>,
     pub(crate) facts: Vec<Fact>,
     pub(crate) owned: Vec<Owned>,
     /// Model, bucket.
@@ -54,16 +59,67 @@ pub(crate) struct Reference {
 
 impl Reference {
     pub(crate) fn of(specs: &[KeySpec]) -> Self {
-        let group = |spec: &KeySpec| {
-            spec.group.as_ref().map_or_else(|| format!("key:{}", spec.secret.id()), ToString::to_string)
-        };
         Self {
-            groups: specs.iter().map(group).collect(),
+            groups: specs.iter().map(group_of).collect(),
             ids: specs.iter().map(|spec| spec.secret.id().clone()).collect(),
+            in_use: (0..specs.len()).collect(),
             facts: Vec::new(),
             owned: Vec::new(),
             names: Vec::new(),
         }
+    }
+
+    /// Another configuration: groups all of whose keys went to one other are that one from here on.
+    pub(crate) fn reload(&mut self, specs: &[KeySpec]) {
+        let before = self.groups.clone();
+        let mut renamed = Vec::new();
+        for name in before.iter().filter(|name| specs.iter().all(|spec| group_of(spec) != **name)) {
+            let members = specs.iter().filter(|spec| {
+                let known = self.ids.iter().position(|id| id == spec.secret.id());
+                known.is_some_and(|key| before[key] == *name)
+            });
+            let mut targets: Vec<String> = members.map(group_of).collect();
+            targets.dedup();
+            if let [target] = targets.as_slice() {
+                renamed.push((name.clone(), target.clone()));
+            }
+        }
+        for (name, target) in renamed {
+            let known = self.groups.iter_mut().chain(self.facts.iter_mut().map(|fact| &mut fact.group));
+            let known = known.chain(self.owned.iter_mut().map(|owned| &mut owned.group));
+            known.filter(|known| **known == name).for_each(|known| known.clone_from(&target));
+        }
+        self.in_use.clear();
+        for spec in specs {
+            let known = self.ids.iter().position(|id| id == spec.secret.id());
+            let key = known.unwrap_or(self.ids.len());
+            if known.is_none() {
+                self.ids.push(spec.secret.id().clone());
+                self.groups.push(String::new());
+            }
+            self.groups[key] = group_of(spec);
+            self.in_use.push(key);
+        }
+    }
+
+    /// A restart remembers the keys of the configuration and their groups, and no others.
+    pub(crate) fn restart(&mut self) {
+        for key in (0..self.ids.len()).filter(|key| !self.in_use.contains(key)) {
+            self.ids[key] = KeyId::from(format!("forgotten-{key}").as_str());
+            self.groups[key].clear();
+        }
+        let is_in_use = |group: &String| self.in_use.iter().any(|key| self.groups[*key] == *group);
+        self.facts.retain(|fact| match fact.scope {
+            Scope::Nothing | Scope::Key | Scope::KeyRoute => self.in_use.contains(&fact.key),
+            Scope::Group | Scope::GroupRoute | Scope::GroupBucket | Scope::GroupSessions => {
+                is_in_use(&fact.group)
+            }
+        });
+    }
+
+    /// The key of an id.
+    pub(crate) fn key(&self, id: &KeyId) -> usize {
+        self.ids.iter().position(|known| known == id).expect("a known key")
     }
 
     pub(crate) fn bucket(&self, model: Option<&str>, operation: &str) -> String {
@@ -85,7 +141,7 @@ impl Reference {
     }
 
     fn forbids(&self, fact: &Fact, key: usize, ask: &Ask) -> bool {
-        let same_group = self.groups[fact.key] == self.groups[key];
+        let same_group = fact.group == self.groups[key];
         let bucket = self.bucket(ask.model.as_ref().map(keygate_domain::ModelName::as_str), ask.operation.0);
         match fact.scope {
             Scope::Nothing => false,
@@ -150,7 +206,8 @@ impl Reference {
         let home = owners.first().map(|owner| owner.group.as_str());
         let is_law = owners.iter().any(|owner| owner.is_law);
         let is_home = |key: usize| home.is_none_or(|home| self.groups[key] == home);
-        let allowed: Vec<usize> = (0..self.ids.len()).filter(|key| !is_law || is_home(*key)).collect();
+        let allowed: Vec<usize> =
+            self.in_use.iter().copied().filter(|key| !is_law || is_home(*key)).collect();
         let usable = allowed.iter().copied().filter(|key| self.free_from(*key, ask, now) == Some(now));
         let ranked: Vec<_> = usable
             .filter_map(|key| Some(((self.eagerness(key, ask, now)?, u8::from(!is_home(key))), key)))
@@ -183,10 +240,13 @@ impl Reference {
                 fact.scope,
                 Scope::Group | Scope::GroupRoute | Scope::GroupBucket | Scope::GroupSessions
             );
-            let is_meant = keys
-                .iter()
-                .any(|key| if of_group { groups[*key] == groups[fact.key] } else { *key == fact.key });
+            let is_meant =
+                keys.iter().any(|key| if of_group { groups[*key] == fact.group } else { *key == fact.key });
             fact.by_operator || !is_meant
         });
     }
+}
+
+fn group_of(spec: &KeySpec) -> String {
+    spec.group.as_ref().map_or_else(|| format!("key:{}", spec.secret.id()), ToString::to_string)
 }
