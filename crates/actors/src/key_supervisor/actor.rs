@@ -7,7 +7,9 @@ use keygate_pool::{Granted, KeyPool, PoolEvent, PoolState};
 
 use super::SupervisorSpec;
 use super::lease::{Delivery, LeaseRefused, Parcel};
-use super::messages::{ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ResetKeys, SwitchKey};
+use super::messages::{
+    ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ReloadKeys, ResetKeys, SwitchKey,
+};
 use crate::alarm::Alarm;
 use crate::chaos::Saboteur;
 use crate::fence::fenced;
@@ -93,6 +95,10 @@ impl KeySupervisorActor {
     }
 
     fn give_up_this_life(&mut self, ctx: &mut Context<Self>) -> Unavailable {
+        // Notices read before the panic had their effect, which is kept: so they are told too.
+        for event in fenced(|| self.pool.drain_events()).unwrap_or_default() {
+            events::in_pool(self.spec.provider, &event);
+        }
         events::panicked(self.vitals.name());
         self.vitals.panicked();
         ctx.stop();
@@ -204,6 +210,18 @@ impl Handler<ResetKeys> for KeySupervisorActor {
     fn handle(&mut self, order: ResetKeys, ctx: &mut Context<Self>) -> Self::Result {
         let ResetKeys { ids, permit: _permit } = order;
         self.call(ctx, |pool, _, now| pool.reset(ids.as_deref(), now))
+    }
+}
+
+impl Handler<ReloadKeys> for KeySupervisorActor {
+    type Result = Result<keygate_pool::Reloaded, Unavailable>;
+
+    fn handle(&mut self, order: ReloadKeys, ctx: &mut Context<Self>) -> Self::Result {
+        let ReloadKeys { keys, policy } = order;
+        // Before the call: a pool that is rebuilt is rebuilt from these.
+        self.spec.keys.clone_from(&keys);
+        self.spec.policy.clone_from(&policy);
+        self.call(ctx, |pool, _, now| pool.reload(keys, policy, now))
     }
 }
 
