@@ -19,6 +19,7 @@ mod problem;
 mod schema;
 mod setting;
 mod units;
+mod watch;
 mod yaml;
 
 pub use config::{
@@ -26,6 +27,7 @@ pub use config::{
     OtlpProtocol, ProviderConfig, ServerConfig, TelemetryConfig,
 };
 pub use effective::Effective;
-pub use load::{LoadRequest, Loaded, load};
+pub use load::{LoadRequest, Loaded, Reading, load, read};
 pub use problem::{ConfigProblems, Place, Problem, Warning};
 pub use schema::json_schema;
+pub use watch::{FileMarks, Seen, Watcher};

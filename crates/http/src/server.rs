@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -11,11 +11,11 @@ use actix_web::{App, HttpServer, web};
 use keygate_config::ServerConfig;
 use keygate_upstream::{ClientSettings, ClientUnusable, UpstreamClient};
 use thiserror::Error;
+use tokio::sync::watch;
 
-use crate::credentials::Doorkeeper;
 use crate::front::{Crew, FrontSettings};
 use crate::house_routes::house_routes;
-use crate::worker::Worker;
+use crate::worker::Station;
 use crate::{line, proxy};
 
 /// How long an idle connection of a caller is kept. Backends keep theirs in pools for minutes;
@@ -42,7 +42,7 @@ pub enum FrontError {
 pub struct Front {
     server: Server,
     address: SocketAddr,
-    crew: Option<Crew>,
+    crew: watch::Receiver<Option<Crew>>,
 }
 
 impl Front {
@@ -53,12 +53,10 @@ impl Front {
     pub fn open(settings: FrontSettings) -> Result<Self, FrontError> {
         let server = settings.server.clone();
         let asked = server.bind;
-        let doorkeeper = Arc::new(Doorkeeper::new(&settings.clients));
         let settings = Arc::new(settings);
         // Workers build their client inside a factory that can only panic: find out here first.
         UpstreamClient::new(ClientSettings::default())?;
-        let crew = Arc::new(OnceLock::new());
-        let its_crew = Arc::clone(&crew);
+        let (its_crew, crew) = watch::channel(None);
         let bound = HttpServer::new(move || {
             #[expect(
                 clippy::expect_used,
@@ -66,10 +64,9 @@ impl Front {
             )]
             let client = UpstreamClient::new(ClientSettings::default())
                 .expect("the HTTP client was built once already");
-            let crew = its_crew.get_or_init(|| (settings.start_crew)());
-            let worker = Worker::new(Arc::clone(&settings), Arc::clone(&doorkeeper), crew, &client);
+            let station = Station::new(&settings, crew_of(&its_crew, &settings), client);
             App::new()
-                .app_data(web::Data::new(worker))
+                .app_data(web::Data::new(station))
                 .configure(house_routes)
                 .default_service(web::to(proxy::proxy))
         })
@@ -84,14 +81,20 @@ impl Front {
         .bind(asked)
         .map_err(|source| FrontError::Bind { address: asked, source })?;
         let address = bound.addrs().first().copied().unwrap_or(asked);
-        let server = bound.run();
-        // The server is made once its workers are there; without any, running it tells why.
-        Ok(Self { server, address, crew: crew.get().cloned() })
+        Ok(Self { server: bound.run(), address, crew })
     }
 
-    /// The actors that requests ask; `None` when no worker could start.
-    pub fn crew(&self) -> Option<&Crew> {
-        self.crew.as_ref()
+    /// Waits for the actors that requests ask. The first worker starts them, and workers start with
+    /// [`Front::run`]; without any worker this waits for ever, and running the front tells why.
+    pub fn crew(&self) -> impl Future<Output = Crew> + use<> {
+        let mut started = self.crew.clone();
+        async move {
+            let crew = started.wait_for(Option::is_some).await.ok().and_then(|crew| crew.clone());
+            match crew {
+                Some(crew) => crew,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Where it listens.
@@ -111,6 +114,18 @@ impl Front {
     pub async fn run(self) -> io::Result<()> {
         self.server.await
     }
+}
+
+/// The crew, started by whichever worker comes first.
+fn crew_of(place: &watch::Sender<Option<Crew>>, settings: &FrontSettings) -> Crew {
+    place.send_if_modified(|crew| {
+        let is_first = crew.is_none();
+        crew.get_or_insert_with(|| (settings.start_crew)());
+        is_first
+    });
+    #[expect(clippy::expect_used, reason = "it was put there by the lines above")]
+    let crew = place.borrow().clone().expect("the crew was started");
+    crew
 }
 
 /// Operators count the sockets of the process, actix-web those of each worker.

@@ -1,5 +1,6 @@
 //! A running gateway: from a validated configuration to the last answer.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -11,12 +12,13 @@ use actix_rt::System;
 use keygate_actors::{Arbiters, Chaos, Home, Vital, beyond_repair, start_limiter};
 use keygate_config::{Config, Loaded};
 use keygate_domain::Redactor;
-use keygate_http::{Crew, Front, FrontError, FrontSettings};
+use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, reload_desk};
 use keygate_provider::Adapter;
 use thiserror::Error;
 
 use crate::commands::print;
 use crate::exit::Exit;
+use crate::reloading::{Again, Hangups, Reloader, Surroundings, first_state, rules};
 use crate::shutdown::Signals;
 use crate::wiring;
 
@@ -30,16 +32,23 @@ enum CannotServe {
 }
 
 /// Serves until a signal; tells the address once it listens.
-pub(crate) fn run(loaded: Loaded, catalogue: &'static [Adapter], ready: impl FnOnce(SocketAddr)) -> Exit {
-    run_with(loaded, catalogue, |address| {
+pub(crate) fn run(
+    loaded: Loaded,
+    again: Again,
+    catalogue: &'static [Adapter],
+    ready: impl FnOnce(SocketAddr),
+) -> Exit {
+    run_with(loaded, Some(again), catalogue, |address| {
         ready(address);
         std::future::pending()
     })
 }
 
-/// Serves until a signal, or until `companion` ends with an exit of its own.
+/// Serves until a signal, or until `companion` ends with an exit of its own. What was read from
+/// files is read `again` when they change.
 pub(crate) fn run_with<F>(
     loaded: Loaded,
+    again: Option<Again>,
     catalogue: &'static [Adapter],
     companion: impl FnOnce(SocketAddr) -> F,
 ) -> Exit
@@ -63,7 +72,7 @@ where
         tracing::warn!("{warning}");
     }
     let exit = System::new()
-        .block_on(serve(loaded.config, redactor, chaos, companion))
+        .block_on(serve(loaded, again.map(|again| (again, catalogue)), redactor, chaos, companion))
         .unwrap_or_else(|error| failed(&error, Exit::Unavailable));
     telemetry.shutdown();
     exit
@@ -82,7 +91,8 @@ fn failed(error: &dyn std::error::Error, exit: Exit) -> Exit {
 }
 
 async fn serve<F>(
-    config: Config,
+    loaded: Loaded,
+    again: Option<(Again, &'static [Adapter])>,
     redactor: Redactor,
     chaos: Option<Chaos>,
     companion: impl FnOnce(SocketAddr) -> F,
@@ -91,12 +101,30 @@ where
     F: Future<Output = Option<Exit>>,
 {
     let signals = Signals::listen()?;
+    let hangups = again.is_some().then(Hangups::listen).transpose()?;
+    let config = loaded.config.clone();
     let dwelling = Dwelling::for_workers(config.server.workers)?;
-    let front = Front::open(front_settings(config, redactor, chaos, dwelling.homes()))?;
+    let state = first_state();
+    let board = RuleBoard::new(rules(&config, state.clone()));
+    let (desk, orders) = reload_desk();
+    let front = Front::open(FrontSettings {
+        server: config.server.clone(),
+        board: board.clone(),
+        reloads: again.is_some().then_some(desk),
+        start_crew: crew_starter(config, chaos, dwelling.homes()),
+        redactor: redactor.clone(),
+    })?;
     tracing::info!(address = %front.address(), "listening");
-    let watched = front.crew().map(watched).unwrap_or_default();
     let companion = companion(front.address());
-    let exit = until_the_end(front, signals, &watched, companion).await?;
+    let crew = front.crew();
+    let reloading = async move {
+        let (Some((again, catalogue)), Some(hangups)) = (again, hangups) else {
+            return std::future::pending().await;
+        };
+        let around = Surroundings { state, board, redactor, crew: crew.await, orders, hangups };
+        Reloader::new(again, catalogue, loaded, around).run().await
+    };
+    let exit = until_the_end(front, signals, companion, reloading).await?;
     dwelling.stop();
     Ok(exit)
 }
@@ -137,21 +165,14 @@ struct Homes {
     keys: Home,
 }
 
-fn front_settings(config: Config, redactor: Redactor, chaos: Option<Chaos>, homes: Homes) -> FrontSettings {
-    let per_user = config.limits.per_user;
-    let providers = config.providers.clone();
-    let start_crew = move || Crew {
-        limiter: start_limiter(per_user, wiring::GATE, &homes.admission),
+type CrewStarter = Box<dyn Fn() -> Crew + Send + Sync>;
+
+fn crew_starter(config: Config, chaos: Option<Chaos>, homes: Homes) -> CrewStarter {
+    let Config { limits, providers, .. } = config;
+    Box::new(move || Crew {
+        limiter: start_limiter(limits.per_user, wiring::GATE, &homes.admission),
         supervisors: providers.iter().map(|p| wiring::supervisor(p, chaos, &homes.keys)).collect(),
-    };
-    FrontSettings {
-        server: config.server,
-        clients: config.clients,
-        user_header: config.limits.user_header,
-        providers: config.providers,
-        start_crew: Box::new(start_crew),
-        redactor,
-    }
+    })
 }
 
 fn watched(crew: &Crew) -> Vec<Arc<dyn Vital>> {
@@ -164,10 +185,12 @@ fn watched(crew: &Crew) -> Vec<Arc<dyn Vital>> {
 async fn until_the_end(
     front: Front,
     mut signals: Signals,
-    watched: &[Arc<dyn Vital>],
     companion: impl Future<Output = Option<Exit>>,
+    reloading: impl Future<Output = Infallible>,
 ) -> Result<Exit, CannotServe> {
     let handle = front.handle();
+    let crew = front.crew();
+    let broken = async move { beyond_repair(&watched(&crew.await)).await };
     let mut serving = pin!(front.run());
     let exit = tokio::select! {
         ended = &mut serving => {
@@ -176,7 +199,8 @@ async fn until_the_end(
         }
         () = signals.next() => Exit::Done,
         Some(exit) = companion => exit,
-        name = beyond_repair(watched) => {
+        never = reloading => match never {},
+        name = broken => {
             tracing::error!(actor = %name, "restarting does not cure it; giving up");
             Exit::Internal
         }
