@@ -12,6 +12,7 @@ mod house {
     mod avatars;
     mod bad_keys;
     mod broken_connections;
+    mod budgets;
     mod caller_mistakes;
     mod client_tokens;
     mod credentials;
@@ -32,6 +33,7 @@ mod house {
     mod stalling;
     mod stalls;
     mod status;
+    mod strategies;
     mod stream_errors;
     mod streams;
     mod supervisor_panics;

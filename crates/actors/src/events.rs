@@ -42,6 +42,9 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
             warn!(provider, count, "too many bindings, the oldest are forgotten");
         }
         PoolEvent::Dropped { count } => warn!(provider, count, "events of the pool were lost"),
+        PoolEvent::OrderRotated { first, label } => {
+            info!(provider, key.id = %first, key.label = %label, "the order of the keys rotated");
+        }
         cured @ (PoolEvent::Recovered { .. }
         | PoolEvent::KeyEnabled { .. }
         | PoolEvent::GroupEnabled { .. }
@@ -69,6 +72,7 @@ fn good_news(provider: &str, event: &PoolEvent) {
             "the provider stated a limit"
         ),
         PoolEvent::Rotated { .. }
+        | PoolEvent::OrderRotated { .. }
         | PoolEvent::KeyRested { .. }
         | PoolEvent::GroupRested { .. }
         | PoolEvent::BucketRested { .. }

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use keygate_actors::{Chaos, Home, Leased, SupervisorSpec, start_supervisor};
 use keygate_domain::{
-    ApiKey, ClientId, Failure, Fault, KeySpec, ModelName, Operation, ProviderName, Role, Spend, Verdict,
+    Allowance, ApiKey, ClientId, Failure, Fault, KeySpec, ModelName, Operation, ProviderName, Role, Spend,
+    Verdict,
 };
 use keygate_pool::{Ask, Policy};
 use tokio::task::LocalSet;
@@ -62,6 +63,7 @@ async fn events_are_logged_with_id_and_label_and_without_the_secret() {
         group: None,
         weight: 1,
         role: Role::Primary,
+        allowance: Allowance::default(),
     };
     let id = key.secret.id().clone();
     let spec = SupervisorSpec {

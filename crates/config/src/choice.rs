@@ -49,6 +49,9 @@ choice!(Strategy {
     "round_robin" => Self::RoundRobin,
     "weighted" => Self::Weighted,
     "primary_backup" => Self::PrimaryBackup,
+    "least_recently_used" => Self::LeastRecentlyUsed,
+    "health" => Self::Health,
+    "headroom" => Self::Headroom,
 });
 
 choice!(LogFormat { "pretty" => Self::Pretty, "json" => Self::Json });

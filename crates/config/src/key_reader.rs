@@ -192,7 +192,8 @@ impl<'a> KeyReader<'a> {
             self.by_id.insert(secret.id().clone(), label.clone());
             self.show(item, &label, entry);
             let (weight, role) = (entry.weight.0.get(), entry.role.0);
-            self.keys.push(KeySpec { secret, label, group: group.clone(), weight, role });
+            let allowance = entry.budgets.allowance();
+            self.keys.push(KeySpec { secret, label, group: group.clone(), weight, role, allowance });
         }
     }
 

@@ -1,8 +1,10 @@
-//! Durations and sizes with their units, as texts.
+//! Durations, sizes and times, as texts.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use jiff::civil::Time;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use schemars::{Schema, json_schema};
 
 use crate::setting::Scalar;
@@ -21,6 +23,39 @@ impl Scalar for Duration {
 
     fn schema() -> Schema {
         json_schema!({ "type": "string", "examples": ["500ms", "30s", "5m", "1h"] })
+    }
+}
+
+impl Scalar for Time {
+    const EXPECTED: &'static str = "a time of day, such as 00:00 or 17:30";
+
+    fn read(text: &str) -> Option<Self> {
+        Self::strptime("%H:%M", text).ok()
+    }
+
+    fn shown(&self) -> serde_json::Value {
+        self.strftime("%H:%M").to_string().into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "examples": ["00:00", "17:30"] })
+    }
+}
+
+impl Scalar for TimeZone {
+    const EXPECTED: &'static str = "a time zone by its name, such as UTC, America/New_York or Asia/Jakarta";
+
+    /// From the zones compiled in, so that a file means the same on every machine.
+    fn read(text: &str) -> Option<Self> {
+        TimeZoneDatabase::bundled().get(text).ok()
+    }
+
+    fn shown(&self) -> serde_json::Value {
+        self.iana_name().unwrap_or("UTC").into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "examples": ["UTC", "America/New_York"] })
     }
 }
 
@@ -100,6 +135,28 @@ mod tests {
         if let Some(size) = size {
             assert_eq!(size.shown(), shown);
         }
+    }
+
+    #[rstest]
+    #[case("00:00", Some("00:00"))]
+    #[case("17:30", Some("17:30"))]
+    #[case("7:05", Some("07:05"))]
+    #[case("24:00", None)]
+    #[case("17", None)]
+    #[case("5pm", None)]
+    fn times_of_day(#[case] text: &str, #[case] shown: Option<&str>) {
+        assert_eq!(Time::read(text).map(|time| time.shown()), shown.map(Into::into));
+    }
+
+    #[rstest]
+    #[case("UTC", Some("UTC"))]
+    #[case("America/New_York", Some("America/New_York"))]
+    #[case("america/new_york", Some("America/New_York"))]
+    #[case("EST5EDT4", None)]
+    #[case("+02:00", None)]
+    #[case("Atlantis/Capital", None)]
+    fn time_zones(#[case] text: &str, #[case] shown: Option<&str>) {
+        assert_eq!(TimeZone::read(text).map(|zone| zone.shown()), shown.map(Into::into));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiKey, GroupId};
+use crate::{Allowance, ApiKey, GroupId};
 
 /// Which keys are used first under `primary_backup`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -28,4 +28,6 @@ pub struct KeySpec {
     pub weight: u32,
     /// Its rank under `primary_backup`.
     pub role: Role,
+    /// Limits of its group that come before those of its provider; none by default.
+    pub allowance: Allowance,
 }

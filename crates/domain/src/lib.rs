@@ -3,6 +3,7 @@
 //! Nothing in here does I/O, reads a clock or logs. HTTP numbers are absent on purpose:
 //! the front maps [`ErrorKind`] to a status, so that a decision never depends on a protocol.
 
+mod allowance;
 mod error;
 mod ids;
 mod intent;
@@ -14,6 +15,7 @@ mod secret;
 mod spend;
 mod verdict;
 
+pub use allowance::Allowance;
 pub use error::{Blame, ErrorKind, Refusal};
 pub use ids::{BucketName, ClientId, GroupId, KeyId, LeaseId, ModelName, ProviderName, UserId};
 pub use intent::{Intent, Operation, Replay, Right, Streaming};

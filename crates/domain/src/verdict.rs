@@ -217,6 +217,8 @@ pub enum Metric {
     Storage,
     /// Sessions at the same time.
     Concurrent,
+    /// Time between the starts of two requests.
+    MinInterval,
 }
 
 impl Metric {
@@ -233,6 +235,7 @@ impl Metric {
             Self::Tier => "tier",
             Self::Storage => "storage",
             Self::Concurrent => "concurrent",
+            Self::MinInterval => "min_interval",
         }
     }
 }

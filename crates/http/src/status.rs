@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use keygate_actors::clock;
 use keygate_domain::{BucketName, ErrorKind, Fault, GroupId, KeyId, Metric, Moment, Refusal, Right, Role};
 use keygate_journey::Lane;
-use keygate_pool::{KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot, RestingPart};
+use keygate_pool::{
+    BucketBudgets, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot, RestingPart,
+};
 use serde::Serialize;
 
 use crate::admin::{no_such_provider, unavailable};
@@ -156,9 +158,11 @@ struct KeyStatus {
     reported_group: Option<GroupId>,
     role: Role,
     weight: u32,
+    health: u8,
     state: KeyState,
     reason: Option<KeyReason>,
     resting: Vec<RestStatus>,
+    budgets: Vec<BudgetStatus>,
     counts: AttemptCounts,
 }
 
@@ -172,6 +176,29 @@ struct RestStatus {
     reason: Cow<'static, str>,
     remaining: u64,
     until: String,
+}
+
+/// One budget of the key's group.
+#[derive(Serialize)]
+struct BudgetStatus {
+    model: BucketName,
+    metric: Metric,
+    used: u64,
+    limit: u64,
+    resets_at: Option<String>,
+}
+
+impl BudgetStatus {
+    fn of(budgets: BucketBudgets) -> impl Iterator<Item = Self> {
+        let BucketBudgets { bucket, uses } = budgets;
+        uses.into_iter().map(move |one| Self {
+            model: bucket.clone(),
+            metric: one.metric,
+            used: one.used,
+            limit: one.limit,
+            resets_at: one.resets_at.map(|at| at.wall.to_string()),
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -199,9 +226,11 @@ impl KeyStatus {
             reported_group: key.reported_group,
             role: key.role,
             weight: key.weight,
+            health: key.health,
             state: key.state,
             reason: key.reason,
             resting: key.resting.into_iter().map(|part| RestStatus::of(part, now)).collect(),
+            budgets: key.budgets.into_iter().flat_map(BudgetStatus::of).collect(),
             counts: AttemptCounts {
                 in_flight: key.in_flight,
                 attempts: key.attempts,

@@ -22,6 +22,11 @@ impl Buckets {
         model.map_or(operation.0, |model| self.learned.get(model).map_or(model.as_str(), BucketName::as_str))
     }
 
+    /// The bucket that the provider named for a model.
+    pub(crate) fn learned_name(&self, model: &ModelName) -> Option<&BucketName> {
+        self.learned.get(model)
+    }
+
     /// The bucket of a model.
     pub(crate) fn of_model(&mut self, model: &ModelName) -> BucketName {
         if let Some(known) = self.learned.get(model).or_else(|| self.own.get(model)) {

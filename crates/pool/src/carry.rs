@@ -18,10 +18,11 @@ pub(crate) fn key(new: &mut Key, earlier: Key) {
 }
 
 /// A group takes over what is known of `earlier`: of itself, or of one whose keys all went over
-/// to it. Nothing that rests is let off by that, and nothing learned is lost.
+/// to it. Nothing that rests is let off by that, nothing that was used is given back, and nothing
+/// learned is lost. What budgets stop follows from their meters, under the new limits.
 pub(crate) fn group(new: &mut Group, earlier: Group, now: Moment) {
-    let Group { id: _, members: _, standing, reported_name, limits, uses } = earlier;
-    new.standing.absorb(standing, now);
+    let Group { id: _, members: _, allowance: _, standing, reported_name, limits, uses, meters } = earlier;
+    new.standing.absorb(standing.without_budgets(), now);
     let name = new.reported_name.take().or(reported_name);
     new.reported_name = name.filter(|name| *name != new.id);
     for ((bucket, metric), limit) in limits {
@@ -32,10 +33,18 @@ pub(crate) fn group(new: &mut Group, earlier: Group, now: Moment) {
     for one in uses {
         new.used_for(one);
     }
+    for (bucket, mut meter) in meters {
+        meter.stop = None;
+        match new.meters.get_mut(&bucket) {
+            Some(known) => known.absorb(meter),
+            None => drop(new.meters.insert(bucket, meter)),
+        }
+    }
 }
 
-/// A lease stays what it is; its key stands elsewhere.
-pub(crate) fn lease(earlier: Held, position_of: impl Fn(usize) -> usize) -> Held {
-    let Held { key, operation, model, opens_session, granted, expires } = earlier;
-    Held { key: position_of(key), operation, model, opens_session, granted, expires }
+/// A lease stays what it is; its key and the group it draws from stand elsewhere.
+pub(crate) fn lease(earlier: Held, place_of: impl Fn(usize, usize) -> (usize, usize)) -> Held {
+    let Held { key, group, operation, model, opens_session, granted, estimate, reserved, expires } = earlier;
+    let (key, group) = place_of(key, group);
+    Held { key, group, operation, model, opens_session, granted, estimate, reserved, expires }
 }

@@ -131,8 +131,30 @@ impl Jitter {
         tenth.mul_f64(f64::from((self.draw() >> 32) as u32) / f64::from(u32::MAX)).min(tenth)
     }
 
+    /// The draws of one choice: the same until [`Jitter::draw`] moves on, and none of them come
+    /// again in the next choice.
+    pub(crate) fn of_one_choice(&self) -> Self {
+        Self(self.clone().draw())
+    }
+
+    /// Draws that differ from key to key.
+    pub(crate) fn of_key(&self, key: usize) -> Self {
+        Self(Self(self.0 ^ key as u64).draw())
+    }
+
+    /// A number below `end`. What the product leaves of evenness is nothing to anybody: one part
+    /// in 2⁶⁴ for each number.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        ((u128::from(self.draw()) * u128::from(end)) >> 64) as u64
+    }
+
+    /// A fraction above 0 and at most 1.
+    pub(crate) fn fraction(&mut self) -> f64 {
+        ((self.draw() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    }
+
     /// `SplitMix64`, by Vigna.
-    fn draw(&mut self) -> u64 {
+    pub(crate) fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -47,6 +47,13 @@ pub enum Skip {
         /// Until when.
         until: Moment,
     },
+    /// A budget of its group has no room for this.
+    OverBudget {
+        /// Which budget.
+        metric: Metric,
+        /// When it has.
+        until: Moment,
+    },
     /// It, or its group, is out until somebody brings it back.
     Disabled {
         /// Why; `None` when an operator took it out.
@@ -65,6 +72,7 @@ impl Skip {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Resting { .. } => "resting",
+            Self::OverBudget { .. } => "over_budget",
             Self::Disabled { .. } => "disabled",
             Self::Refused => "refused",
             Self::Failed => "failed",

@@ -19,6 +19,13 @@ pub enum PoolEvent {
         /// What operators call it.
         label: Arc<str>,
     },
+    /// The order of the keys moved on, as `rotation` says.
+    OrderRotated {
+        /// The key it begins with.
+        first: KeyId,
+        /// What operators call it.
+        label: Arc<str>,
+    },
     /// A key rests.
     KeyRested {
         /// Its position in the configuration.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keygate_domain::{BucketName, GroupId, KeySpec, Metric, ModelName, Moment, Operation};
+use keygate_domain::{Allowance, BucketName, GroupId, KeySpec, Metric, ModelName, Moment, Operation};
 
+use crate::budget::Meter;
 use crate::standing::Standing;
 
 /// A group, its members, and what was learned of it.
@@ -20,6 +21,10 @@ pub(crate) struct Group {
     pub(crate) limits: BTreeMap<(BucketName, Metric), u64>,
     /// What its keys were used for lately.
     pub(crate) uses: Vec<Use>,
+    /// Limits of its own.
+    pub(crate) allowance: Allowance,
+    /// What it used of its budgets.
+    pub(crate) meters: BTreeMap<BucketName, Meter>,
 }
 
 /// Something a group's keys were used for: a model, or the opening of sessions.
@@ -54,6 +59,8 @@ impl Group {
             reported_name: None,
             limits: BTreeMap::new(),
             uses: Vec::new(),
+            allowance: Allowance::default(),
+            meters: BTreeMap::new(),
         }
     }
 

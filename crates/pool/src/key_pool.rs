@@ -1,28 +1,34 @@
 //! The pool itself: the public way in, and the passing of time.
 
 mod choose;
+mod fare;
 mod observe;
 mod operate;
 mod refuse;
 mod reload;
 mod remember;
 mod settle;
+mod spend;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keygate_domain::{
-    Binding, ClientId, Fault, GroupId, KeyId, KeySpec, LeaseId, ModelName, Moment, Operation, Verdict,
+    Binding, ClientId, Fault, GroupId, KeyId, KeySpec, LeaseId, ModelName, Moment, Operation, Spend, Verdict,
 };
 
 use crate::affinity::Affinity;
 use crate::buckets::Buckets;
+use crate::budget::Estimates;
 use crate::cooldown::Jitter;
 use crate::event::Events;
+use crate::health::Health;
 use crate::key::KeyUse;
 use crate::lane::Lanes;
 use crate::leases::Leases;
+use crate::order::Order;
 use crate::roster::{Due, Owner, Place, Roster};
+use crate::rotation::Rota;
 use crate::standing::{Part, Wish};
 use crate::state::Changes;
 use crate::{
@@ -42,7 +48,14 @@ pub struct KeyPool {
     now: Moment,
     pub(crate) roster: Roster,
     pub(crate) lanes: Lanes,
+    health: Health,
+    order: Order,
+    /// `None` while nothing rotates.
+    rota: Option<Rota>,
     buckets: Buckets,
+    estimates: Estimates,
+    /// When the lanes were told of all headroom last.
+    headroom_known_at: Moment,
     /// Shared with copies made for [`KeyPool::explain`], which never change it.
     affinity: Arc<Affinity>,
     pub(crate) leases: Leases,
@@ -63,15 +76,21 @@ impl KeyPool {
     /// Makes a pool of fresh keys. `life` counts restarts (KP-8); `seed` spreads the jitter of
     /// rests. A key that occurs twice is kept once, the first.
     pub fn new(life: u64, keys: Vec<KeySpec>, policy: Policy, seed: u64, now: Moment) -> Self {
-        let roster = Roster::new(keys);
-        Self {
+        let roster = Roster::new(keys, policy.budgets.clone());
+        let mut jitter = Jitter::new(seed);
+        let mut pool = Self {
             life,
-            jitter: Jitter::new(seed),
             now,
-            lanes: Lanes::new(policy.strategy, &roster.keys),
+            lanes: Lanes::new(policy.strategy, &roster.keys, jitter.draw()),
+            jitter,
+            health: Health::new(now),
+            order: Order::default(),
+            rota: policy.rotation.clone().map(|rotation| Rota::new(rotation, now.wall)),
             policy,
             roster,
             buckets: Buckets::default(),
+            estimates: Estimates::default(),
+            headroom_known_at: now,
             affinity: Arc::default(),
             leases: Leases::default(),
             ledger: PoolLedger::default(),
@@ -81,7 +100,9 @@ impl KeyPool {
             last_disabling: None,
             events: Events::default(),
             changes: Changes::default(),
-        }
+        };
+        pool.brief_lanes();
+        pool
     }
 
     /// Makes a pool that remembers: rests, disabled keys, learned names and bindings of `state`
@@ -149,6 +170,7 @@ impl KeyPool {
         let group = self.renamed.get(group).unwrap_or(group);
         if let Some(group) = self.roster.group_at(group) {
             self.end_rest(&Place::new(Owner::Group(group), Part::Sessions));
+            self.session_ended(group);
         }
     }
 
@@ -158,6 +180,7 @@ impl KeyPool {
         self.now = self.now.max(now);
         self.expire_leases();
         self.finish_rests();
+        self.advance_turns();
         if self.affinity.next_expiry().is_some_and(|expiry| expiry <= self.now) {
             let gone = Arc::make_mut(&mut self.affinity).expire(self.now);
             for name in gone {
@@ -168,7 +191,8 @@ impl KeyPool {
 
     /// When [`KeyPool::advance`] has something to do next.
     pub fn next_wakeup(&self) -> Option<Moment> {
-        let dues = [self.leases.next_expiry(), self.roster.next_due(), self.affinity.next_expiry()];
+        let rotation = self.rota.as_ref().and_then(Rota::next).map(|wall| self.now.at_wall(wall));
+        let dues = [self.leases.next_expiry(), self.roster.next_due(), self.affinity.next_expiry(), rotation];
         dues.into_iter().flatten().min()
     }
 
@@ -239,6 +263,7 @@ impl KeyPool {
 
     fn expire_leases(&mut self) {
         while let Some((number, held)) = self.leases.end_overdue(self.now) {
+            self.settle_budget(&held, number, None);
             let key = &mut self.roster.keys[held.key];
             key.counts.in_flight -= 1;
             key.counts.lost += 1;
@@ -256,6 +281,7 @@ impl KeyPool {
     fn finish_rests(&mut self) {
         while let Some(due) = self.roster.pop_due(self.now) {
             match due {
+                Due::Over(place, _) if matches!(place.part, Part::Budget(..)) => self.budget_due(&place),
                 Due::Over(place, fault) => {
                     self.refresh(&place);
                     self.tell_recovered(&place, fault);
@@ -297,7 +323,7 @@ impl KeyPool {
             Owner::Group(group) => (group, None),
         };
         let bucket = match &place.part {
-            Part::Bucket(bucket, _) => Some(bucket.clone()),
+            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => Some(bucket.clone()),
             Part::Whole | Part::Operation(_) | Part::Sessions => None,
         };
         let group = self.roster.groups[group].id.clone();
@@ -311,6 +337,7 @@ fn wish<'a>(
     model: Option<&'a ModelName>,
     operation: Operation,
     opens_session: bool,
+    spend: Spend,
 ) -> Wish<'a> {
-    Wish { operation: Some(operation.0), bucket: Some(buckets.name(model, operation)), opens_session }
+    Wish { operation: Some(operation.0), bucket: Some(buckets.name(model, operation)), opens_session, spend }
 }

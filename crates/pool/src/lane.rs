@@ -9,11 +9,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use keygate_domain::BucketName;
+use keygate_domain::{BucketName, Spend};
 
 use crate::Strategy;
 use crate::key::Key;
 use crate::key_set::KeySet;
+use crate::order::Order;
 use crate::standing::{Part, Wish};
 use crate::strategy::Turns;
 
@@ -32,6 +33,7 @@ impl LaneScope {
             operation: self.operation.as_deref(),
             bucket: self.bucket.as_ref().map(BucketName::as_str),
             opens_session: self.opens_session,
+            spend: Spend::default(),
         }
     }
 }
@@ -50,7 +52,9 @@ impl RestingParts {
         match part {
             Part::Whole => {}
             Part::Operation(operation) => *self.operations.entry(operation.clone()).or_default() += 1,
-            Part::Bucket(bucket, _) => *self.buckets.entry(bucket.clone()).or_default() += 1,
+            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => {
+                *self.buckets.entry(bucket.clone()).or_default() += 1;
+            }
             Part::Sessions => self.sessions += 1,
         }
     }
@@ -60,7 +64,7 @@ impl RestingParts {
         match part {
             Part::Whole => {}
             Part::Operation(operation) => uncount(&mut self.operations, operation),
-            Part::Bucket(bucket, _) => uncount(&mut self.buckets, bucket),
+            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => uncount(&mut self.buckets, bucket),
             Part::Sessions => self.sessions = self.sessions.saturating_sub(1),
         }
     }
@@ -120,18 +124,27 @@ pub(crate) struct Lanes {
     common: Lane,
     special: BTreeMap<LaneScope, Lane>,
     clock: u64,
+    /// The turns taken in all lanes.
+    taken: u64,
 }
 
 impl Lanes {
     /// Most lanes kept besides the common one; a further one replaces the one used longest ago.
     const MOST: usize = 64;
 
-    /// Lanes of keys that are all usable.
-    pub(crate) fn new(strategy: Strategy, keys: &[Key]) -> Self {
-        let turns = Turns::new(strategy, keys);
+    /// Lanes of keys that are all usable, fresh and well. What is left to chance follows from `seed`.
+    pub(crate) fn new(strategy: Strategy, keys: &[Key], seed: u64) -> Self {
+        let turns = Turns::new(strategy, keys, seed);
         let mut common = Lane { usable: KeySet::new(keys.len()), turns, last_used: 0 };
         (0..keys.len()).for_each(|key| common.set_usable(key, true));
-        Self { common, special: BTreeMap::new(), clock: 0 }
+        Self { common, special: BTreeMap::new(), clock: 0, taken: 0 }
+    }
+
+    /// Goes on with the order of use of earlier lanes, where both have one.
+    pub(crate) fn carry_over(&mut self, earlier: &Self, moved: impl Fn(usize) -> Option<usize>) {
+        let Self { common, special: _, clock: _, taken } = earlier;
+        self.taken = *taken;
+        self.common.turns.carry_over(&common.turns, moved);
     }
 
     /// Makes sure that the lane of `scope` exists; `is_usable` is asked about each key once if
@@ -171,6 +184,33 @@ impl Lanes {
     /// A key had its turn.
     pub(crate) fn took(&mut self, scope: &LaneScope, key: usize, free: bool) {
         self.special.get_mut(scope).unwrap_or(&mut self.common).turns.took(key, free);
+        self.taken += 1;
+        let number = self.taken;
+        self.each().for_each(|lane| lane.turns.leased(key, number));
+    }
+
+    /// The order of the keys begins elsewhere: with `lead`, and per role as `order` says.
+    pub(crate) fn start_at(&mut self, order: Order, lead: usize) {
+        self.each().for_each(|lane| lane.turns.start_at(order, lead));
+    }
+
+    /// A key's health changed: it will be whole at `whole_tick`, if it is not.
+    pub(crate) fn set_whole_tick(&mut self, key: usize, whole_tick: Option<u64>) {
+        self.each().for_each(|lane| lane.turns.set_whole_tick(key, whole_tick, lane.usable.contains(key)));
+    }
+
+    /// Time passed, in points of health. Keys that became whole have to be told before.
+    pub(crate) fn set_tick(&mut self, tick: u64) {
+        self.each().for_each(|lane| lane.turns.set_tick(tick));
+    }
+
+    /// What is left of a key's budget until its reset, in parts per million of it, changed.
+    pub(crate) fn set_headroom(&mut self, key: usize, parts_per_million: u32) {
+        self.each().for_each(|lane| lane.turns.set_headroom(key, parts_per_million));
+    }
+
+    fn each(&mut self) -> impl Iterator<Item = &mut Lane> {
+        std::iter::once(&mut self.common).chain(self.special.values_mut())
     }
 
     /// A part of these keys began or stopped resting: asks anew whether they are usable.

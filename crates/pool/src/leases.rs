@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keygate_domain::{ModelName, Moment, Operation};
+use keygate_domain::{ModelName, Moment, Operation, Spend};
 
 use crate::Ask;
 use crate::standing::Wish;
@@ -11,28 +11,38 @@ use crate::standing::Wish;
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) key: usize,
+    /// The group whose budgets it draws from, whatever group the key goes over to.
+    pub(crate) group: usize,
     pub(crate) operation: Operation,
     pub(crate) model: Option<ModelName>,
     pub(crate) opens_session: bool,
     pub(crate) granted: Moment,
+    /// What the adapter thought it would cost.
+    pub(crate) estimate: Spend,
+    /// What it was counted as.
+    pub(crate) reserved: Spend,
     pub(crate) expires: Moment,
 }
 
 impl Held {
-    pub(crate) fn new(key: usize, ask: &Ask, now: Moment) -> Self {
+    pub(crate) fn new(key: usize, group: usize, ask: &Ask, reserved: Spend, now: Moment) -> Self {
         Self {
             key,
+            group,
             operation: ask.operation,
             model: ask.model.clone(),
             opens_session: ask.opens_session,
             granted: now,
+            estimate: ask.estimate,
+            reserved,
             expires: now.after(ask.hold),
         }
     }
 
     /// What it was for, counting in `bucket`.
     pub(crate) fn wish<'a>(&self, bucket: &'a str) -> Wish<'a> {
-        Wish { operation: Some(self.operation.0), bucket: Some(bucket), opens_session: self.opens_session }
+        let (operation, bucket) = (Some(self.operation.0), Some(bucket));
+        Wish { operation, bucket, opens_session: self.opens_session, spend: Spend::default() }
     }
 }
 

@@ -6,12 +6,14 @@
 mod affinity;
 mod ask;
 mod buckets;
+mod budget;
 mod calendar;
 mod carry;
 mod cooldown;
 mod decision;
 mod event;
 mod group;
+mod health;
 mod invariants;
 mod key;
 mod key_pool;
@@ -19,9 +21,11 @@ mod key_set;
 mod lane;
 mod lease;
 mod leases;
+mod order;
 mod policy;
 mod reloaded;
 mod roster;
+mod rotation;
 mod snapshot;
 mod standing;
 mod state;
@@ -31,6 +35,7 @@ mod tests;
 mod tried;
 
 pub use ask::{Ask, Tried, TriedHow};
+pub use budget::{Budgets, SpentState};
 pub use decision::{Decision, KeyDecision, Skip};
 pub use event::PoolEvent;
 pub use invariants::{INVARIANTS, Invariant};
@@ -38,5 +43,9 @@ pub use key_pool::KeyPool;
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
 pub use policy::{Cooldowns, Policy, Strategy};
 pub use reloaded::{KeyName, Reloaded};
-pub use snapshot::{KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot, RestingPart};
+pub use rotation::{InvalidRotation, Rotation};
+pub use snapshot::{
+    BucketBudgets, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot,
+    RestingPart,
+};
 pub use state::PoolState;

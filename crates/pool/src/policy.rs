@@ -4,13 +4,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Budgets, Rotation};
+
 /// How keys are chosen and how long they rest.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Policy {
     /// Which key comes next.
     pub strategy: Strategy,
+    /// When the first key moves to the end of the order; never if `None`.
+    pub rotation: Option<Rotation>,
     /// How long what fails rests when the provider does not say.
     pub cooldowns: Cooldowns,
+    /// What each group may use.
+    pub budgets: Budgets,
 }
 
 /// Which of the usable keys comes next.
@@ -24,6 +30,12 @@ pub enum Strategy {
     Weighted,
     /// The first usable primary; without one, the first usable backup.
     PrimaryBackup,
+    /// The one whose last lease began longest ago.
+    LeastRecentlyUsed,
+    /// By chance, in proportion to how well each fares lately.
+    Health,
+    /// The one whose group has the most of its budget left.
+    Headroom,
 }
 
 impl Strategy {
@@ -33,6 +45,9 @@ impl Strategy {
             Self::RoundRobin => "round_robin",
             Self::Weighted => "weighted",
             Self::PrimaryBackup => "primary_backup",
+            Self::LeastRecentlyUsed => "least_recently_used",
+            Self::Health => "health",
+            Self::Headroom => "headroom",
         }
     }
 }

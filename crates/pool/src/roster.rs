@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keygate_domain::{GroupId, KeyId, KeySpec, Moment, Scope};
 
-use crate::Skip;
 use crate::cooldown::Rest;
 use crate::group::Group;
 use crate::key::Key;
 use crate::lane::RestingParts;
 use crate::standing::{Block, Part, Standing, Wish};
+use crate::{Budgets, Skip};
 
 pub(crate) use succession::Succession;
 
@@ -46,7 +46,7 @@ fn scope_of(owner: Owner, part: &Part) -> Scope {
         (Owner::Key(_), _) => Scope::Key,
         (Owner::Group(_), Part::Whole) => Scope::Group,
         (Owner::Group(_), Part::Operation(_)) => Scope::GroupRoute,
-        (Owner::Group(_), Part::Bucket(..)) => Scope::GroupBucket,
+        (Owner::Group(_), Part::Bucket(..) | Part::Budget(..)) => Scope::GroupBucket,
         (Owner::Group(_), Part::Sessions) => Scope::GroupSessions,
     }
 }
@@ -63,6 +63,10 @@ impl Obstacle<'_> {
     pub(crate) fn skip(&self) -> Skip {
         match self.block {
             Block::Disabled(disabled) => Skip::Disabled { fault: disabled.fault },
+            Block::Resting(Part::Budget(_, metric), rest) => {
+                Skip::OverBudget { metric: *metric, until: rest.until }
+            }
+            Block::Spent(stop) => Skip::OverBudget { metric: stop.metric, until: stop.until },
             Block::Resting(part, rest) => Skip::Resting {
                 scope: scope_of(self.owner, part),
                 metric: part.metric(),
@@ -88,11 +92,12 @@ pub(crate) struct Roster {
     /// When something has to be done about which rest.
     timers: BTreeSet<(Moment, Place)>,
     pub(crate) resting: RestingParts,
+    pub(crate) budgets: Budgets,
 }
 
 impl Roster {
     /// Takes the keys in, in order; one that is there already is left out.
-    pub(crate) fn new(specs: Vec<KeySpec>) -> Self {
+    pub(crate) fn new(specs: Vec<KeySpec>, budgets: Budgets) -> Self {
         let mut roster = Self {
             keys: Vec::with_capacity(specs.len()),
             groups: Vec::new(),
@@ -100,6 +105,7 @@ impl Roster {
             by_group: BTreeMap::new(),
             timers: BTreeSet::new(),
             resting: RestingParts::default(),
+            budgets,
         };
         for spec in specs {
             roster.add(spec);
@@ -118,6 +124,8 @@ impl Roster {
             self.groups.len() - 1
         });
         self.groups[group].members.push(position);
+        let own = &mut self.groups[group].allowance;
+        *own = own.or(spec.allowance);
         self.by_id.insert(spec.secret.id().clone(), position);
         self.keys.push(Key::new(spec, group));
     }
@@ -193,7 +201,22 @@ impl Roster {
         let obstacles = owners
             .into_iter()
             .filter_map(|owner| Some(Obstacle { owner, block: self.standing(owner).block(wish, now)? }));
-        obstacles.reduce(|one, other| if one.block.outlasts(&other.block) { one } else { other })
+        obstacles
+            .chain(self.overspent(key, wish, now))
+            .reduce(|one, other| if one.block.outlasts(&other.block) { one } else { other })
+    }
+
+    /// Whether its group's budgets have room for what `wish` draws.
+    pub(crate) fn has_room_for(&self, key: usize, wish: &Wish<'_>, now: Moment) -> bool {
+        self.overspent(key, wish, now).is_none()
+    }
+
+    /// The budget that has no room for what `wish` draws.
+    fn overspent(&self, key: usize, wish: &Wish<'_>, now: Moment) -> Option<Obstacle<'_>> {
+        let group = self.keys[key].group;
+        let meter = self.groups[group].meters.get(wish.bucket?)?;
+        let stop = meter.stop_for(&wish.spend, &self.budgets, now)?;
+        Some(Obstacle { owner: Owner::Group(group), block: Block::Spent(stop) })
     }
 
     /// Whether a key can be used for `wish`.

@@ -100,6 +100,9 @@ pub struct KeySnapshot {
     pub role: Role,
     /// Its share under `weighted`.
     pub weight: u32,
+    /// How well it fares: 100 at first, 5 more for a success, 20 less for a failure that blames it,
+    /// its group or a timeout, one back every 6 s.
+    pub health: u8,
     /// Whether it can be used.
     pub state: KeyState,
     /// Why it cannot; `None` while it can.
@@ -110,6 +113,8 @@ pub struct KeySnapshot {
     pub cooldown_remaining: Duration,
     /// Everything of the key and its group that rests, whole or in part.
     pub resting: Vec<RestingPart>,
+    /// What its group used of its budgets, bucket by bucket.
+    pub budgets: Vec<BucketBudgets>,
     /// Leases outstanding.
     pub in_flight: u64,
     /// Leases granted.
@@ -152,4 +157,26 @@ pub struct RestingPart {
     pub until: Moment,
     /// The provider's reason, in words.
     pub reason: Cow<'static, str>,
+}
+
+/// The budgets of one group and quota bucket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BucketBudgets {
+    /// Which bucket.
+    pub bucket: BucketName,
+    /// Its budgets.
+    pub uses: Vec<BudgetUse>,
+}
+
+/// How much of a budget is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BudgetUse {
+    /// What is counted.
+    pub metric: Metric,
+    /// How much of it counts now, reservations included.
+    pub used: u64,
+    /// How much may; milliseconds for an interval.
+    pub limit: u64,
+    /// When nothing of it counts any more, if nothing is added; `None` where only an end tells.
+    pub resets_at: Option<Moment>,
 }

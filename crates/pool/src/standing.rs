@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use keygate_domain::{BucketName, Fault, Metric, Moment};
+use keygate_domain::{BucketName, Fault, Metric, Moment, Spend};
 
+use crate::budget::Stop;
 use crate::cooldown::{Reason, Rest};
 
 /// The part of a key or group that rests.
@@ -15,6 +16,8 @@ pub(crate) enum Part {
     Operation(Cow<'static, str>),
     /// One counter of one quota bucket.
     Bucket(BucketName, Metric),
+    /// One budget of one quota bucket: not failed, but used.
+    Budget(BucketName, Metric),
     /// The opening of sessions.
     Sessions,
 }
@@ -25,6 +28,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) operation: Option<&'a str>,
     pub(crate) bucket: Option<&'a str>,
     pub(crate) opens_session: bool,
+    /// What it will draw from budgets; nothing for what all asks of a kind have in common.
+    pub(crate) spend: Spend,
 }
 
 impl Part {
@@ -33,16 +38,18 @@ impl Part {
         match self {
             Self::Whole => true,
             Self::Operation(operation) => wish.operation == Some(&**operation),
-            Self::Bucket(bucket, _) => wish.bucket == Some(bucket.as_str()),
+            Self::Bucket(bucket, _) | Self::Budget(bucket, _) => wish.bucket == Some(bucket.as_str()),
             Self::Sessions => wish.opens_session,
         }
     }
 
     /// The use that rests, for a bucket or for sessions.
     pub(crate) fn as_wish(&self) -> Option<Wish<'_>> {
-        let nothing = Wish { operation: None, bucket: None, opens_session: false };
+        let nothing = Wish { operation: None, bucket: None, opens_session: false, spend: Spend::default() };
         match self {
-            Self::Bucket(bucket, _) => Some(Wish { bucket: Some(bucket.as_str()), ..nothing }),
+            Self::Bucket(bucket, _) | Self::Budget(bucket, _) => {
+                Some(Wish { bucket: Some(bucket.as_str()), ..nothing })
+            }
             Self::Sessions => Some(Wish { opens_session: true, ..nothing }),
             Self::Whole | Self::Operation(_) => None,
         }
@@ -51,7 +58,7 @@ impl Part {
     /// The counter that is full, where it is a bucket that rests.
     pub(crate) fn metric(&self) -> Metric {
         match self {
-            Self::Bucket(_, metric) => *metric,
+            Self::Bucket(_, metric) | Self::Budget(_, metric) => *metric,
             Self::Sessions => Metric::Concurrent,
             Self::Whole | Self::Operation(_) => Metric::Unnamed,
         }
@@ -72,6 +79,8 @@ pub(crate) struct Disabled {
 pub(crate) enum Block<'a> {
     Disabled(&'a Disabled),
     Resting(&'a Part, &'a Rest),
+    /// The budget has room, but not for this much.
+    Spent(Stop),
 }
 
 impl Block<'_> {
@@ -80,6 +89,7 @@ impl Block<'_> {
         match self {
             Self::Disabled(_) => None,
             Self::Resting(_, rest) => Some(rest.until),
+            Self::Spent(stop) => Some(stop.until),
         }
     }
 
@@ -167,6 +177,12 @@ impl Standing {
         let until = newer.until;
         self.rests.push((part, newer));
         until
+    }
+
+    /// The same without what budgets stop.
+    pub(crate) fn without_budgets(mut self) -> Self {
+        self.rests.retain(|(part, _)| !matches!(part, Part::Budget(..)));
+        self
     }
 
     /// Takes in how another owner stood that is this one from here on: of two rests of one part

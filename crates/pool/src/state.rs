@@ -18,10 +18,25 @@ pub struct PoolState {
     pub(crate) keys: BTreeMap<KeyId, SavedStanding>,
     /// Groups that are disabled, rest, or rested lately, or of which something was learned.
     pub(crate) groups: BTreeMap<GroupId, SavedGroup>,
+    /// When the keys that fare badly will be whole again.
+    #[serde(default)]
+    pub(crate) health: BTreeMap<KeyId, Timestamp>,
+    /// Where the order of the keys stands, if it rotates.
+    #[serde(default)]
+    pub(crate) order: Option<SavedOrder>,
     /// Models whose bucket the provider named.
     pub(crate) buckets: BTreeMap<ModelName, BucketName>,
     /// The owners of resources, by kind and name.
     pub(crate) bindings: BTreeMap<String, BTreeMap<Arc<str>, SavedBinding>>,
+}
+
+/// Where the order of the keys stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct SavedOrder {
+    /// The key that each role begins with.
+    pub(crate) first: Vec<KeyId>,
+    /// When it moved on last.
+    pub(crate) rotated_at: Timestamp,
 }
 
 /// What is out of a key or group.
@@ -113,6 +128,7 @@ mod keepsake_bytes {
 pub(crate) struct Changes {
     pub(crate) owners: BTreeSet<Owner>,
     pub(crate) names: bool,
+    pub(crate) order: bool,
     pub(crate) bindings: BTreeSet<ResourceName>,
     /// Set when too many bindings changed to name them.
     pub(crate) all_bindings: bool,
@@ -133,6 +149,10 @@ impl Changes {
         if !self.everything {
             self.owners.insert(owner);
         }
+    }
+
+    pub(crate) fn order(&mut self) {
+        self.order = true;
     }
 
     pub(crate) fn names(&mut self) {

@@ -1,9 +1,12 @@
 //! What users of the pool would notice, told as stories; and the same at random.
 
 mod affinity_stories;
+mod budget_stories;
 mod cooldown_stories;
+mod fare_stories;
 mod lease_stories;
 mod properties;
+mod provider_model;
 mod random;
 mod reference;
 mod reload_stories;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{Intent, ProviderName, Refusal, Verdict};
+use keygate_domain::{Intent, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
     Adapter, AnswerHead, CallRejected, Grant, Inbound, KeyVariables, Meter, Provider, SurfaceAnswer,
     UpstreamRequest,
@@ -23,6 +23,8 @@ pub const ADAPTER: Adapter = Adapter {
     otel_name: "anam",
     base_url: "https://api.anam.ai",
     timeout: Duration::from_secs(8),
+    day_ends: Reset::Midnight("UTC"),
+    month_ends: Reset::MonthEnd("UTC"),
     key_variables: KeyVariables {
         canonical: "ANAM_API_KEYS",
         lists: &["ANAM_API_KEYS", "ANAM_API_KEY"],

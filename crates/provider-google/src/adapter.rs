@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{Intent, ProviderName, Refusal, Verdict};
+use keygate_domain::{Intent, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
     Adapter, AnswerHead, CallRejected, Grant, Inbound, KeyVariables, Meter, Provider, SurfaceAnswer,
     UpstreamRequest,
@@ -20,6 +20,8 @@ pub const ADAPTER: Adapter = Adapter {
     otel_name: "gcp.gemini",
     base_url: "https://generativelanguage.googleapis.com",
     timeout: Duration::from_mins(2),
+    day_ends: Reset::Midnight("America/Los_Angeles"),
+    month_ends: Reset::MonthEnd("America/Los_Angeles"),
     key_variables: KeyVariables {
         canonical: "GEMINI_KEYS",
         lists: &["GEMINI_API_KEYS", "GEMINI_KEYS", "GEMINI_API_KEY", "GOOGLE_API_KEY"],

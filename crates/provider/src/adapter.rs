@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::ProviderName;
+use keygate_domain::{ProviderName, Reset};
 
 use crate::Provider;
 
@@ -23,6 +23,10 @@ pub struct Adapter {
     pub base_url: &'static str,
     /// The deadline of a whole request, unless configured.
     pub timeout: Duration,
+    /// When the provider's day ends.
+    pub day_ends: Reset,
+    /// When the provider's month ends.
+    pub month_ends: Reset,
     /// Where the field keeps this provider's keys.
     pub key_variables: KeyVariables,
     /// Prefixes of keys that may be shown.

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method};
 use keygate_domain::{
-    ErrorKind, Intent, ModelName, Operation, ProviderName, Refusal, Replay, Right, Spend, Streaming, Verdict,
+    ErrorKind, Intent, ModelName, Operation, ProviderName, Refusal, Replay, Reset, Right, Spend, Streaming,
+    Verdict,
 };
 use keygate_provider::{
     Adapter, AnswerHead, CallRejected, Grant, Inbound, KeyVariables, Meter, Provider, SurfaceAnswer,
@@ -28,6 +29,8 @@ pub const ADAPTER: Adapter = Adapter {
     otel_name: "acme",
     base_url: "https://api.acme.example",
     timeout: Duration::from_secs(30),
+    day_ends: Reset::Midnight("UTC"),
+    month_ends: Reset::MonthEnd("UTC"),
     key_variables: KeyVariables {
         canonical: "ACME_API_KEYS",
         lists: &["ACME_API_KEYS", "ACME_API_KEY"],

@@ -52,6 +52,7 @@ async fn each_key_is_told_in_the_words_of_the_contract() {
         ("cooldown_remaining", json!(0)),
         ("label", json!("alpha_1")),
         ("group", json!("alpha")),
+        ("health", json!(100)),
         ("state", json!("available")),
         ("reason", json!(null)),
         ("resting", json!([])),

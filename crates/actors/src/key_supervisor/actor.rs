@@ -110,7 +110,12 @@ impl KeySupervisorActor {
         self.alarm.clear();
         let (life, spec) = (self.life, &self.spec);
         let (keys, policy) = (spec.keys.clone(), spec.policy.clone());
-        let restored = fenced(|| KeyPool::restore(life, keys, policy, spec.seed, &self.kept, now));
+        let broken = &self.pool;
+        let restored = fenced(|| {
+            let mut pool = KeyPool::restore(life, keys, policy, spec.seed, &self.kept, now);
+            pool.remember_spent(&broken.spent());
+            pool
+        });
         self.pool = restored.unwrap_or_else(|_| {
             events::state_lost(self.vitals.name());
             KeyPool::new(life, spec.keys.clone(), spec.policy.clone(), spec.seed, now)

@@ -7,8 +7,8 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use keygate_domain::{
-    ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation, ProviderName, Role,
-    Spend, Verdict,
+    Allowance, ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation, ProviderName,
+    Role, Spend, Verdict,
 };
 use keygate_pool::{Ask, KeyState, Policy, PoolRefusal, PoolSnapshot};
 use tokio::task::LocalSet;
@@ -25,6 +25,7 @@ fn key(name: &str) -> KeySpec {
         group: Some(GroupId::from(format!("projects/{name}").as_str())),
         weight: 1,
         role: Role::Primary,
+        allowance: Allowance::default(),
     }
 }
 

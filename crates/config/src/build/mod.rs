@@ -5,6 +5,7 @@ mod clients;
 mod limits;
 mod provider;
 mod providers;
+mod rotation;
 mod server;
 mod telemetry;
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use keygate_domain::KeySpec;
 use keygate_limits::RetryPolicy;
-use keygate_pool::{Cooldowns, Policy};
+use keygate_pool::{Budgets, Cooldowns, Policy, Rotation};
 use keygate_provider::Adapter;
 use url::{Host, Url};
 
-use super::{Judge, segments};
+use super::{Judge, rotation, segments};
 use crate::config::ProviderConfig;
 use crate::effective::Effective;
 use crate::key_reader::{KeyReader, KeysRead};
@@ -24,7 +24,8 @@ pub(super) fn build(
     let base_url = base_url(adapter, section, &path, judge);
     check_times(section, timeout, &path, judge);
     let (keys, shown) = keys(adapter, section, &path, judge);
-    let (policy, retry) = (policy(section), retry(section));
+    let rotation = rotation::build(&mut section.rotation, &format!("{path}.rotation"), judge);
+    let (policy, retry) = (policy(adapter, section, rotation), retry(section));
     let provider = ProviderConfig { adapter: *adapter, base_url: base_url?, keys, policy, retry, timeout };
     Some((provider, shown))
 }
@@ -100,16 +101,26 @@ fn check_times(section: &ProviderSection, timeout: Duration, path: &str, judge: 
     );
 }
 
-fn policy(section: &ProviderSection) -> Policy {
+fn policy(adapter: &Adapter, section: &ProviderSection, rotation: Option<Rotation>) -> Policy {
     let rests = &section.cooldowns;
+    let models = section.budgets.models.iter();
     Policy {
         strategy: section.strategy.0,
+        rotation,
         cooldowns: Cooldowns {
             rate_limited: rests.rate_limited.0,
             quota_exhausted: rests.quota_exhausted.0,
             busy: rests.busy.0,
             group_blocked: rests.group_blocked.0,
             key_forbidden: rests.key_forbidden.0,
+        },
+        budgets: Budgets {
+            default: section.budgets.default.allowance(),
+            models: models.map(|(name, limits)| (name.as_str().into(), limits.allowance())).collect(),
+            margin: section.budgets.margin.0,
+            session_length: section.budgets.session_length.0,
+            day: adapter.day_ends,
+            month: adapter.month_ends,
         },
     }
 }

@@ -10,6 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
+use super::AllowanceSection;
 use crate::setting::{Scalar, Setting};
 
 /// Where the secrets of an entry are.
@@ -75,6 +76,9 @@ pub(crate) struct KeyEntry {
     /// Its rank under `primary_backup`: `primary` or `backup`.
     #[serde(default)]
     pub(crate) role: Setting<Role>,
+    /// Limits of its quota group, number by number before those of the provider.
+    #[serde(default)]
+    pub(crate) budgets: AllowanceSection,
 }
 
 fn weight_of_one() -> Setting<NonZeroU32> {
@@ -90,6 +94,7 @@ impl KeyEntry {
             group: Setting(None),
             weight: weight_of_one(),
             role: Setting::default(),
+            budgets: AllowanceSection::default(),
         }
     }
 }

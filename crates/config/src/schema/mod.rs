@@ -1,10 +1,12 @@
 //! The shape of the YAML file. The doc comments are what editors show; each names the unit, the
 //! default and the effect.
 
+mod budgets;
 mod clients;
 mod key_entry;
 mod limits;
 mod provider;
+mod rotation;
 mod server;
 mod telemetry;
 
@@ -13,10 +15,12 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use budgets::{AllowanceSection, BudgetsSection};
 pub(crate) use clients::{ClientsSection, TokenEntry, everything_but_admin};
 pub(crate) use key_entry::{KeyEntries, KeyEntry, Reference};
 pub(crate) use limits::LimitsSection;
 pub(crate) use provider::ProviderSection;
+pub(crate) use rotation::RotationSection;
 pub(crate) use server::ServerSection;
 pub(crate) use telemetry::TelemetrySection;
 

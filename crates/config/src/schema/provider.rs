@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{KeyEntries, or_default};
+use super::{BudgetsSection, KeyEntries, RotationSection, or_default};
 use crate::setting::{Setting, count};
 
 /// A provider: where it lives, its keys, and how they are used.
@@ -19,8 +19,14 @@ pub(crate) struct ProviderSection {
     /// Where the provider lives; https, or http on loopback. Without it: the provider's own address.
     pub(crate) base_url: Setting<Option<Url>>,
     /// How the next key is chosen: `round_robin` takes turns, `weighted` takes turns by weight,
-    /// `primary_backup` uses backups only while no primary can be used.
+    /// `primary_backup` uses backups only while no primary can be used, `least_recently_used` takes
+    /// the key that waited longest, `health` draws by how well each key fares lately, `headroom`
+    /// takes the key whose group has the most of its budget left.
     pub(crate) strategy: Setting<Strategy>,
+    /// When the first key moves to the end of the order, which spreads wear under
+    /// `primary_backup`. Without `every` it never does.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) rotation: RotationSection,
     /// The keys, in order: `env:NAME`, `file:PATH` (relative to this file, one key a line), or an
     /// object with label, group, weight and role.
     #[serde(deserialize_with = "or_default")]
@@ -28,6 +34,9 @@ pub(crate) struct ProviderSection {
     /// Whether the provider's well-known variables, such as `GEMINI_API_KEYS` and
     /// `GEMINI_API_KEY_1`, are read besides `keys`.
     pub(crate) keys_from_env: Setting<bool>,
+    /// What each quota group may use, so that no limit of the provider is met.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) budgets: BudgetsSection,
     /// How long a key rests after a fault, where the provider gives no hint.
     #[serde(deserialize_with = "or_default")]
     pub(crate) cooldowns: CooldownsSection,
@@ -43,8 +52,10 @@ impl Default for ProviderSection {
         Self {
             base_url: Setting(None),
             strategy: Setting::default(),
+            rotation: RotationSection::default(),
             keys: KeyEntries::default(),
             keys_from_env: Setting(true),
+            budgets: BudgetsSection::default(),
             cooldowns: CooldownsSection::default(),
             retry: RetrySection::default(),
             timeout: Setting(None),

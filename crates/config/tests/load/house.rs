@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keygate_config::{ConfigProblems, LoadRequest, Loaded, ProviderConfig, load};
-use keygate_domain::ProviderName;
+use keygate_domain::{ProviderName, Reset};
 use keygate_provider::{Adapter, KeyVariables, Provider};
 
 pub(crate) fn catalogue() -> [Adapter; 2] {
@@ -18,6 +18,8 @@ pub(crate) fn catalogue() -> [Adapter; 2] {
             otel_name: "gcp.gemini",
             base_url: "https://generativelanguage.googleapis.com",
             timeout: Duration::from_mins(2),
+            day_ends: Reset::Midnight("UTC"),
+            month_ends: Reset::MonthEnd("UTC"),
             key_variables: KeyVariables {
                 canonical: "GEMINI_KEYS",
                 lists: &["GEMINI_API_KEYS", "GEMINI_KEYS", "GEMINI_API_KEY", "GOOGLE_API_KEY"],
@@ -34,6 +36,8 @@ pub(crate) fn catalogue() -> [Adapter; 2] {
             otel_name: "anam",
             base_url: "https://api.anam.ai",
             timeout: Duration::from_secs(8),
+            day_ends: Reset::Midnight("UTC"),
+            month_ends: Reset::MonthEnd("UTC"),
             key_variables: KeyVariables {
                 canonical: "ANAM_API_KEYS",
                 lists: &["ANAM_API_KEYS", "ANAM_API_KEY"],

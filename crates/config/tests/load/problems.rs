@@ -87,7 +87,7 @@ providers:
         "keygate.yaml:8:1: `storage` is not known to this version\n    remove it; known here: `server`",
         "keygate.yaml:10:22: `limits.per_user.burst` must be a whole number of at least 1",
         "keygate.yaml:11:30: `telemetry.otlp.sample` must be a number from 0 to 1",
-        "keygate.yaml:14:15: `providers.google.strategy` must be one of `round_robin`, `weighted`, `primary_backup`\n    did you mean `weighted`?",
+        "keygate.yaml:14:15: `providers.google.strategy` must be one of `round_robin`, `weighted`, `primary_backup`, `least_recently_used`, `health`, `headroom`\n    did you mean `weighted`?",
         "keygate.yaml:15:15: `providers.google.base_url` is not https",
         "keygate.yaml:16:28: `providers.google.retry.max_attempts` must be",
         "keygate.yaml:17:12: NOT_THERE is not set",
@@ -110,10 +110,9 @@ providers:
 #[case("alerts: { low_keys: 1 }", "`alerts`")]
 #[case("session_keepers: []", "`session_keepers`")]
 #[case("telemetry: { metrics: true }", "`metrics`")]
-#[case("providers: { google: { budgets: {} } }", "`budgets`")]
 #[case("providers: { google: { queue: { max_wait: 5s } } }", "`queue`")]
 #[case("providers: { google: { model_fallback: {} } }", "`model_fallback`")]
-#[case("providers: { google: { keys: [{ secret: 'env:GEMINI_API_KEY', budgets: {} }] } }", "`budgets`")]
+#[case("providers: { google: { budgets: { default: { requests_per_hour: 5 } } } }", "`requests_per_hour`")]
 fn what_has_no_effect_is_refused(#[case] yaml: &str, #[case] name: &str) {
     let told = House::with_yaml(&format!("{yaml}\n")).env("GEMINI_API_KEY", "k").refused();
     assert!(
@@ -124,9 +123,9 @@ fn what_has_no_effect_is_refused(#[case] yaml: &str, #[case] name: &str) {
 }
 
 #[rstest]
-#[case("strategy: health")]
-#[case("strategy: headroom")]
-#[case("strategy: least_recently_used")]
+#[case("strategy: random")]
+#[case("strategy: least_used")]
+#[case("strategy: Health")]
 fn strategies_that_do_not_exist_are_refused(#[case] line: &str) {
     let told =
         House::with_yaml(&format!("providers: {{google: {{{line}}}}}\n")).env("GEMINI_KEYS", "k").refused();
@@ -253,4 +252,26 @@ fn places_can_be_matched_on() {
     let expected = Place::File { path: "keygate.yaml".into(), line: 1, column: 1 };
     assert_eq!(problems.0[0].place, expected);
     assert_eq!(problems.0[0].remedy, "did you mean `server`?");
+}
+
+#[rstest]
+#[case("{ every: 5h }", "keygate.yaml:3:24: `providers.google.rotation.every` neither divides a day evenly")]
+#[case(
+    "{ every: 0s }",
+    "keygate.yaml:3:24: `providers.google.rotation.every` is not between 1h and 366 days"
+)]
+#[case("{ every: daily }", "keygate.yaml:3:24: `providers.google.rotation.every` must be a duration")]
+#[case(
+    "{ at: \"03:00\" }",
+    "keygate.yaml:3:5: `providers.google.rotation` does not say how often\n    add `every`"
+)]
+#[case("{ every: 24h, at: noon }", "keygate.yaml:3:33: `providers.google.rotation.at` must be a time of day")]
+#[case(
+    "{ every: 24h, timezone: New York }",
+    "keygate.yaml:3:39: `providers.google.rotation.timezone` must be a time zone"
+)]
+fn a_rotation_that_cannot_be_is_told_with_its_place(#[case] rotation: &str, #[case] expected: &str) {
+    let yaml = format!("providers:\n  google:\n    rotation: {rotation}\n");
+    let told = House::with_yaml(&yaml).env("GEMINI_API_KEY", "k").refused();
+    assert!(told.contains(expected), "{expected:?} is missing in\n{told}");
 }

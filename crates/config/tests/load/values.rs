@@ -1,10 +1,14 @@
 //! What values become.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::civil::time;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use keygate_config::OtlpProtocol;
+use keygate_domain::Allowance;
 use keygate_limits::{RetryPolicy, UserPolicy};
-use keygate_pool::{Cooldowns, Policy, Strategy};
+use keygate_pool::{Budgets, Cooldowns, Policy, Rotation, Strategy};
 use rstest::rstest;
 
 use crate::house::House;
@@ -33,7 +37,9 @@ providers:
   anam:
     base_url: http://localhost:7777/anam
     strategy: primary_backup
-    keys: ['env:A']
+    rotation: { every: 12h, at: '06:30', timezone: America/New_York }
+    keys: [{ secret: 'env:A', budgets: { concurrent: 9 } }]
+    budgets: { default: { requests_per_minute: 60, min_interval: 2s }, models: { pro: { tokens_per_month: 1000000 } }, margin: 1s, session_length: 3m }
     cooldowns: { rate_limited: 1s, quota_exhausted: 2s, busy: 3s, group_blocked: 4s, key_forbidden: 5s, overloaded: { at_least: 6s, at_most: 7s } }
     retry: { max_attempts: 4, max_refusals: 5, attempt_timeout: 8s, stream_attempt_timeout: null }
     timeout: 9s
@@ -64,7 +70,11 @@ providers:
         group_blocked: seconds(4),
         key_forbidden: seconds(5),
     };
-    assert_eq!(anam.policy, Policy { strategy: Strategy::PrimaryBackup, cooldowns });
+    let new_york = TimeZoneDatabase::bundled().get("America/New_York").unwrap();
+    let rotation = Rotation::new(Duration::from_hours(12), time(6, 30, 0, 0), new_york).ok();
+    let budgets = budgets_of_the_example();
+    assert_eq!(anam.policy, Policy { strategy: Strategy::PrimaryBackup, rotation, cooldowns, budgets });
+    assert_eq!(anam.keys[0].allowance, Allowance { concurrent: Some(9), ..Allowance::default() });
     let retry = RetryPolicy {
         max_attempts: 4,
         max_refusals: 5,
@@ -112,4 +122,46 @@ fn providers_come_in_the_order_of_the_catalogue_and_only_when_they_are_on() {
     assert_eq!(names(House::new().env("ANAM_API_KEY", "a").env("GEMINI_KEYS", "g")), ["google", "anam"]);
     assert_eq!(names(House::new().env("ANAM_API_KEY_12", "a")), ["anam"]);
     assert_eq!(names(House::with_yaml("providers: {anam: {}}\n").env("ANAM_API_KEYS", "a")), ["anam"]);
+}
+
+#[rstest]
+#[case("round_robin", Strategy::RoundRobin)]
+#[case("weighted", Strategy::Weighted)]
+#[case("primary_backup", Strategy::PrimaryBackup)]
+#[case("least_recently_used", Strategy::LeastRecentlyUsed)]
+#[case("health", Strategy::Health)]
+#[case("headroom", Strategy::Headroom)]
+fn every_strategy_has_its_name(#[case] name: &str, #[case] strategy: Strategy) {
+    let yaml = format!("providers: {{google: {{strategy: {name}}}}}\n");
+    let google = House::with_yaml(&yaml).env("GEMINI_API_KEY", "k").provider();
+    assert_eq!((google.policy.strategy, strategy.as_str()), (strategy, name));
+}
+
+#[test]
+fn a_rotation_that_leaves_something_open_is_shown_whole() {
+    let house =
+        House::with_yaml("providers: {google: {rotation: {every: 24h}}}\n").env("GEMINI_API_KEY", "k");
+    let midnight = Rotation::new(Duration::from_hours(24), time(0, 0, 0, 0), TimeZone::UTC).unwrap();
+    assert_eq!(house.provider().policy.rotation, Some(midnight));
+    let shown: Vec<_> = house.loaded().sources;
+    for (path, value) in [("every", "24h"), ("at", "00:00"), ("timezone", "UTC")] {
+        let path = format!("providers.google.rotation.{path}");
+        assert!(shown.iter().any(|one| one.path == path && one.value == value), "{path} in {shown:?}");
+    }
+}
+
+fn budgets_of_the_example() -> Budgets {
+    let default = Allowance {
+        requests_per_minute: Some(60),
+        min_interval: Some(Duration::from_secs(2)),
+        ..Allowance::default()
+    };
+    let pro = Allowance { tokens_per_month: Some(1_000_000), ..Allowance::default() };
+    Budgets {
+        default,
+        models: BTreeMap::from([("pro".into(), pro)]),
+        margin: Duration::from_secs(1),
+        session_length: Duration::from_mins(3),
+        ..Budgets::default()
+    }
 }

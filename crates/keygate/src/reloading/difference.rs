@@ -123,10 +123,12 @@ impl Notes {
     }
 
     fn policy(&mut self, path: &impl Fn(&str) -> String, running: &Policy, wanted: Policy) -> Policy {
-        let Policy { strategy, cooldowns } = wanted;
+        let Policy { strategy, rotation, cooldowns, budgets } = wanted;
         Policy {
             strategy: self.take(path("strategy"), &running.strategy, strategy),
+            rotation: self.take(path("rotation"), &running.rotation, rotation),
             cooldowns: self.take(path("cooldowns"), &running.cooldowns, cooldowns),
+            budgets: self.take(path("budgets"), &running.budgets, budgets),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Choosing a key and granting it.
 
-use keygate_domain::{ApiKey, ClientId, GroupId, Keepsake, KeyId, LeaseId};
+use keygate_domain::{ApiKey, ClientId, GroupId, Keepsake, KeyId, LeaseId, Spend};
 
 use super::{KeyPool, wish};
 use crate::group::Use;
@@ -50,20 +50,22 @@ impl KeyPool {
             None if ask.own_credential => return Ok(Granted::NotOurs),
             None => Ownership::Free,
         };
-        let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session);
+        self.refresh_headroom();
+        let spend = self.to_reserve(ask);
+        let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session, spend);
         let scope = self.roster.resting.scope_of(&wish);
         let (roster, now) = (&self.roster, self.now);
         self.lanes.open(&scope, |key| roster.is_usable(key, &scope.wish(), now));
         let tried = TriedKeys::find(&ask.tried, roster, &wish, now);
         let lane = self.lanes.lane(&scope);
-        let Some(key) = self.choose(lane, &ownership, &tried) else {
+        let Some(key) = self.choose(lane, &ownership, &tried, &wish) else {
             return Err(self.refusal(lane, &wish, ownership.bound_to()));
         };
         debug_assert!(invariants::may_be_leased(self, key, &wish), "{}", invariants::KP_3.sentence);
         let skipped = self.skipped(lane, &wish, &tried, key);
         let is_free = ownership.home() != Some(&self.roster.group_of(key).id);
         self.lanes.took(&scope, key, is_free);
-        let lease = self.grant(key, ask, ownership, skipped);
+        let lease = self.grant(key, ask, spend, ownership, skipped);
         Ok(Granted::Lease(Lease { on_behalf_of, ..lease }))
     }
 
@@ -96,12 +98,19 @@ impl KeyPool {
 
     /// The key whose turn it is: of groups that did not fail this request if possible, and of
     /// the preferred group if possible.
-    fn choose(&self, lane: &Lane, ownership: &Ownership, tried: &TriedKeys) -> Option<usize> {
+    fn choose(
+        &self,
+        lane: &Lane,
+        ownership: &Ownership,
+        tried: &TriedKeys,
+        wish: &Wish<'_>,
+    ) -> Option<usize> {
         let keys = &self.roster.keys;
-        let rank = |key: usize| tried.rank(key, keys[key].group);
+        let fits = |key: usize| self.roster.has_room_for(key, wish, self.now);
+        let rank = |key: usize| tried.rank(key, keys[key].group).filter(|_| fits(key));
         let ranks = if tried.is_empty() { 0..1 } else { 0..TriedKeys::RANKS };
         match ownership {
-            Ownership::Free if tried.is_empty() => lane.turns.next(&lane.usable, |_| true),
+            Ownership::Free if tried.is_empty() => lane.turns.next(&lane.usable, fits),
             Ownership::Free => {
                 ranks.into_iter().find_map(|at| lane.turns.next(&lane.usable, |key| rank(key) == Some(at)))
             }
@@ -126,11 +135,20 @@ impl KeyPool {
         usable.filter_map(|key| Some(((rank(key)?, lane.turns.rank(key)), key))).min().map(|(_, key)| key)
     }
 
-    fn grant(&mut self, key: usize, ask: &Ask, ownership: Ownership, skipped: Vec<(KeyId, Skip)>) -> Lease {
+    fn grant(
+        &mut self,
+        key: usize,
+        ask: &Ask,
+        spend: Spend,
+        ownership: Ownership,
+        skipped: Vec<(KeyId, Skip)>,
+    ) -> Lease {
         let bucket = ask.model.as_ref().map(|model| self.buckets.of_model(model));
         self.note_use(key, ask);
         self.note_rotation(key);
-        let number = self.leases.add(Held::new(key, ask, self.now));
+        let held = Held::new(key, self.roster.keys[key].group, ask, spend, self.now);
+        self.reserve(&held, self.leases.next_number());
+        let number = self.leases.add(held);
         let found = &mut self.roster.keys[key];
         found.counts.attempts += 1;
         found.counts.in_flight += 1;

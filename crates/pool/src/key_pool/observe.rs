@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keygate_domain::{BucketName, Fault, GroupId, Moment};
+use keygate_domain::{BucketName, Fault, GroupId, Moment, Spend};
 
 use super::{KeyPool, wish};
 use crate::cooldown::Rest;
@@ -38,7 +38,8 @@ impl KeyPool {
     }
 
     fn explain_keys(&self, ask: &Ask, only: Option<&GroupId>) -> Vec<KeyDecision> {
-        let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session);
+        let spend = self.to_reserve(ask);
+        let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session, spend);
         let tried = TriedKeys::find(&ask.tried, &self.roster, &wish, self.now);
         let skip = |index: usize, group: usize| {
             if only.is_some_and(|owner| *owner != self.roster.groups[group].id) {
@@ -87,11 +88,13 @@ impl KeyPool {
             reported_group: group.reported_name.clone(),
             role: key.role,
             weight: key.weight,
+            health: self.health.points(index, now),
             state,
             reason,
             failed_at,
             cooldown_remaining,
             resting: self.resting_parts(index, now),
+            budgets: self.budgets_of(key.group, now),
             in_flight: key.counts.in_flight,
             attempts: key.counts.attempts,
             served: key.counts.served,
@@ -105,7 +108,7 @@ impl KeyPool {
     /// A key is out when it or its group is out as a whole, or when everything its group was
     /// used for in the last hour rests (product §6). What is not in use rests unnoticed.
     fn outage(&self, index: usize, now: Moment) -> Option<Outage> {
-        let whole = Wish { operation: None, bucket: None, opens_session: false };
+        let whole = Wish { operation: None, bucket: None, opens_session: false, spend: Spend::default() };
         if let Some(obstacle) = self.roster.obstacle(index, &whole, now) {
             return Some(outage_of(obstacle.block, now));
         }
@@ -125,7 +128,7 @@ impl KeyPool {
     }
 
     fn wish_of<'a>(&'a self, one: &'a Use) -> Wish<'a> {
-        wish(&self.buckets, one.model.as_ref(), one.operation, one.opens_session)
+        wish(&self.buckets, one.model.as_ref(), one.operation, one.opens_session, Spend::default())
     }
 
     fn resting_parts(&self, index: usize, now: Moment) -> Vec<RestingPart> {
@@ -139,7 +142,7 @@ fn resting_part(part: &Part, rest: &Rest) -> RestingPart {
     let (bucket, operation): (Option<BucketName>, _) = match part {
         Part::Whole | Part::Sessions => (None, None),
         Part::Operation(operation) => (None, Some(operation.clone())),
-        Part::Bucket(bucket, _) => (Some(bucket.clone()), None),
+        Part::Bucket(bucket, _) | Part::Budget(bucket, _) => (Some(bucket.clone()), None),
     };
     RestingPart {
         bucket,
@@ -159,6 +162,16 @@ fn outage_of(block: Block<'_>, now: Moment) -> Outage {
             reason: KeyReason { fault: disabled.fault, text: disabled.reason.clone() },
             since: disabled.since,
             remaining: Duration::ZERO,
+        },
+        Block::Spent(stop) => Outage {
+            state: if stop.fault() == Fault::QuotaExhausted {
+                KeyState::Exhausted
+            } else {
+                KeyState::CoolingDown
+            },
+            reason: KeyReason { fault: Some(stop.fault()), text: stop.reason().into() },
+            since: now,
+            remaining: now.until(stop.until),
         },
         Block::Resting(_, rest) => Outage {
             state: if rest.fault == Fault::QuotaExhausted {

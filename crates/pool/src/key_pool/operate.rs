@@ -23,6 +23,7 @@ impl KeyPool {
             }
         }
         for key in keys {
+            self.forgive(key);
             if self.reset_owner(Owner::Key(key)) {
                 gained.insert(key);
             }
@@ -35,7 +36,8 @@ impl KeyPool {
         let parts: Vec<Part> =
             self.roster.standing(owner).remembered().map(|(part, _)| part.clone()).collect();
         let mut gained = false;
-        for part in parts {
+        // What was used of a budget stays used, whatever an operator wishes.
+        for part in parts.into_iter().filter(|part| !matches!(part, Part::Budget(..))) {
             gained |= self.end_rest(&Place::new(owner, part));
         }
         let failed = self.roster.standing(owner).disabled.as_ref().is_some_and(|it| it.fault.is_some());

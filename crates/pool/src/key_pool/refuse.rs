@@ -46,6 +46,11 @@ impl KeyPool {
     /// The first end of a rest that leaves some key without any obstacle (KP-6). Goes through
     /// the rests in the order of their ends, so it rarely looks further than the first.
     fn next_of_all(&self, wish: &Wish<'_>) -> Option<(Moment, Fault)> {
+        if self.is_measured(wish) {
+            // How much fits at the end of a rest is another question than whether anything does.
+            let keys = 0..self.roster.in_use();
+            return keys.filter_map(|key| self.return_of(key, wish)).min_by_key(|(until, _)| *until);
+        }
         let relevant = self.roster.ending().filter(|(_, place, _)| place.part.concerns(wish));
         let mut freeing = relevant.filter(|(until, place, _)| {
             let keys = self.roster.members(&place.owner);
@@ -59,13 +64,14 @@ impl KeyPool {
         match self.roster.obstacle(key, wish, self.now)?.block {
             Block::Disabled(_) => None,
             Block::Resting(_, rest) => Some((rest.until, rest.fault)),
+            Block::Spent(stop) => Some((stop.until, stop.fault())),
         }
     }
 
     fn fault_that_disabled(&self, key: usize, wish: &Wish<'_>) -> Option<Fault> {
         match self.roster.obstacle(key, wish, self.now)?.block {
             Block::Disabled(disabled) => disabled.fault,
-            Block::Resting(..) => None,
+            Block::Resting(..) | Block::Spent(_) => None,
         }
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keygate_domain::{GroupId, KeySpec};
+use keygate_domain::{BucketName, GroupId, KeySpec};
 
 use super::KeyPool;
 use crate::lane::{LaneScope, Lanes};
 use crate::roster::{Roster, Succession};
+use crate::rotation::Rota;
 use crate::standing::Part;
 use crate::state::Changes;
-use crate::{Policy, Reloaded, carry};
+use crate::{Budgets, Policy, Reloaded, carry};
 
 impl KeyPool {
     /// Most names remembered that groups had before.
@@ -20,18 +21,24 @@ impl KeyPool {
     /// does not compile.
     pub(super) fn take_over(&mut self, keys: Vec<KeySpec>, policy: Policy) -> Reloaded {
         let Self {
-            // The pool lives on: so do its clock, its jitter, its books and what it has to tell.
+            // The pool lives on: so do its clock, its books and what it has to tell.
             life: _,
-            jitter: _,
             now,
             ledger: _,
             last_disabling: _,
             events: _,
-            // What models count in is the provider's fact, whatever the keys.
+            // What models count in, and how far estimates are off, are facts whatever the keys.
             buckets: _,
+            estimates: _,
+            // The lanes are told of all headroom below.
+            headroom_known_at: _,
+            jitter,
             policy: in_force,
             roster,
             lanes,
+            health,
+            order,
+            rota,
             affinity,
             leases,
             gone,
@@ -39,26 +46,53 @@ impl KeyPool {
             current,
             changes,
         } = self;
-        let before = std::mem::replace(roster, Roster::new(Vec::new()));
-        let (next, Succession { moved, renamed: newly_renamed, gone: newly_gone, told }) =
-            before.succeeded_by(keys, *now);
+        let before = std::mem::replace(roster, Roster::new(Vec::new(), Budgets::default()));
+        let former_keys = before.keys_in_use().to_vec();
+        let (next, succession) = before.succeeded_by(keys, policy.budgets.clone(), *now);
+        let Succession { moved, groups, renamed: newly_renamed, gone: newly_gone, told } = succession;
         *roster = next;
-        // A key with a lease outstanding is never forgotten, so each has its place.
-        leases.rewrite(|held| carry::lease(held, |key| moved[key].unwrap_or(key)));
+        leases.rewrite(|held| {
+            carry::lease(held, |key, group| {
+                // A key with a lease outstanding is never forgotten, so each has its place.
+                let key = moved[key].unwrap_or(key);
+                (key, groups[group].unwrap_or(roster.keys[key].group))
+            })
+        });
         gone.add(newly_gone);
         *current = current.and_then(|key| moved[key]);
+        *health = std::mem::take(health).carried_over(|key| moved[key]);
+        *order = order.carried_over(&former_keys, roster.keys_in_use(), |key| moved[key]);
+        if in_force.rotation != policy.rotation {
+            *rota = policy.rotation.clone().map(|rotation| Rota::new(rotation, now.wall));
+        }
         if !newly_renamed.is_empty() {
             Arc::make_mut(affinity).rename(&newly_renamed);
         }
         rename(renamed, newly_renamed, roster);
-        *lanes = lanes_of(roster, &policy, |key, wish| roster.is_usable(key, wish, *now));
+        let mut fresh = Lanes::new(policy.strategy, roster.keys_in_use(), jitter.draw());
+        fresh.carry_over(lanes, |key| moved[key]);
+        *lanes = fresh;
+        let all: Vec<usize> = (0..roster.in_use()).collect();
+        lanes.refresh(&Part::Whole, &all, |key, wish| roster.is_usable(key, wish, *now));
         if let Some(key) = current.filter(|key| *key < roster.in_use()) {
             // The round goes on behind the key that had its turn last.
             lanes.took(&LaneScope::default(), key, true);
         }
         *in_force = policy;
         *changes = Changes::everything();
+        self.brief_lanes();
+        self.allow_all_anew();
         told
+    }
+
+    /// Other budgets hold for everything that was metered.
+    fn allow_all_anew(&mut self) {
+        for group in 0..self.roster.groups.len() {
+            let metered: Vec<BucketName> = self.roster.groups[group].meters.keys().cloned().collect();
+            for bucket in metered {
+                self.allow_anew(group, &bucket);
+            }
+        }
     }
 
     /// The name a group goes by.
@@ -66,19 +100,6 @@ impl KeyPool {
     pub(crate) fn name_now<'a>(&'a self, name: &'a GroupId) -> &'a GroupId {
         self.renamed.get(name).unwrap_or(name)
     }
-}
-
-/// Lanes for parts of keys are opened when somebody asks; nobody's turn is lost by that but the
-/// order within one round.
-fn lanes_of(
-    roster: &Roster,
-    policy: &Policy,
-    is_usable: impl Fn(usize, &crate::standing::Wish<'_>) -> bool,
-) -> Lanes {
-    let mut lanes = Lanes::new(policy.strategy, roster.keys_in_use());
-    let all: Vec<usize> = (0..roster.in_use()).collect();
-    lanes.refresh(&Part::Whole, &all, is_usable);
-    lanes
 }
 
 /// Notes names that are given up, and follows the earlier ones to where they lead by now. A name

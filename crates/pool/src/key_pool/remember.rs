@@ -25,23 +25,27 @@ impl KeyPool {
             self.write_owner(Owner::Group(group), &mut state);
         }
         self.write_names(&mut state);
+        self.write_order(&mut state);
         self.write_bindings(&mut state);
         state
     }
 
     pub(super) fn write_changes(&mut self, state: &mut PoolState) -> bool {
-        let state::Changes { owners, names, bindings, all_bindings, everything } =
+        let state::Changes { owners, names, order, bindings, all_bindings, everything } =
             std::mem::take(&mut self.changes);
         if everything {
             *state = self.write_state();
             return true;
         }
-        let changed = names || all_bindings || !owners.is_empty() || !bindings.is_empty();
+        let changed = names || order || all_bindings || !owners.is_empty() || !bindings.is_empty();
         for owner in owners {
             self.write_owner(owner, state);
         }
         if names {
             self.write_names(state);
+        }
+        if order {
+            self.write_order(state);
         }
         if all_bindings {
             self.write_bindings(state);
@@ -58,6 +62,7 @@ impl KeyPool {
     fn write_owner(&self, owner: Owner, state: &mut PoolState) {
         match owner {
             Owner::Key(key) => {
+                self.write_health(key, state);
                 let key = &self.roster.keys[key];
                 let saved = save_standing(&key.standing);
                 put_unless(saved.is_clean(), &mut state.keys, key.id().clone(), saved);
@@ -102,6 +107,7 @@ impl KeyPool {
             }
         }
         self.affinity = Arc::new(self.read_bindings(state));
+        self.remember_turns(state);
     }
 
     fn remember_standing(&mut self, owner: Owner, saved: &SavedStanding) {
@@ -151,7 +157,7 @@ impl KeyPool {
     }
 
     /// The moment at which the wall clock shows, or showed, `wall`.
-    fn at(&self, wall: Timestamp) -> Moment {
+    pub(super) fn at(&self, wall: Timestamp) -> Moment {
         Moment { wall, mono: self.now.at_wall(wall).mono }
     }
 }
@@ -164,13 +170,15 @@ fn save_standing(standing: &Standing) -> SavedStanding {
             reason: disabled.reason.to_string(),
             since: disabled.since.wall,
         }),
-        rests: standing.remembered().map(|(part, rest)| save_rest(part, rest)).collect(),
+        rests: standing.remembered().filter_map(|(part, rest)| save_rest(part, rest)).collect(),
     }
 }
 
-fn save_rest(part: &Part, rest: &Rest) -> SavedRest {
-    SavedRest {
+/// Budgets are saved by what was used of them, see [`crate::SpentState`].
+fn save_rest(part: &Part, rest: &Rest) -> Option<SavedRest> {
+    Some(SavedRest {
         part: match part {
+            Part::Budget(..) => return None,
             Part::Whole => SavedPart::Whole,
             Part::Operation(operation) => SavedPart::Operation(operation.to_string()),
             Part::Bucket(bucket, metric) => SavedPart::Bucket(bucket.clone(), *metric),
@@ -182,7 +190,7 @@ fn save_rest(part: &Part, rest: &Rest) -> SavedRest {
         reason: rest.reason.to_string(),
         level: rest.level,
         next_level: rest.next_level,
-    }
+    })
 }
 
 fn read_part(saved: &SavedPart) -> Part {

@@ -17,6 +17,8 @@ impl KeyPool {
         self.roster.keys[held.key].counts.in_flight -= 1;
         self.ledger.in_flight -= 1;
         self.count(&held, &verdict);
+        self.settle_budget(&held, lease.number, Some(&verdict));
+        self.judge(held.key, &verdict);
         match verdict {
             Verdict::Served(_) => self.succeeded(&held, lease.number),
             Verdict::Failed(failure) => return self.failed(&held, lease.number, &failure),
@@ -123,7 +125,7 @@ impl KeyPool {
         let (fault, until, reason) = (rest.fault, rest.until, rest.reason.clone());
         let operation = match &place.part {
             Part::Operation(operation) => Some(operation.clone()),
-            Part::Whole | Part::Bucket(..) | Part::Sessions => None,
+            Part::Whole | Part::Bucket(..) | Part::Budget(..) | Part::Sessions => None,
         };
         let event = match place.owner {
             Owner::Key(index) => {
@@ -134,7 +136,7 @@ impl KeyPool {
             Owner::Group(group) => {
                 let group = self.roster.groups[group].id.clone();
                 match &place.part {
-                    Part::Bucket(bucket, metric) => {
+                    Part::Bucket(bucket, metric) | Part::Budget(bucket, metric) => {
                         let (bucket, metric) = (bucket.clone(), *metric);
                         PoolEvent::BucketRested { group, bucket, metric, fault, until, reason }
                     }
@@ -185,6 +187,7 @@ impl KeyPool {
             && let Some(before) = self.buckets.learn(model, bucket)
         {
             self.changes.names();
+            self.share_budgets(&before, bucket);
             self.share_rests(&before, bucket);
         }
         let group = self.roster.keys[held.key].group;
@@ -210,6 +213,7 @@ impl KeyPool {
         if group.limit_stated(&bucket, hint.metric, limit) {
             self.changes.owner(Owner::Group(position));
             let (group, metric) = (group.id.clone(), hint.metric);
+            self.allow_anew(position, &bucket);
             self.events.push(PoolEvent::LimitLearned { group, bucket, metric, limit });
         }
     }
@@ -230,7 +234,11 @@ impl KeyPool {
                     Part::Bucket(bucket, metric) if bucket == from => {
                         Some((Part::Bucket(to.clone(), *metric), rest.clone()))
                     }
-                    Part::Whole | Part::Operation(_) | Part::Bucket(..) | Part::Sessions => None,
+                    Part::Whole
+                    | Part::Operation(_)
+                    | Part::Bucket(..)
+                    | Part::Budget(..)
+                    | Part::Sessions => None,
                 })
                 .collect();
             for (part, rest) in shared {

@@ -8,12 +8,14 @@ use super::{Owner, Place, Roster};
 use crate::group::Group;
 use crate::key::{Key, KeyUse};
 use crate::standing::{Part, Standing};
-use crate::{KeyName, Reloaded, carry};
+use crate::{Budgets, KeyName, Reloaded, carry};
 
 /// What changed from one roster to the next.
 pub(crate) struct Succession {
     /// Where each key stands now, by its former position; `None` for one that is forgotten.
     pub(crate) moved: Vec<Option<usize>>,
+    /// Where each group stands now, likewise.
+    pub(crate) groups: Vec<Option<usize>>,
     /// Groups that go by another name.
     pub(crate) renamed: BTreeMap<GroupId, GroupId>,
     /// What became of the leases of keys that are forgotten.
@@ -28,15 +30,25 @@ impl Roster {
     const MOST_FORMER: usize = 256;
 
     /// Makes the roster of `specs`, which takes over everything this one knows.
-    pub(crate) fn succeeded_by(self, specs: Vec<KeySpec>, now: Moment) -> (Self, Succession) {
+    pub(crate) fn succeeded_by(
+        self,
+        specs: Vec<KeySpec>,
+        budgets: Budgets,
+        now: Moment,
+    ) -> (Self, Succession) {
         let were_in_use = self.in_use();
         // Timers and counts of what rests follow from the standings.
-        let Self { keys, groups, by_id: _, by_group: _, timers: _, resting: _ } = self;
-        let mut next = Self::new(specs);
+        let Self { keys, groups, by_id: _, by_group: _, timers: _, resting: _, budgets: _ } = self;
+        let mut next = Self::new(specs, budgets);
         let renamed = renamed_groups(&keys, &groups, &next);
         let names: Vec<GroupId> = groups.iter().map(|group| name_now(&renamed, &group.id).clone()).collect();
-        let mut succession =
-            Succession { moved: Vec::new(), renamed, gone: KeyUse::default(), told: Reloaded::default() };
+        let mut succession = Succession {
+            moved: Vec::new(),
+            groups: Vec::new(),
+            renamed,
+            gone: KeyUse::default(),
+            told: Reloaded::default(),
+        };
         let mut is_new = vec![true; next.in_use()];
         for (position, key) in keys.into_iter().enumerate() {
             let stays_at = next.key_at(key.id());
@@ -59,7 +71,8 @@ impl Roster {
         let added = next.keys_in_use().iter().zip(is_new).filter(|(_, is_new)| *is_new);
         succession.told.added = added.map(|(key, _)| name_of(key)).collect();
         for (group, name) in groups.into_iter().zip(names) {
-            next.take_group_over(group, &name, now);
+            let place = next.take_group_over(group, &name, now);
+            succession.groups.push(place);
         }
         next.count_anew();
         (next, succession)
@@ -77,13 +90,14 @@ impl Roster {
         Some(self.keys.len() - 1)
     }
 
-    fn take_group_over(&mut self, group: Group, name: &GroupId, now: Moment) {
+    fn take_group_over(&mut self, group: Group, name: &GroupId, now: Moment) -> Option<usize> {
         let without_keys = self.groups.len() - self.groups_in_use();
         if self.group_at(name).is_none() && without_keys >= Self::MOST_FORMER {
-            return;
+            return None;
         }
         let position = self.group_or_new(name);
         carry::group(&mut self.groups[position], group, now);
+        Some(position)
     }
 
     fn group_or_new(&mut self, name: &GroupId) -> usize {

@@ -4,11 +4,17 @@ use keygate_domain::Role;
 
 use super::Rank;
 use crate::key_set::KeySet;
+use crate::order::Order;
 
-/// Which keys are primaries. Nothing moves: a primary that recovers is first again at once.
+/// Which keys are primaries, and where the order begins. Nothing moves by use: a primary that
+/// recovers is first again at once.
 #[derive(Clone, Debug)]
 pub(crate) struct PrimaryBackup {
     primaries: KeySet,
+    usable_primaries: KeySet,
+    usable_backups: KeySet,
+    order: Order,
+    size: usize,
 }
 
 impl PrimaryBackup {
@@ -16,20 +22,38 @@ impl PrimaryBackup {
     const LOOKED_AT: usize = 64;
 
     pub(super) fn new(roles: impl ExactSizeIterator<Item = Role>) -> Self {
-        let mut primaries = KeySet::new(roles.len());
+        let size = roles.len();
+        let mut primaries = KeySet::new(size);
         for (key, role) in roles.enumerate() {
             primaries.set(key, role == Role::Primary);
         }
-        Self { primaries }
+        let (usable_primaries, usable_backups) = (KeySet::new(size), KeySet::new(size));
+        Self { primaries, usable_primaries, usable_backups, order: Order::default(), size }
     }
 
-    pub(super) fn next(&self, usable: &KeySet, wanted: impl Fn(usize) -> bool) -> Option<usize> {
-        let primary = usable.round(0).find(|key| self.primaries.contains(*key) && wanted(*key));
-        primary.or_else(|| usable.round(0).find(|key| wanted(*key)))
+    pub(super) fn start_at(&mut self, order: Order) {
+        self.order = order;
+    }
+
+    pub(super) fn set_usable(&mut self, key: usize, usable: bool) {
+        if self.primaries.contains(key) {
+            self.usable_primaries.set(key, usable);
+        } else {
+            self.usable_backups.set(key, usable);
+        }
+    }
+
+    pub(super) fn next(&self, wanted: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut primaries = self.usable_primaries.round(self.order.start(Role::Primary));
+        let mut backups = self.usable_backups.round(self.order.start(Role::Backup));
+        primaries.find(|key| wanted(*key)).or_else(|| backups.find(|key| wanted(*key)))
     }
 
     pub(super) fn rank(&self, key: usize) -> Rank {
-        (u8::from(!self.primaries.contains(key)), key as u128)
+        let is_backup = !self.primaries.contains(key);
+        let start = self.order.start(if is_backup { Role::Backup } else { Role::Primary });
+        let ahead = if key >= start { key - start } else { key + self.size - start };
+        (u8::from(is_backup), ahead as u128)
     }
 
     pub(super) fn passed_over<'a>(
@@ -38,9 +62,8 @@ impl PrimaryBackup {
         chosen: usize,
     ) -> impl Iterator<Item = usize> + 'a {
         let limit = self.rank(chosen);
-        let end = if self.primaries.contains(chosen) { chosen } else { usize::MAX };
-        let before = usable.missing_round(0).take(Self::LOOKED_AT).take_while(move |key| *key < end);
-        before.filter(move |key| self.rank(*key) < limit)
+        let missing = usable.missing_round(self.order.start(Role::Primary)).take(Self::LOOKED_AT);
+        missing.filter(move |key| self.rank(*key) < limit)
     }
 }
 
@@ -48,24 +71,28 @@ impl PrimaryBackup {
 mod tests {
     use super::*;
 
+    fn all_usable(roles: &[Role]) -> PrimaryBackup {
+        let mut order = PrimaryBackup::new(roles.iter().copied());
+        (0..roles.len()).for_each(|key| order.set_usable(key, true));
+        order
+    }
+
     #[test]
     fn backups_serve_only_while_no_primary_can() {
-        let roles = [Role::Backup, Role::Primary, Role::Primary, Role::Backup];
-        let order = PrimaryBackup::new(roles.into_iter());
+        let mut order = all_usable(&[Role::Backup, Role::Primary, Role::Primary, Role::Backup]);
         let mut usable = KeySet::new(4);
-        for key in 0..4 {
-            usable.set(key, true);
-        }
+        (0..4).for_each(|key| assert!(usable.set(key, true)));
         let mut turns = Vec::new();
         for gone in [1, 2, 0] {
-            turns.push(order.next(&usable, |_| true).unwrap());
+            turns.push(order.next(|_| true).unwrap());
+            order.set_usable(gone, false);
             usable.set(gone, false);
         }
-        turns.push(order.next(&usable, |_| true).unwrap());
+        turns.push(order.next(|_| true).unwrap());
         assert_eq!(turns, [1, 2, 0, 3]);
         assert_eq!(order.passed_over(&usable, 3).collect::<Vec<_>>(), [0, 1, 2]);
-        usable.set(2, true);
-        assert_eq!(order.next(&usable, |_| true), Some(2), "back to a primary at once");
-        assert_eq!(order.next(&usable, |key| key == 3), Some(3));
+        order.set_usable(2, true);
+        assert_eq!(order.next(|_| true), Some(2), "back to a primary at once");
+        assert_eq!(order.next(|key| key == 3), Some(3));
     }
 }

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use keygate_domain::{
     Binding, Failure, Fault, Keepsake, KeySpec, LeaseId, ModelName, Moment, Operation, Resource, Scope,
     Verdict,
@@ -11,11 +13,11 @@ use keygate_domain::{
 use proptest::prelude::*;
 
 use super::random::{CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
-use super::reference::{Expected, Fact, Owned, Reference};
+use super::reference::{Expected, Fact, Judged, Owned, Reference};
 use super::world::{ask, start};
 use crate::{
-    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Settled, Strategy as Order, Tried,
-    TriedHow, invariants,
+    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Rotation, Settled, Strategy as Order,
+    Tried, TriedHow, health, invariants,
 };
 
 struct Trial {
@@ -34,7 +36,8 @@ struct Trial {
 
 impl Trial {
     fn new(specs: Vec<KeySpec>, strategy: Order) -> Self {
-        let policy = Policy { strategy, ..Policy::default() };
+        let daily = Rotation::new(Duration::from_hours(24), Time::midnight(), TimeZone::UTC).unwrap();
+        let policy = Policy { strategy, rotation: Some(daily), ..Policy::default() };
         let pool = KeyPool::new(0, specs.clone(), policy.clone(), 9, start());
         Self {
             reference: Reference::of(&specs),
@@ -82,7 +85,12 @@ impl Trial {
         );
         self.pool.save_changes(&mut self.saved);
         assert_eq!(self.saved, self.pool.state(), "changes add up to the state");
-        let counts = self.pool.snapshot(self.now).counts;
+        let snapshot = self.pool.snapshot(self.now);
+        for key in &snapshot.keys {
+            let known = self.reference.in_use[key.index];
+            assert_eq!(key.health, self.reference.health(known, self.now), "key {}", key.index);
+        }
+        let counts = snapshot.counts;
         assert_eq!(counts.total, counts.available + counts.cooling_down + counts.exhausted + counts.disabled);
     }
 
@@ -129,6 +137,7 @@ impl Trial {
                 let key = self.reference.key(lease.key.id());
                 assert!(keys.contains(&key), "{key} instead of one of {keys:?}");
                 assert_eq!(self.specs[lease.index].secret, lease.key);
+                self.check_order(&keys, key);
                 assert!(invariants::stays_with_its_owner(decision.bound_to.as_ref(), &lease.group));
                 assert!(lease.skipped.len() <= 8);
             }
@@ -160,6 +169,19 @@ impl Trial {
         self.tried.truncate(5);
     }
 
+    /// Of equally good keys the strategy's is chosen, where it leaves no choice.
+    fn check_order(&mut self, keys: &[usize], chosen: usize) {
+        let rotations = self.rotations();
+        let expected = match self.policy.strategy {
+            Order::PrimaryBackup => self.reference.first_of(keys, rotations),
+            Order::LeastRecentlyUsed => self.reference.longest_unused(keys, rotations),
+            Order::RoundRobin | Order::Weighted | Order::Health | Order::Headroom => None,
+        };
+        assert_eq!(chosen, expected.unwrap_or(chosen), "out of {keys:?} after {rotations} rotations");
+        self.reference.leased.push(chosen);
+        self.reference.current = Some(chosen);
+    }
+
     /// A promise is given for things as they are; a resource may expire before it is due, and
     /// then the request is another one.
     fn keeps_its_owner(&self, ask: &Ask, refusal: &PoolRefusal) -> bool {
@@ -177,6 +199,14 @@ impl Trial {
         let settled = self.pool.settle(lease.id, verdict.clone(), self.now);
         assert_ne!(settled, Settled::Stale);
         self.ended = Some(lease.id);
+        let judged = match &verdict {
+            Verdict::Served(_) => Some(Judged::Served),
+            Verdict::Failed(failure) => health::is_blamed(failure).then_some(Judged::Blamed),
+            Verdict::Abandoned | Verdict::Unsent => None,
+        };
+        self.reference
+            .judged
+            .extend(judged.map(|judged| (self.reference.key(lease.key.id()), judged, self.now)));
         let Verdict::Failed(failure) = verdict else {
             assert_eq!(settled, Settled::Ended);
             return;
@@ -207,6 +237,11 @@ impl Trial {
         });
     }
 
+    fn rotations(&self) -> usize {
+        let days = |at: Moment| usize::try_from(at.wall.as_second() / 86_400).unwrap();
+        days(self.now) - days(start())
+    }
+
     /// A provider's own delay is never undercut.
     fn check_length(&self, failure: &Failure, until: Moment) {
         let length = self.now.until(until);
@@ -232,7 +267,7 @@ impl Trial {
         self.pool.reset(ids.as_deref(), self.now);
         let named = named.unwrap_or_else(|| (0..self.specs.len()).collect());
         let keys: Vec<usize> = named.into_iter().map(|key| self.reference.in_use[key]).collect();
-        self.reference.reset(&keys);
+        self.reference.reset(&keys, self.now);
     }
 
     fn disable(&mut self, key: usize) {
@@ -295,11 +330,12 @@ impl Trial {
     fn reload(&mut self, specs: Vec<KeySpec>, strategy: Order) {
         let is_in = |list: &[KeySpec], key: &KeySpec| list.iter().any(|other| other.secret == key.secret);
         let kept = specs.iter().filter(|key| is_in(&self.specs, key)).count();
-        self.policy = Policy { strategy, ..Policy::default() };
+        let goes_on = strategy == Order::LeastRecentlyUsed && self.policy.strategy == strategy;
+        self.policy = Policy { strategy, ..self.policy.clone() };
         let told = self.pool.reload(specs.clone(), self.policy.clone(), self.now);
         assert_eq!(told.kept, kept);
         assert_eq!((told.added.len(), told.removed.len()), (specs.len() - kept, self.specs.len() - kept));
-        self.reference.reload(&specs);
+        self.reference.reload(&specs, self.rotations(), goes_on);
         self.specs = specs;
     }
 
@@ -310,6 +346,8 @@ impl Trial {
         self.saved = self.pool.state();
         self.reference.restart();
         self.outstanding.clear();
+        self.reference.leased.clear();
+        self.reference.current = None;
         self.ended = None;
         self.tried.clear();
     }

@@ -166,5 +166,12 @@ fn other_specs() -> impl Strategy<Value = Vec<KeySpec>> {
 }
 
 pub(super) fn order() -> impl Strategy<Value = Order> {
-    prop_oneof![Just(Order::RoundRobin), Just(Order::Weighted), Just(Order::PrimaryBackup)]
+    prop_oneof![
+        Just(Order::RoundRobin),
+        Just(Order::Weighted),
+        Just(Order::PrimaryBackup),
+        Just(Order::LeastRecentlyUsed),
+        Just(Order::Health),
+        Just(Order::Headroom),
+    ]
 }

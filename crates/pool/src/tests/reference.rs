@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{KeyId, KeySpec, Moment, Resource, Scope};
+use keygate_domain::{KeyId, KeySpec, Moment, Resource, Role, Scope};
 
 use crate::{Ask, TriedHow};
 
@@ -55,7 +55,28 @@ pub(crate) struct Reference {
     pub(crate) owned: Vec<Owned>,
     /// Model, bucket.
     pub(crate) names: Vec<(String, String)>,
+    pub(crate) roles: Vec<Role>,
+    /// The key that each role began with, if it is not the first of the configuration, and after how
+    /// many rotations that was so.
+    began_with: [Option<usize>; 2],
+    rotated: usize,
+    /// The key leased last.
+    pub(crate) current: Option<usize>,
+    /// The keys leased in this life, in order.
+    pub(crate) leased: Vec<usize>,
+    /// What each key was judged by, and when.
+    pub(crate) judged: Vec<(usize, Judged, Moment)>,
 }
+
+/// What changes a key's health.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Judged {
+    Served,
+    Blamed,
+    Forgiven,
+}
+
+const ROLES: [Role; 2] = [Role::Primary, Role::Backup];
 
 impl Reference {
     pub(crate) fn of(specs: &[KeySpec]) -> Self {
@@ -66,11 +87,18 @@ impl Reference {
             facts: Vec::new(),
             owned: Vec::new(),
             names: Vec::new(),
+            roles: specs.iter().map(|spec| spec.role).collect(),
+            leased: Vec::new(),
+            began_with: [None; 2],
+            rotated: 0,
+            current: None,
+            judged: Vec::new(),
         }
     }
 
     /// Another configuration: groups all of whose keys went to one other are that one from here on.
-    pub(crate) fn reload(&mut self, specs: &[KeySpec]) {
+    pub(crate) fn reload(&mut self, specs: &[KeySpec], rotations: usize, same_order: bool) {
+        let orders = ROLES.map(|role| self.order_of(role, rotations));
         let before = self.groups.clone();
         let mut renamed = Vec::new();
         for name in before.iter().filter(|name| specs.iter().all(|spec| group_of(spec) != **name)) {
@@ -96,10 +124,18 @@ impl Reference {
             if known.is_none() {
                 self.ids.push(spec.secret.id().clone());
                 self.groups.push(String::new());
+                self.roles.push(spec.role);
             }
             self.groups[key] = group_of(spec);
+            self.roles[key] = spec.role;
             self.in_use.push(key);
         }
+        let still = |key: &usize, role| self.in_use.contains(key) && self.roles[*key] == role;
+        let first = |role: usize| orders[role].iter().copied().find(|key| still(key, ROLES[role]));
+        self.began_with = [first(0), first(1)];
+        self.rotated = rotations;
+        self.leased.retain(|key| same_order && self.in_use.contains(key));
+        self.leased.extend(self.current.filter(|key| self.in_use.contains(key)));
     }
 
     /// A restart remembers the keys of the configuration and their groups, and no others.
@@ -120,6 +156,48 @@ impl Reference {
     /// The key of an id.
     pub(crate) fn key(&self, id: &KeyId) -> usize {
         self.ids.iter().position(|known| known == id).expect("a known key")
+    }
+
+    /// A key's health, counted up from the beginning.
+    pub(crate) fn health(&self, key: usize, now: Moment) -> u8 {
+        let tick = |at: Moment| at.mono.as_secs() / 6;
+        let (mut points, mut last) = (100, 0);
+        for (_, judged, at) in self.judged.iter().filter(|(judged, ..)| *judged == key) {
+            points = 100.min(points + tick(*at) - last);
+            last = tick(*at);
+            points = match judged {
+                Judged::Served => 100.min(points + 5),
+                Judged::Blamed => points.saturating_sub(20),
+                Judged::Forgiven => 100,
+            };
+        }
+        u8::try_from(100.min(points + tick(now) - last)).unwrap()
+    }
+
+    /// The keys of a role in their order, after so many rotations.
+    fn order_of(&self, role: Role, rotations: usize) -> Vec<usize> {
+        let mut keys: Vec<usize> =
+            self.in_use.iter().copied().filter(|key| self.roles[*key] == role).collect();
+        let began_with = self.began_with[ROLES.iter().position(|one| *one == role).unwrap()];
+        let start = keys.iter().position(|key| Some(*key) == began_with).unwrap_or_default();
+        let by = (start + rotations - self.rotated) % keys.len().max(1);
+        keys.rotate_left(by);
+        keys
+    }
+
+    /// Of these keys the one that `primary_backup` uses.
+    pub(crate) fn first_of(&self, keys: &[usize], rotations: usize) -> Option<usize> {
+        let order = ROLES.map(|role| self.order_of(role, rotations)).concat();
+        order.into_iter().find(|key| keys.contains(key))
+    }
+
+    /// Of these keys the one that was leased longest ago, of those never leased the first.
+    pub(crate) fn longest_unused(&self, keys: &[usize], rotations: usize) -> Option<usize> {
+        let lead = ROLES.map(|role| self.order_of(role, rotations)).concat()[0];
+        let lead = self.in_use.iter().position(|key| *key == lead).unwrap();
+        let order = self.in_use[lead..].iter().chain(&self.in_use[..lead]).copied();
+        let order = order.filter(|key| keys.contains(key));
+        order.min_by_key(|key| self.leased.iter().rposition(|leased| leased == key).map(|at| at + 1))
     }
 
     pub(crate) fn bucket(&self, model: Option<&str>, operation: &str) -> String {
@@ -233,7 +311,8 @@ impl Reference {
     }
 
     /// Everything that a reset of these keys brings back is forgotten.
-    pub(crate) fn reset(&mut self, keys: &[usize]) {
+    pub(crate) fn reset(&mut self, keys: &[usize], now: Moment) {
+        self.judged.extend(keys.iter().map(|key| (*key, Judged::Forgiven, now)));
         let groups = self.groups.clone();
         self.facts.retain(|fact| {
             let of_group = matches!(

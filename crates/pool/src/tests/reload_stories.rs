@@ -1,9 +1,9 @@
 //! Another configuration while requests run: what is kept, what is new, what drains.
 
-use keygate_domain::{Binding, Fault, Resource, Role};
+use keygate_domain::{Allowance, Binding, Fault, Metric, Resource, Role, Spend, Verdict};
 
 use super::world::{World, ask, failed, failed_for, id, seconds, served, session, spec};
-use crate::{Ask, Cooldowns, KeyState, Policy, PoolRefusal, Reloaded, Settled, Strategy};
+use crate::{Ask, Budgets, Cooldowns, KeyState, Policy, PoolRefusal, Reloaded, Settled, Strategy};
 
 fn three() -> World {
     World::of(&[("a", "p1"), ("b", "p2"), ("c", "p3")])
@@ -201,4 +201,71 @@ fn very_many_former_keys_are_forgotten_and_stay_in_the_books() {
     let ledger = world.pool.snapshot(world.now).ledger;
     assert_eq!((ledger.attempts, ledger.settled, ledger.in_flight), (88, 88, 0));
     assert!(crate::invariants::ledger_balances(&world.pool));
+}
+
+fn per_minute(requests: u64) -> Policy {
+    let default = Allowance { requests_per_minute: Some(requests), ..Allowance::default() };
+    Policy { budgets: Budgets { default, ..Budgets::default() }, ..Policy::default() }
+}
+
+fn one() -> Ask {
+    Ask { estimate: Spend { requests: 1, ..Spend::default() }, ..ask("pro") }
+}
+
+fn used(world: &World, label: &str) -> u64 {
+    let keys = world.pool.snapshot(world.now).keys;
+    let key = keys.iter().find(|key| &*key.label == label).expect("a key");
+    let uses = key.budgets.iter().flat_map(|bucket| &bucket.uses);
+    uses.filter(|one| one.metric == Metric::RequestsPerMinute).map(|one| one.used).sum()
+}
+
+#[test]
+fn other_budgets_hold_at_once_and_what_was_used_stays_used() {
+    let mut world = World::of(&[("a", "p1")]);
+    world.reload_with(&[("a", "p1")], per_minute(5));
+    world.serve(&one(), 3);
+    world.reload_with(&[("a", "p1")], per_minute(3));
+    assert!((60.0..61.0).contains(&world.wait(&one())));
+    world.reload_with(&[("a", "p1")], per_minute(4));
+    world.serve(&one(), 1);
+    assert!((60.0..61.0).contains(&world.wait(&one())));
+    world.reload_with(&[("a", "p1")], Policy::default());
+    assert_eq!(world.serve(&one(), 9).len(), 9, "no budget, no limit");
+}
+
+#[test]
+fn groups_that_become_one_have_one_budget_of_which_both_used() {
+    let mut world = World::of(&[("a", ""), ("b", "")]);
+    world.reload_with(&[("a", ""), ("b", "")], per_minute(4));
+    world.serve(&one(), 6);
+    world.reload_with(&[("a", "both"), ("b", "both")], per_minute(7));
+    assert_eq!((used(&world, "a"), used(&world, "b")), (6, 6));
+    world.serve(&one(), 1);
+    world.refused(&one());
+}
+
+#[test]
+fn what_a_request_drew_goes_back_to_the_group_it_was_drawn_from() {
+    let mut world = World::of(&[("a", "p1"), ("b", "p1")]);
+    world.reload_with(&[("a", "p1"), ("b", "p1")], per_minute(9));
+    let lease = world.lease(&one());
+    assert_eq!(&*lease.label, "a");
+    world.reload_with(&[("a", "p2"), ("b", "p1")], per_minute(9));
+    let late = world.lease(&one());
+    assert_eq!((&*late.label, used(&world, "a"), used(&world, "b")), ("b", 0, 2));
+    world.settle(&lease, Verdict::Unsent);
+    assert_eq!((used(&world, "a"), used(&world, "b")), (0, 1), "it was never sent");
+}
+
+#[test]
+fn who_was_used_longest_ago_and_who_fares_badly_is_remembered() {
+    let mut world = three();
+    let longest_ago = || Policy { strategy: Strategy::LeastRecentlyUsed, ..Policy::default() };
+    world.reload_with(&[("a", "p1"), ("b", "p2"), ("c", "p3")], longest_ago());
+    world.serve(&ask("pro"), 2);
+    world.hit("c", &ask("pro"), failed(Fault::Timeout));
+    world.reload_with(&[("c", "p3"), ("b", "p2"), ("new", "p4"), ("a", "p1")], longest_ago());
+    assert_eq!(world.serve(&ask("pro"), 5), ["new", "a", "b", "c", "new"]);
+    let keys = world.pool.snapshot(world.now).keys;
+    assert!(keys[0].health < 100 && keys[1].health == 100, "{keys:?}");
 }

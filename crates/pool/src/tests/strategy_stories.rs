@@ -90,7 +90,14 @@ fn backups_serve_only_while_the_primary_cannot() {
 #[test]
 fn ten_thousand_keys_most_of_them_resting_are_all_found() {
     let labels: Vec<String> = (0..10_000).map(|number| number.to_string()).collect();
-    for strategy in [Strategy::RoundRobin, Strategy::Weighted, Strategy::PrimaryBackup] {
+    for strategy in [
+        Strategy::RoundRobin,
+        Strategy::Weighted,
+        Strategy::PrimaryBackup,
+        Strategy::LeastRecentlyUsed,
+        Strategy::Health,
+        Strategy::Headroom,
+    ] {
         let specs = labels.iter().map(|label| spec(label, None)).collect();
         let mut world = World::with(specs, strategy);
         for _ in 0..5_000 {

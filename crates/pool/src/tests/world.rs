@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keygate_domain::{
-    ApiKey, BucketName, Failure, Fault, GroupId, Hint, KeyId, KeySpec, Metric, ModelName, Moment, Operation,
-    Role, Spend, Verdict,
+    Allowance, ApiKey, BucketName, Failure, Fault, GroupId, Hint, KeyId, KeySpec, Metric, ModelName, Moment,
+    Operation, Role, Spend, Verdict,
 };
 
 use crate::{
@@ -34,6 +34,7 @@ pub(crate) fn spec(label: &str, group: Option<&str>) -> KeySpec {
         group: group.map(GroupId::from),
         weight: 1,
         role: Role::Primary,
+        allowance: Allowance::default(),
     }
 }
 

@@ -1,0 +1,20 @@
+//! Budgets: what a quota group used of each bucket, and from when on it may use more.
+//!
+//! A request is counted before it is sent and corrected by what the provider reports (reserve, settle).
+//! The pool keeps a group that has nothing left of a bucket out of the bucket's lane, like one that
+//! rests, until the moment at which a smallest request fits again.
+
+mod calendar_count;
+mod counter;
+mod estimates;
+mod meter;
+mod policy;
+mod saved;
+mod window;
+
+pub(crate) use counter::Stop;
+pub(crate) use estimates::Estimates;
+pub(crate) use meter::{Meter, Reservation};
+pub use policy::Budgets;
+pub(crate) use saved::SavedMeter;
+pub use saved::SpentState;

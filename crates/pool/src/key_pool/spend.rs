@@ -1,0 +1,282 @@
+//! Budgets: counting what is asked for before it is sent, and what was used after.
+
+use std::time::Duration;
+
+use keygate_domain::{Allowance, BucketName, Spend, Verdict};
+
+use super::KeyPool;
+use crate::budget::SavedMeter;
+use crate::budget::{Meter, Reservation, Stop};
+use crate::cooldown::Rest;
+use crate::leases::Held;
+use crate::roster::{Owner, Place};
+use crate::standing::{Part, Wish};
+use crate::{Ask, BucketBudgets, SpentState, Strategy};
+
+/// Most buckets of a group that are metered apart; model names are the callers' words.
+const MOST_METERS: usize = 64;
+
+/// How old what is known of headroom may be.
+const HEADROOM_LAG: Duration = Duration::from_secs(1);
+
+impl KeyPool {
+    /// What an ask draws from budgets; nothing where it uses neither a model nor a session.
+    pub(super) fn to_reserve(&self, ask: &Ask) -> Spend {
+        if ask.model.is_none() && !ask.opens_session {
+            return Spend::default();
+        }
+        self.estimates.corrected(ask.model.as_ref(), ask.estimate)
+    }
+
+    /// Whether it depends on how much `wish` draws from when on it fits.
+    pub(super) fn is_measured(&self, wish: &Wish<'_>) -> bool {
+        let Some(bucket) = wish.bucket.filter(|_| wish.spend != Spend::default()) else { return false };
+        self.roster.groups.iter().any(|group| group.meters.contains_key(bucket))
+    }
+
+    /// Counts a lease that is being granted.
+    pub(super) fn reserve(&mut self, held: &Held, lease: u64) {
+        if held.reserved == Spend::default() {
+            return;
+        }
+        let group = held.group;
+        let bucket = self.buckets.of(held.model.as_ref(), held.operation);
+        self.open_meter(group, &bucket);
+        let reservation = reservation(held, lease);
+        let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
+        let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
+        meter.reserve(&reservation, budgets);
+        self.meter_moved(group, &bucket);
+    }
+
+    /// Corrects what was counted by what became of it; without a verdict nobody knows.
+    pub(super) fn settle_budget(&mut self, held: &Held, lease: u64, verdict: Option<&Verdict>) {
+        if held.reserved == Spend::default() {
+            return;
+        }
+        let actual = self.used(held, verdict);
+        let is_served = matches!(verdict, Some(Verdict::Served(_)));
+        let session_ends =
+            (held.opens_session && is_served).then(|| self.now.after(self.roster.budgets.session_length));
+        let group = held.group;
+        let bucket = self.buckets.of(held.model.as_ref(), held.operation);
+        let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
+        let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
+        meter.settle(&reservation(held, lease), &actual, session_ends, budgets);
+        self.meter_moved(group, &bucket);
+    }
+
+    /// What a lease cost. A request that the provider answered counts as one, whatever the answer; one
+    /// of which nobody knows counts as reserved.
+    fn used(&mut self, held: &Held, verdict: Option<&Verdict>) -> Spend {
+        match verdict {
+            // An answer that reports no use is settled by its estimate.
+            Some(Verdict::Served(actual)) if *actual != held.estimate => {
+                if let Some(model) = &held.model {
+                    self.estimates.learn(model, held.estimate, *actual);
+                }
+                // As many requests as were sent were counted, whatever is reported of tokens.
+                Spend { requests: actual.requests.max(held.reserved.requests), ..*actual }
+            }
+            Some(Verdict::Failed(failure)) if failure.takes_out() => {
+                Spend { requests: held.reserved.requests, ..Spend::default() }
+            }
+            Some(Verdict::Unsent) => Spend::default(),
+            Some(Verdict::Served(_) | Verdict::Failed(_) | Verdict::Abandoned) | None => held.reserved,
+        }
+    }
+
+    /// A session of the group ended before its time.
+    pub(super) fn session_ended(&mut self, group: usize) {
+        let buckets: Vec<BucketName> = self.roster.groups[group].meters.keys().cloned().collect();
+        for bucket in buckets {
+            if let Some(meter) = self.roster.groups[group].meters.get_mut(&bucket) {
+                meter.session_ended();
+                self.meter_moved(group, &bucket);
+            }
+        }
+    }
+
+    /// The moment came for which a budget was out.
+    pub(super) fn budget_due(&mut self, place: &Place) {
+        let (Owner::Group(group), Part::Budget(bucket, _)) = (place.owner, &place.part) else { return };
+        self.roster.end_rest(place);
+        if let Some(meter) = self.roster.groups[group].meters.get_mut(bucket) {
+            meter.stop = None;
+        }
+        self.refresh(place);
+        self.meter_moved(group, bucket);
+    }
+
+    /// Other limits hold for a bucket: the provider stated one.
+    pub(super) fn allow_anew(&mut self, group: usize, bucket: &BucketName) {
+        let allowance = self.allowance(group, bucket);
+        self.open_meter(group, bucket);
+        let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
+        let Some(meter) = groups[group].meters.get_mut(bucket) else { return };
+        meter.allow(&allowance, budgets, self.now);
+        self.meter_moved(group, bucket);
+    }
+
+    /// A model turned out to count in another bucket than thought: what was used of the one was used
+    /// of the other.
+    pub(super) fn share_budgets(&mut self, from: &BucketName, to: &BucketName) {
+        for group in 0..self.roster.groups.len() {
+            let known = &mut self.roster.groups[group].meters;
+            if known.contains_key(to) {
+                continue;
+            }
+            if let Some(mut meter) = known.get(from).cloned() {
+                meter.stop = None;
+                known.insert(to.clone(), meter);
+                self.allow_anew(group, to);
+            }
+        }
+    }
+
+    /// What each group used of its budgets, for a later life.
+    pub fn spent(&self) -> SpentState {
+        let meters = self.roster.groups.iter().flat_map(|group| {
+            group.meters.iter().map(|(bucket, meter)| SavedMeter::of(&group.id, bucket, meter, self.now))
+        });
+        SpentState { meters: meters.collect() }
+    }
+
+    /// Takes in what was used in an earlier life. Groups that are gone are skipped.
+    pub fn remember_spent(&mut self, state: &SpentState) {
+        for saved in &state.meters {
+            let Some(group) = self.roster.group_at(&saved.group) else { continue };
+            self.open_meter(group, &saved.bucket);
+            let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
+            if let Some(meter) = groups[group].meters.get_mut(&saved.bucket) {
+                saved.restore(meter, budgets, self.now);
+                self.meter_moved(group, &saved.bucket);
+            }
+        }
+    }
+
+    pub(super) fn budgets_of(&self, group: usize, now: keygate_domain::Moment) -> Vec<BucketBudgets> {
+        let meters = self.roster.groups[group].meters.iter();
+        let budgets = meters.map(|(bucket, meter)| BucketBudgets {
+            bucket: bucket.clone(),
+            uses: meter.uses(&self.roster.budgets, now).collect(),
+        });
+        budgets.filter(|budgets| !budgets.uses.is_empty()).collect()
+    }
+
+    /// Makes a meter for a bucket that is limited and has none yet.
+    fn open_meter(&mut self, group: usize, bucket: &BucketName) {
+        if self.roster.groups[group].meters.contains_key(bucket) {
+            return;
+        }
+        let allowance = self.allowance(group, bucket);
+        if allowance.is_unlimited() {
+            return;
+        }
+        self.make_room_for_a_meter(group);
+        let meter = Meter::new(&allowance, &self.roster.budgets, self.now);
+        self.roster.groups[group].meters.insert(bucket.clone(), meter);
+    }
+
+    /// Forgets the meter of which least was used, if there are too many.
+    fn make_room_for_a_meter(&mut self, group: usize) {
+        let (budgets, now) = (&self.roster.budgets, self.now);
+        let meters = &self.roster.groups[group].meters;
+        if meters.len() < MOST_METERS {
+            return;
+        }
+        let idle = meters.iter().filter(|(_, meter)| meter.stop.is_none());
+        let idlest =
+            idle.max_by_key(|(_, meter)| meter.headroom(budgets, now)).map(|(bucket, _)| bucket.clone());
+        if let Some(bucket) = idlest {
+            self.roster.groups[group].meters.remove(&bucket);
+        }
+    }
+
+    /// The limits of a group's bucket: the group's own, else the model's, else everybody's; never more
+    /// than the provider stated.
+    fn allowance(&self, group: usize, bucket: &BucketName) -> Allowance {
+        let budgets = &self.roster.budgets;
+        let of_bucket = |model: &keygate_domain::ModelName| {
+            self.buckets.learned_name(model).map_or(model.as_str() == bucket.as_str(), |name| name == bucket)
+        };
+        let models = budgets.models.iter().filter(|(model, _)| of_bucket(model));
+        let of_models = models.fold(Allowance::default(), |all, (_, allowance)| all.or(*allowance));
+        let group = &self.roster.groups[group];
+        let configured = group.allowance.or(of_models).or(budgets.default);
+        let stated = group.limits.iter().filter(|((of, _), _)| of == bucket);
+        stated.fold(configured, |allowance, ((_, metric), limit)| allowance.at_most(*metric, *limit))
+    }
+
+    /// Brings what the lanes know of everybody's headroom up to date: windows slide without a word.
+    pub(super) fn refresh_headroom(&mut self) {
+        if self.policy.strategy != Strategy::Headroom || self.headroom_known_at.until(self.now) < HEADROOM_LAG
+        {
+            return;
+        }
+        self.headroom_known_at = self.now;
+        for group in 0..self.roster.groups.len() {
+            self.tell_headroom(group);
+        }
+    }
+
+    /// A key is as good as the scarcest budget of its group.
+    fn tell_headroom(&mut self, group: usize) {
+        if self.policy.strategy != Strategy::Headroom {
+            return;
+        }
+        let (budgets, now, group) = (&self.roster.budgets, self.now, &self.roster.groups[group]);
+        let Some(left) = group.meters.values().map(|meter| meter.headroom(budgets, now)).min() else {
+            return;
+        };
+        for key in &group.members {
+            self.lanes.set_headroom(*key, left);
+        }
+    }
+
+    /// Keeps the lanes up to date with what is left of a bucket.
+    fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
+        self.tell_headroom(group);
+        let budgets = &self.roster.budgets;
+        let Some(meter) = self.roster.groups[group].meters.get(bucket) else { return };
+        let (before, stop) = (meter.stop, meter.stop_for_any(budgets, self.now));
+        if before == stop {
+            return;
+        }
+        if let Some(before) = before {
+            let place = Place::new(Owner::Group(group), Part::Budget(bucket.clone(), before.metric));
+            self.roster.end_rest(&place);
+        }
+        let place = stop.map(|stop| self.stop_at(group, bucket, stop));
+        if let Some(meter) = self.roster.groups[group].meters.get_mut(bucket) {
+            meter.stop = stop;
+        }
+        let changed = place.or_else(|| {
+            let before = before?;
+            Some(Place::new(Owner::Group(group), Part::Budget(bucket.clone(), before.metric)))
+        });
+        if let Some(place) = changed {
+            self.refresh(&place);
+        }
+    }
+
+    fn stop_at(&mut self, group: usize, bucket: &BucketName, stop: Stop) -> Place {
+        let place = Place::new(Owner::Group(group), Part::Budget(bucket.clone(), stop.metric));
+        let rest = Rest {
+            until: stop.until,
+            since: self.now,
+            fault: stop.fault(),
+            reason: stop.reason().into(),
+            level: 0,
+            next_level: 0,
+            first_lease_after: 0,
+            over: false,
+        };
+        self.roster.put_rest(&place, rest, self.now);
+        place
+    }
+}
+
+fn reservation(held: &Held, lease: u64) -> Reservation {
+    Reservation { lease, spend: held.reserved, at: held.granted, expires: held.expires }
+}
