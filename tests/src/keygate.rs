@@ -46,7 +46,14 @@ impl Keygate {
     /// # Panics
     /// When it ends or stays silent instead, with its log.
     pub async fn start(yaml: &str, env: &[(&str, &str)]) -> Self {
-        let home = home(yaml);
+        Self::start_in(home(yaml), env).await
+    }
+
+    /// Starts `keygate serve` in the folder that an earlier one left, with its YAML and its database.
+    ///
+    /// # Panics
+    /// When it ends or stays silent instead, with its log.
+    pub async fn start_in(home: TempDir, env: &[(&str, &str)]) -> Self {
         let mut child = spawn(&home, &["serve", "--bind", "127.0.0.1:0", "--ready-json"], env);
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let Ok(Some(url)) = timeout(PATIENCE, ready(&mut lines)).await else {
@@ -61,8 +68,15 @@ impl Keygate {
     /// # Panics
     /// When it does not end.
     pub async fn run(args: &[&str], yaml: &str, env: &[(&str, &str)]) -> Exit {
-        let home = home(yaml);
-        let child = spawn(&home, args, env);
+        Self::run_in(&home(yaml), args, env).await
+    }
+
+    /// The same in a folder that is there already.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn run_in(home: &TempDir, args: &[&str], env: &[(&str, &str)]) -> Exit {
+        let child = spawn(home, args, env);
         let Ok(Ok(output)) = timeout(PATIENCE, child.wait_with_output()).await else {
             panic!("keygate {args:?} did not end:\n{}", read(home.path(), STDERR));
         };
@@ -100,21 +114,59 @@ impl Keygate {
         read(self.home.path(), STDERR)
     }
 
+    /// Writes a file of its folder as editors do: a new one, renamed into the old one's place.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, text: &str) {
+        let beside = self.home.path().join(format!(".{name}.new"));
+        fs::write(&beside, text).expect("a file can be written");
+        fs::rename(beside, self.home.path().join(name)).expect("a file can be renamed");
+    }
+
+    /// Sends it a signal, by name: `HUP`.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().await;
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{name} {id} failed");
+    }
+
     /// Asks it to end (SIGTERM) and waits until it has.
     ///
     /// # Panics
     /// When it does not end.
-    pub async fn stop(mut self) -> Exit {
-        if let Some(id) = self.child.id() {
-            let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await;
-            assert!(asked.is_ok_and(|status| status.success()), "kill -TERM {id} failed");
+    pub async fn stop(self) -> Exit {
+        self.leave().await.0
+    }
+
+    /// The same, leaving its folder for the next.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn leave(mut self) -> (Exit, TempDir) {
+        if self.child.id().is_some() {
+            self.signal("TERM").await;
         }
         let Ok(Ok(status)) = timeout(PATIENCE, self.child.wait()).await else {
             panic!("keygate did not end on SIGTERM:\n{}", self.stderr());
         };
         let kept = self.stdout.await;
         assert!(matches!(kept, Ok(Ok(()))), "stdout could not be kept: {kept:?}");
-        Exit { status, stdout: read(self.home.path(), STDOUT), stderr: read(self.home.path(), STDERR) }
+        let (stdout, stderr) = (read(self.home.path(), STDOUT), read(self.home.path(), STDERR));
+        (Exit { status, stdout, stderr }, self.home)
+    }
+
+    /// Ends it in the middle of whatever it does (SIGKILL), leaving its folder for the next.
+    ///
+    /// # Panics
+    /// When it had ended already.
+    pub async fn kill(mut self) -> TempDir {
+        self.child.kill().await.expect("it still runs");
+        self.stdout.abort();
+        self.home
     }
 }
 

@@ -17,6 +17,7 @@ mod house {
     mod client_tokens;
     mod credentials;
     mod cut_secrets;
+    mod database;
     mod doors;
     mod half_streams;
     mod hangs;
@@ -28,6 +29,9 @@ mod house {
     mod process;
     mod provider_trouble;
     mod quotas;
+    mod reload_refused;
+    mod reloading;
+    mod remembering;
     mod secrets;
     mod stage;
     mod stalling;

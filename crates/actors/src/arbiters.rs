@@ -45,6 +45,35 @@ impl Arbiters {
     }
 }
 
+/// The thread of those who wait for disks and other people's servers. Requests never wait for it,
+/// so it is one of its own even where all other actors live with the only worker.
+pub struct Clerks {
+    arbiter: Arbiter,
+}
+
+impl Clerks {
+    /// Starts the thread. An actix system must run on the calling thread.
+    ///
+    /// # Errors
+    /// When the operating system refuses a thread or a runtime.
+    pub fn start() -> std::io::Result<Self> {
+        let arbiter = Arbiter::try_new()?;
+        arbiter.spawn_fn(do_not_interrupt_askers);
+        Ok(Self { arbiter })
+    }
+
+    /// Where the bookkeeper lives.
+    pub fn home(&self) -> Home {
+        Home::On(self.arbiter.handle())
+    }
+
+    /// Stops the thread and waits until it is gone; actors on it end.
+    pub fn stop(self) {
+        self.arbiter.stop();
+        let _ = self.arbiter.join();
+    }
+}
+
 /// Where an actor is started.
 #[derive(Clone, Debug)]
 pub enum Home {

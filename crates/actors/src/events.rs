@@ -104,3 +104,23 @@ pub(crate) fn state_lost(actor: &str) {
 pub(crate) fn beyond_repair(actor: &str, restarts: u32) {
     error!(actor, restarts, "too many restarts within a minute, restarting does not cure it");
 }
+
+/// What must outlive the process does not reach the disk.
+pub(crate) fn storage_failed(trouble: &(dyn std::error::Error + 'static)) {
+    let mut text = trouble.to_string();
+    let mut cause = trouble.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    error!(
+        trouble = text,
+        "what must outlive the process cannot be written; requests are served, and it is tried again"
+    );
+}
+
+/// It does again, and nothing is missing.
+pub(crate) fn storage_recovered() {
+    info!("what must outlive the process is written again, nothing is missing");
+}

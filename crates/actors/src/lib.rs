@@ -1,4 +1,4 @@
-//! Mailboxes around the pure machines: key supervisors and the user limiter.
+//! Mailboxes around the pure machines: key supervisors, the user limiter, the bookkeeper.
 //!
 //! The only crate that knows actix. An actor in here is a mailbox, a clock reading and a panic
 //! fence around one machine of floor 1, and decides nothing itself. Outside there are handles,
@@ -6,6 +6,7 @@
 
 mod alarm;
 mod arbiters;
+mod bookkeeper;
 mod chaos;
 pub mod clock;
 mod events;
@@ -17,7 +18,8 @@ mod tray;
 mod user_limiter;
 mod vitals;
 
-pub use arbiters::{Arbiters, Home};
+pub use arbiters::{Arbiters, Clerks, Home};
+pub use bookkeeper::{Bookkeeper, Shelf, ShelfTrouble, start_bookkeeper};
 pub use chaos::{Chaos, InvalidChaos};
 pub use gate::Unavailable;
 pub use key_supervisor::{KeyLease, KeySupervisor, LeaseRefused, Leased, SupervisorSpec, start_supervisor};

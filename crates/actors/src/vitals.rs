@@ -25,6 +25,7 @@ struct Signs {
     is_beyond_repair: AtomicBool,
     restarts: AtomicU32,
     broke: Notify,
+    ended: Notify,
 }
 
 impl Vitals {
@@ -36,6 +37,7 @@ impl Vitals {
             is_beyond_repair: AtomicBool::new(false),
             restarts: AtomicU32::new(0),
             broke: Notify::new(),
+            ended: Notify::new(),
         };
         Self { signs: Arc::new(signs), gate }
     }
@@ -86,6 +88,15 @@ impl Vitals {
         }
     }
 
+    /// Waits until the actor does not exist any more.
+    pub async fn until_ended(&self) {
+        let mut ended = std::pin::pin!(self.signs.ended.notified());
+        ended.as_mut().enable();
+        if self.is_alive() {
+            ended.await;
+        }
+    }
+
     // === for the actor ===
 
     pub(crate) fn started(&self) {
@@ -110,6 +121,7 @@ impl Vitals {
 
     pub(crate) fn ended(&self) {
         self.signs.is_alive.store(false, Ordering::Release);
+        self.signs.ended.notify_waiters();
     }
 }
 

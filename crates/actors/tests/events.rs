@@ -73,6 +73,8 @@ async fn events_are_logged_with_id_and_label_and_without_the_secret() {
         seed: 1,
         gate: 64,
         chaos: NonZeroU64::new(2).map(|panic_every| Chaos { panic_every }),
+        memory: std::sync::Arc::default(),
+        bookkeeper: None,
     };
     LocalSet::new()
         .run_until(async {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use keygate_domain::{KeySpec, Right};
@@ -21,6 +22,8 @@ pub struct Config {
     pub clients: ClientsConfig,
     /// How much one user may have.
     pub limits: LimitsConfig,
+    /// What outlives the process.
+    pub storage: StorageConfig,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// The providers that are on, in the order of the catalogue.
@@ -90,6 +93,22 @@ pub struct LimitsConfig {
     pub per_user: UserPolicy,
     /// The request header in which a client names its user.
     pub user_header: String,
+}
+
+/// What outlives the process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StorageConfig {
+    /// Where it is kept.
+    pub place: StoragePlace,
+}
+
+/// Where it is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoragePlace {
+    /// In a file; a relative path starts from the working directory.
+    File(PathBuf),
+    /// In memory: it ends with the process after all.
+    Memory,
 }
 
 /// Logs and traces.

@@ -18,13 +18,14 @@ mod nearest;
 mod problem;
 mod schema;
 mod setting;
+mod storage_url;
 mod units;
 mod watch;
 mod yaml;
 
 pub use config::{
     AuthMode, ClientToken, ClientsConfig, Config, LimitsConfig, LogConfig, LogFormat, OtlpConfig,
-    OtlpProtocol, ProviderConfig, ServerConfig, TelemetryConfig,
+    OtlpProtocol, ProviderConfig, ServerConfig, StorageConfig, StoragePlace, TelemetryConfig,
 };
 pub use effective::Effective;
 pub use load::{LoadRequest, Loaded, Reading, load, read};

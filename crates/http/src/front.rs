@@ -1,6 +1,6 @@
 //! What the front is told before it opens its door.
 
-use keygate_actors::{KeySupervisor, UserLimiter};
+use keygate_actors::{Bookkeeper, KeySupervisor, UserLimiter};
 use keygate_config::ServerConfig;
 use keygate_domain::Redactor;
 
@@ -14,6 +14,8 @@ pub struct Crew {
     pub limiter: UserLimiter,
     /// Who lends keys, one for each provider in the order of [`crate::Rules::providers`].
     pub supervisors: Vec<KeySupervisor>,
+    /// Who writes down what they learn.
+    pub bookkeeper: Bookkeeper,
 }
 
 /// Everything the front needs.

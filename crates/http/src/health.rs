@@ -18,7 +18,8 @@ pub(crate) async fn healthz() -> HttpResponse {
 }
 
 /// Every provider's pool answers, and so does the limiter in front of them. A pool whose keys all
-/// rest is ready too: it answers, honestly.
+/// rest is ready too: it answers, honestly. So is a house whose database fails: it serves on and
+/// makes up for it, and says so.
 pub(crate) async fn readyz(worker: OnDuty) -> HttpResponse {
     let house = &worker.house;
     let mut is_ready = is_ready_now(&house.limiter).await;
@@ -28,7 +29,11 @@ pub(crate) async fn readyz(worker: OnDuty) -> HttpResponse {
         is_ready &= serves;
         providers.insert(name.to_string(), json!(if serves { "ready" } else { "unavailable" }));
     }
-    let body = json!({ "status": if is_ready { "ready" } else { "not_ready" }, "providers": providers });
+    let body = json!({
+        "status": if is_ready { "ready" } else { "not_ready" },
+        "providers": providers,
+        "storage": if worker.bookkeeper.is_well() { "ready" } else { "degraded" },
+    });
     if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
 

@@ -1,9 +1,12 @@
 //! Opens the door: binds, starts the workers, and runs until told to stop.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -11,7 +14,6 @@ use actix_web::{App, HttpServer, web};
 use keygate_config::ServerConfig;
 use keygate_upstream::{ClientSettings, ClientUnusable, UpstreamClient};
 use thiserror::Error;
-use tokio::sync::watch;
 
 use crate::front::{Crew, FrontSettings};
 use crate::house_routes::house_routes;
@@ -36,27 +38,32 @@ pub enum FrontError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Client(#[from] ClientUnusable),
+    /// A worker does not come up.
+    #[error("the workers cannot be started")]
+    Workers(#[source] io::Error),
 }
 
 /// An open door.
 pub struct Front {
     server: Server,
     address: SocketAddr,
-    crew: watch::Receiver<Option<Crew>>,
+    crew: Crew,
 }
 
 impl Front {
     /// Binds and starts the workers.
     ///
     /// # Errors
-    /// [`FrontError`] when the address cannot be bound or no HTTP client can be built.
-    pub fn open(settings: FrontSettings) -> Result<Self, FrontError> {
+    /// [`FrontError`] when the address cannot be bound, no HTTP client can be built, or no worker
+    /// comes up.
+    pub async fn open(settings: FrontSettings) -> Result<Self, FrontError> {
         let server = settings.server.clone();
         let asked = server.bind;
         let settings = Arc::new(settings);
         // Workers build their client inside a factory that can only panic: find out here first.
         UpstreamClient::new(ClientSettings::default())?;
-        let (its_crew, crew) = watch::channel(None);
+        let crew = Arc::new(OnceLock::new());
+        let its_crew = Arc::clone(&crew);
         let bound = HttpServer::new(move || {
             #[expect(
                 clippy::expect_used,
@@ -64,7 +71,8 @@ impl Front {
             )]
             let client = UpstreamClient::new(ClientSettings::default())
                 .expect("the HTTP client was built once already");
-            let station = Station::new(&settings, crew_of(&its_crew, &settings), client);
+            let crew = its_crew.get_or_init(|| (settings.start_crew)());
+            let station = Station::new(&settings, crew.clone(), client);
             App::new()
                 .app_data(web::Data::new(station))
                 .configure(house_routes)
@@ -81,20 +89,16 @@ impl Front {
         .bind(asked)
         .map_err(|source| FrontError::Bind { address: asked, source })?;
         let address = bound.addrs().first().copied().unwrap_or(asked);
-        Ok(Self { server: bound.run(), address, crew })
+        let mut server = bound.run();
+        start_workers(&mut server).await.map_err(FrontError::Workers)?;
+        let crew =
+            crew.get().cloned().ok_or_else(|| FrontError::Workers(io::Error::other("none came up")))?;
+        Ok(Self { server, address, crew })
     }
 
-    /// Waits for the actors that requests ask. The first worker starts them, and workers start with
-    /// [`Front::run`]; without any worker this waits for ever, and running the front tells why.
-    pub fn crew(&self) -> impl Future<Output = Crew> + use<> {
-        let mut started = self.crew.clone();
-        async move {
-            let crew = started.wait_for(Option::is_some).await.ok().and_then(|crew| crew.clone());
-            match crew {
-                Some(crew) => crew,
-                None => std::future::pending().await,
-            }
-        }
+    /// The actors that requests ask.
+    pub fn crew(&self) -> &Crew {
+        &self.crew
     }
 
     /// Where it listens.
@@ -116,16 +120,13 @@ impl Front {
     }
 }
 
-/// The crew, started by whichever worker comes first.
-fn crew_of(place: &watch::Sender<Option<Crew>>, settings: &FrontSettings) -> Crew {
-    place.send_if_modified(|crew| {
-        let is_first = crew.is_none();
-        crew.get_or_insert_with(|| (settings.start_crew)());
-        is_first
-    });
-    #[expect(clippy::expect_used, reason = "it was put there by the lines above")]
-    let crew = place.borrow().clone().expect("the crew was started");
-    crew
+/// The workers are started when the server is polled for the first time, and are there when that
+/// returns.
+async fn start_workers(server: &mut Server) -> io::Result<()> {
+    match poll_fn(|cx| Poll::Ready(Pin::new(&mut *server).poll(cx))).await {
+        Poll::Pending => Ok(()),
+        Poll::Ready(ended) => ended.and(Err(io::Error::other("the server ended at once"))),
+    }
 }
 
 /// Operators count the sockets of the process, actix-web those of each worker.

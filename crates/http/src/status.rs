@@ -60,6 +60,9 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
             told.api_keys.insert(name.as_str(), counts);
         }
     }
+    if !worker.bookkeeper.is_well() {
+        told.status = worse(told.status, "degraded");
+    }
     Ok(told)
 }
 

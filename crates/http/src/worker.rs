@@ -9,7 +9,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::error::ErrorInternalServerError;
 use actix_web::{FromRequest, HttpRequest, web};
-use keygate_actors::KeySupervisor;
+use keygate_actors::{Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_domain::Redactor;
 use keygate_journey::{House, Lane};
@@ -36,6 +36,7 @@ pub(crate) struct Station {
 /// earlier ones keep theirs.
 pub(crate) struct Worker {
     pub(crate) house: House,
+    pub(crate) bookkeeper: Bookkeeper,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) reloads: Option<ReloadDesk>,
@@ -88,7 +89,14 @@ impl Worker {
             status_of,
         };
         let max_body_bytes = usize::try_from(rules.max_body).unwrap_or(usize::MAX);
-        Self { house, doorkeeper: Arc::clone(&posted.doorkeeper), rules, reloads, max_body_bytes }
+        Self {
+            house,
+            bookkeeper: crew.bookkeeper.clone(),
+            doorkeeper: Arc::clone(&posted.doorkeeper),
+            rules,
+            reloads,
+            max_body_bytes,
+        }
     }
 }
 

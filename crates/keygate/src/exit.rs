@@ -13,6 +13,8 @@ pub enum Exit {
     Unavailable,
     /// 70: the gateway itself failed.
     Internal,
+    /// 74: the database cannot be used.
+    Storage,
 }
 
 impl From<Exit> for ExitCode {
@@ -22,6 +24,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => Self::from(64),
             Exit::Unavailable => Self::from(69),
             Exit::Internal => Self::from(70),
+            Exit::Storage => Self::from(74),
         }
     }
 }

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod environment;
 mod exit;
+mod memory;
 mod reloading;
 mod serving;
 mod shutdown;

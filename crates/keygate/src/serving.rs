@@ -6,18 +6,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use actix_rt::System;
-use keygate_actors::{Arbiters, Chaos, Home, Vital, beyond_repair, start_limiter};
-use keygate_config::{Config, Loaded};
+use keygate_actors::{Arbiters, Bookkeeper, Chaos, Home, KeySupervisor, Vital, beyond_repair, start_limiter};
+use keygate_config::{Config, Loaded, ProviderConfig};
 use keygate_domain::Redactor;
 use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, reload_desk};
 use keygate_provider::Adapter;
+use keygate_storage::StorageError;
 use thiserror::Error;
 
 use crate::commands::print;
 use crate::exit::Exit;
+use crate::memory::{Memories, Memory};
 use crate::reloading::{Again, Hangups, Reloader, Surroundings, first_state, rules};
 use crate::shutdown::Signals;
 use crate::wiring;
@@ -27,8 +29,19 @@ use crate::wiring;
 enum CannotServe {
     #[error(transparent)]
     Front(#[from] FrontError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     #[error("the system refuses a thread or a signal handler")]
     System(#[from] io::Error),
+}
+
+impl CannotServe {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Front(_) | Self::System(_) => Exit::Unavailable,
+            Self::Storage(_) => Exit::Storage,
+        }
+    }
 }
 
 /// Serves until a signal; tells the address once it listens.
@@ -73,7 +86,7 @@ where
     }
     let exit = System::new()
         .block_on(serve(loaded, again.map(|again| (again, catalogue)), redactor, chaos, companion))
-        .unwrap_or_else(|error| failed(&error, Exit::Unavailable));
+        .unwrap_or_else(|error| failed(&error, error.exit()));
     telemetry.shutdown();
     exit
 }
@@ -103,7 +116,16 @@ where
     let signals = Signals::listen()?;
     let hangups = again.is_some().then(Hangups::listen).transpose()?;
     let config = loaded.config.clone();
+    let (storage, memories) = Memory::open(&config.storage, &config.providers).await?;
+    let memory = Memory::start(storage)?;
     let dwelling = Dwelling::for_workers(config.server.workers)?;
+    let memories = Arc::new(memories);
+    let crew = CrewPlan {
+        chaos,
+        homes: dwelling.homes(),
+        bookkeeper: memory.bookkeeper(),
+        memories: Arc::downgrade(&memories),
+    };
     let state = first_state();
     let board = RuleBoard::new(rules(&config, state.clone()));
     let (desk, orders) = reload_desk();
@@ -111,22 +133,28 @@ where
         server: config.server.clone(),
         board: board.clone(),
         reloads: again.is_some().then_some(desk),
-        start_crew: crew_starter(config, chaos, dwelling.homes()),
+        start_crew: crew_starter(config, crew),
         redactor: redactor.clone(),
-    })?;
+    })
+    .await?;
+    drop(memories);
     tracing::info!(address = %front.address(), "listening");
+    let crew = front.crew().clone();
+    let watched = watched(&crew);
     let companion = companion(front.address());
-    let crew = front.crew();
-    let reloading = async move {
-        let (Some((again, catalogue)), Some(hangups)) = (again, hangups) else {
-            return std::future::pending().await;
-        };
-        let around = Surroundings { state, board, redactor, crew: crew.await, orders, hangups };
-        Reloader::new(again, catalogue, loaded, around).run().await
-    };
-    let exit = until_the_end(front, signals, companion, reloading).await?;
+    let reloader = again.zip(hangups).map(|((again, catalogue), hangups)| {
+        let crew = crew.clone();
+        Reloader::new(
+            again,
+            catalogue,
+            loaded,
+            Surroundings { state, board, redactor, crew, orders, hangups },
+        )
+    });
+    let exit = until_the_end(front, signals, &watched, companion, reloading(reloader)).await;
     dwelling.stop();
-    Ok(exit)
+    memory.close(&crew.supervisors).await;
+    exit
 }
 
 /// Where the actors live.
@@ -165,14 +193,40 @@ struct Homes {
     keys: Home,
 }
 
+/// What the crew is started with.
+struct CrewPlan {
+    chaos: Option<Chaos>,
+    homes: Homes,
+    bookkeeper: Bookkeeper,
+    /// Read once, while the front opens; who plans holds no second copy of it ever after.
+    memories: Weak<Memories>,
+}
+
+impl CrewPlan {
+    fn supervisor(&self, provider: &ProviderConfig) -> KeySupervisor {
+        let memories = self.memories.upgrade().unwrap_or_default();
+        let memory = memories.get(&provider.adapter.name).cloned().unwrap_or_default();
+        wiring::supervisor(provider, self.chaos, memory, self.bookkeeper.clone(), &self.homes.keys)
+    }
+}
+
 type CrewStarter = Box<dyn Fn() -> Crew + Send + Sync>;
 
-fn crew_starter(config: Config, chaos: Option<Chaos>, homes: Homes) -> CrewStarter {
+fn crew_starter(config: Config, plan: CrewPlan) -> CrewStarter {
     let Config { limits, providers, .. } = config;
     Box::new(move || Crew {
-        limiter: start_limiter(limits.per_user, wiring::GATE, &homes.admission),
-        supervisors: providers.iter().map(|p| wiring::supervisor(p, chaos, &homes.keys)).collect(),
+        limiter: start_limiter(limits.per_user, wiring::GATE, &plan.homes.admission),
+        supervisors: providers.iter().map(|provider| plan.supervisor(provider)).collect(),
+        bookkeeper: plan.bookkeeper.clone(),
     })
+}
+
+/// Reloads for as long as anybody polls it.
+async fn reloading(reloader: Option<Reloader>) -> Infallible {
+    match reloader {
+        Some(reloader) => reloader.run().await,
+        None => std::future::pending().await,
+    }
 }
 
 fn watched(crew: &Crew) -> Vec<Arc<dyn Vital>> {
@@ -185,12 +239,11 @@ fn watched(crew: &Crew) -> Vec<Arc<dyn Vital>> {
 async fn until_the_end(
     front: Front,
     mut signals: Signals,
+    watched: &[Arc<dyn Vital>],
     companion: impl Future<Output = Option<Exit>>,
     reloading: impl Future<Output = Infallible>,
 ) -> Result<Exit, CannotServe> {
     let handle = front.handle();
-    let crew = front.crew();
-    let broken = async move { beyond_repair(&watched(&crew.await)).await };
     let mut serving = pin!(front.run());
     let exit = tokio::select! {
         ended = &mut serving => {
@@ -200,7 +253,7 @@ async fn until_the_end(
         () = signals.next() => Exit::Done,
         Some(exit) = companion => exit,
         never = reloading => match never {},
-        name = broken => {
+        name = beyond_repair(watched) => {
             tracing::error!(actor = %name, "restarting does not cure it; giving up");
             Exit::Internal
         }

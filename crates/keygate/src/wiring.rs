@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use keygate_actors::{Chaos, Home, InvalidChaos, KeySupervisor, SupervisorSpec, clock, start_supervisor};
+use keygate_actors::{
+    Bookkeeper, Chaos, Home, InvalidChaos, KeySupervisor, SupervisorSpec, clock, start_supervisor,
+};
 use keygate_config::{Config, ConfigProblems, LoadRequest, Loaded, ProviderConfig};
 use keygate_domain::{InvalidRedaction, Redactor};
+use keygate_pool::PoolState;
 use keygate_provider::Adapter;
 use keygate_telemetry::{LogFormat, OtlpProtocol, OtlpSettings, TelemetrySettings};
 
@@ -94,7 +98,13 @@ pub(crate) fn chaos() -> Result<Option<Chaos>, InvalidChaos> {
 }
 
 /// Starts the supervisor of a provider's keys, and says what it has.
-pub(crate) fn supervisor(provider: &ProviderConfig, chaos: Option<Chaos>, home: &Home) -> KeySupervisor {
+pub(crate) fn supervisor(
+    provider: &ProviderConfig,
+    chaos: Option<Chaos>,
+    memory: Arc<PoolState>,
+    bookkeeper: Bookkeeper,
+    home: &Home,
+) -> KeySupervisor {
     tell_pool(provider);
     let spec = SupervisorSpec {
         provider: provider.adapter.name,
@@ -105,6 +115,8 @@ pub(crate) fn supervisor(provider: &ProviderConfig, chaos: Option<Chaos>, home: 
             ^ u64::from(clock::now().wall.subsec_nanosecond().unsigned_abs()),
         gate: GATE,
         chaos,
+        memory,
+        bookkeeper: Some(bookkeeper),
     };
     start_supervisor(spec, home)
 }

@@ -10,11 +10,12 @@ mod remember;
 mod settle;
 mod spend;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keygate_domain::{
-    Binding, ClientId, Fault, GroupId, KeyId, KeySpec, LeaseId, ModelName, Moment, Operation, Spend, Verdict,
+    Binding, BucketName, ClientId, Fault, GroupId, KeyId, KeySpec, LeaseId, ModelName, Moment, Operation,
+    Spend, Verdict,
 };
 
 use crate::affinity::Affinity;
@@ -31,6 +32,7 @@ use crate::roster::{Due, Owner, Place, Roster};
 use crate::rotation::Rota;
 use crate::standing::{Part, Wish};
 use crate::state::Changes;
+use crate::unclaimed::Unclaimed;
 use crate::{
     Ask, Decision, Granted, Policy, PoolEvent, PoolLedger, PoolRefusal, PoolSnapshot, PoolState, Reloaded,
     Settled, invariants,
@@ -54,6 +56,8 @@ pub struct KeyPool {
     rota: Option<Rota>,
     buckets: Buckets,
     estimates: Estimates,
+    /// Groups and buckets whose use storage has not been given yet.
+    unsaved_spent: BTreeSet<(usize, BucketName)>,
     /// When the lanes were told of all headroom last.
     headroom_known_at: Moment,
     /// Shared with copies made for [`KeyPool::explain`], which never change it.
@@ -64,6 +68,7 @@ pub struct KeyPool {
     pub(crate) gone: KeyUse,
     /// Groups that go by another name since a reload, for what requests under the old one still tell.
     renamed: BTreeMap<GroupId, GroupId>,
+    unclaimed: Unclaimed,
     /// The key leased last.
     current: Option<usize>,
     /// The fault that disabled a key or group last.
@@ -90,12 +95,14 @@ impl KeyPool {
             roster,
             buckets: Buckets::default(),
             estimates: Estimates::default(),
+            unsaved_spent: BTreeSet::new(),
             headroom_known_at: now,
             affinity: Arc::default(),
             leases: Leases::default(),
             ledger: PoolLedger::default(),
             gone: KeyUse::default(),
             renamed: BTreeMap::new(),
+            unclaimed: Unclaimed::default(),
             current: None,
             last_disabling: None,
             events: Events::default(),
@@ -243,6 +250,14 @@ impl KeyPool {
     /// Everything [`KeyPool::restore`] needs, written out whole.
     pub fn state(&self) -> PoolState {
         self.write_state()
+    }
+
+    /// The state to keep in place of `older`, from which this pool was restored: like
+    /// [`KeyPool::state`], and nothing is lost that storage was not given yet.
+    pub fn state_after(&self, older: PoolState) -> PoolState {
+        let mut state = self.write_state();
+        state.follow(older);
+        state
     }
 
     /// Brings `state`, made by [`KeyPool::state`] earlier, up to date: costs as much as changed

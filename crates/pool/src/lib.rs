@@ -26,6 +26,7 @@ mod policy;
 mod reloaded;
 mod roster;
 mod rotation;
+mod rows;
 mod snapshot;
 mod standing;
 mod state;
@@ -33,6 +34,7 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 mod tried;
+mod unclaimed;
 
 pub use ask::{Ask, Tried, TriedHow};
 pub use budget::{Budgets, SpentState};
@@ -44,6 +46,7 @@ pub use lease::{Granted, Lease, PoolRefusal, Settled};
 pub use policy::{Cooldowns, Policy, Strategy};
 pub use reloaded::{KeyName, Reloaded};
 pub use rotation::{InvalidRotation, Rotation};
+pub use rows::{StateRow, UnreadableRow, Urgency};
 pub use snapshot::{
     BucketBudgets, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot,
     RestingPart,

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use keygate_domain::{BucketName, ClientId, Fault, GroupId, Keepsake, KeyId, Metric, ModelName};
 use serde::{Deserialize, Serialize};
 
+use crate::SpentState;
 use crate::affinity::ResourceName;
 use crate::roster::Owner;
+use crate::rows::Unsaved;
 
 /// Everything [`crate::KeyPool::restore`] needs. Times are wall times, so that it means the same
 /// in another process. Leases and counters are not part of it.
@@ -18,9 +20,6 @@ pub struct PoolState {
     pub(crate) keys: BTreeMap<KeyId, SavedStanding>,
     /// Groups that are disabled, rest, or rested lately, or of which something was learned.
     pub(crate) groups: BTreeMap<GroupId, SavedGroup>,
-    /// When the keys that fare badly will be whole again.
-    #[serde(default)]
-    pub(crate) health: BTreeMap<KeyId, Timestamp>,
     /// Where the order of the keys stands, if it rotates.
     #[serde(default)]
     pub(crate) order: Option<SavedOrder>,
@@ -28,6 +27,12 @@ pub struct PoolState {
     pub(crate) buckets: BTreeMap<ModelName, BucketName>,
     /// The owners of resources, by kind and name.
     pub(crate) bindings: BTreeMap<String, BTreeMap<Arc<str>, SavedBinding>>,
+    /// What was used of budgets, as storage had it; kept up to date in the pool only.
+    #[serde(skip)]
+    pub(crate) spent: SpentState,
+    /// What storage has not been given yet.
+    #[serde(skip)]
+    pub(crate) unsaved: Unsaved,
 }
 
 /// Where the order of the keys stands.
@@ -44,11 +49,25 @@ pub(crate) struct SavedOrder {
 pub(crate) struct SavedStanding {
     pub(crate) disabled: Option<SavedDisabled>,
     pub(crate) rests: Vec<SavedRest>,
+    /// When a key that fares badly will be whole again.
+    #[serde(default)]
+    pub(crate) whole_at: Option<Timestamp>,
 }
 
 impl SavedStanding {
     pub(crate) fn is_clean(&self) -> bool {
-        self.disabled.is_none() && self.rests.is_empty()
+        self.disabled.is_none() && self.rests.is_empty() && self.whole_at.is_none()
+    }
+
+    /// What waited so long that it passed unseen has nothing to say any more.
+    pub(crate) fn forget_what_is_over(&mut self, now: Timestamp) {
+        self.rests.retain(|rest| rest.until > now);
+        self.whole_at = self.whole_at.filter(|at| *at > now);
+    }
+
+    /// Whether the same is out: what must be on disk at once when it changes.
+    pub(crate) fn is_out_like(&self, other: &Self) -> bool {
+        self.disabled == other.disabled && self.rests == other.rests
     }
 }
 
@@ -97,30 +116,10 @@ pub(crate) struct SavedBinding {
     pub(crate) group: GroupId,
     pub(crate) client: ClientId,
     pub(crate) expires: Timestamp,
-    #[serde(with = "keepsake_bytes")]
+    /// Never written: it may hold a user's own words and credentials. Read back, the binding is a
+    /// law, and its resource is served where it was made or not at all.
+    #[serde(skip)]
     pub(crate) keepsake: Option<Keepsake>,
-}
-
-/// Keepsakes as plain bytes: the type itself has no printable form, on purpose.
-mod keepsake_bytes {
-    use bytes::Bytes;
-    use keygate_domain::Keepsake;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[expect(clippy::ref_option, reason = "the signature is serde's")]
-    pub(super) fn serialize<S: Serializer>(
-        keepsake: &Option<Keepsake>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        keepsake.as_ref().map(|keepsake| &keepsake.bytes()[..]).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Keepsake>, D::Error> {
-        let bytes: Option<Vec<u8>> = Option::deserialize(deserializer)?;
-        Ok(bytes.and_then(|bytes| Keepsake::new(Bytes::from(bytes))))
-    }
 }
 
 /// What changed since the state was written last.

@@ -11,6 +11,7 @@ mod random;
 mod reference;
 mod reload_stories;
 mod restart_stories;
+mod row_stories;
 mod status_stories;
 mod strategy_stories;
 mod world;

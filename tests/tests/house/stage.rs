@@ -39,8 +39,21 @@ impl House {
     /// A gateway before `sim`, with further environment variables.
     pub(crate) async fn before(sim: RunningSimulator, changes: Value, env: &[(&str, &str)]) -> Self {
         let yaml = configuration(sim.endpoints(), &changes);
-        let env = [SIMULATED_KEYS, SETTINGS, env].concat();
+        let env = [settled().as_slice(), env].concat();
         Self { gateway: Keygate::start(&yaml, &env).await, sim, http: client() }
+    }
+
+    /// Kills the gateway in the middle of whatever it does; another goes on in its folder.
+    pub(crate) async fn killed(self) -> Self {
+        let home = self.gateway.kill().await;
+        Self { gateway: Keygate::start_in(home, &settled()).await, sim: self.sim, http: self.http }
+    }
+
+    /// Ends the gateway gracefully; another goes on in its folder.
+    pub(crate) async fn restarted(self) -> Self {
+        let (exit, home) = self.gateway.leave().await;
+        assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
+        Self { gateway: Keygate::start_in(home, &settled()).await, sim: self.sim, http: self.http }
     }
 
     /// `POST path` with a JSON body.
@@ -128,6 +141,11 @@ impl House {
             assert!(!exit.stdout.contains(secret), "stdout holds the secret of {name}");
         }
     }
+}
+
+/// The environment of any house.
+fn settled() -> Vec<(&'static str, &'static str)> {
+    [SIMULATED_KEYS, SETTINGS].concat()
 }
 
 /// A client that shares no connections, so that a story ends when it ends.

@@ -1,11 +1,14 @@
 //! The mailbox and the fence around a key pool. Decides nothing.
 
-use actix::{Actor, ActorContext as _, Context, Handler, Supervised};
+use std::sync::Arc;
+
+use actix::{Actor, ActorContext as _, AsyncContext as _, Context, Handler, Supervised};
 use keygate_domain::Moment;
 use keygate_limits::RestartBudget;
 use keygate_pool::{Granted, KeyPool, PoolEvent, PoolState};
 
 use super::SupervisorSpec;
+use super::keeping::Keeping;
 use super::lease::{Delivery, LeaseRefused, Parcel};
 use super::messages::{
     ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ReloadKeys, ResetKeys, SwitchKey,
@@ -22,8 +25,9 @@ use crate::{Unavailable, Vitals, clock, events};
 pub(crate) struct KeySupervisorActor {
     spec: SupervisorSpec,
     notices: Notices<Notice>,
-    pool: KeyPool,
-    kept: PoolState,
+    pub(super) pool: KeyPool,
+    pub(super) kept: PoolState,
+    pub(super) keeping: Keeping,
     life: u64,
     alarm: Alarm,
     saboteur: Saboteur,
@@ -32,25 +36,23 @@ pub(crate) struct KeySupervisorActor {
     questions: Gate,
 }
 
-/// What a call of the pool leaves to be done.
-struct Aftermath {
-    events: Vec<PoolEvent>,
-    wakeup: Option<Moment>,
-}
-
 impl KeySupervisorActor {
     pub(crate) fn new(
-        spec: SupervisorSpec,
+        mut spec: SupervisorSpec,
         notices: Notices<Notice>,
         vitals: Vitals,
         questions: Gate,
     ) -> Self {
         let life = 1;
-        let pool = KeyPool::new(life, spec.keys.clone(), spec.policy.clone(), spec.seed, clock::now());
         let saboteur = Saboteur::new(spec.chaos);
+        let keeping = Keeping::new(spec.bookkeeper.take());
+        // The specification is kept for ever, an earlier process's memory is not.
+        let mut kept = Arc::unwrap_or_clone(std::mem::take(&mut spec.memory));
+        let pool = revive(&spec, life, &mut kept, vitals.name(), clock::now());
         Self {
             notices,
-            kept: pool.state(),
+            kept,
+            keeping,
             pool,
             life,
             alarm: Alarm::default(),
@@ -64,27 +66,28 @@ impl KeySupervisorActor {
 
     /// Reads what lies in the tray, then calls the pool; logs what happened, sets the alarm. What the
     /// pool wants to remember is kept after every step, so that no panic takes back what was told before.
-    fn call<T>(
+    pub(super) fn call<T>(
         &mut self,
         ctx: &mut Context<Self>,
         call: impl FnOnce(&mut KeyPool, &mut Saboteur, Moment) -> T,
     ) -> Result<T, Unavailable> {
         let now = clock::now();
         let Self { notices, pool, kept, saboteur, .. } = self;
+        let mut events = Vec::new();
         let outcome = fenced(|| {
-            while let Some(notice) = notices.next() {
-                heed(pool, notice, now);
-                pool.save_changes(kept);
-            }
+            heed_all(notices, pool, kept, &mut events, now);
             let answer = call(pool, saboteur, now);
             pool.save_changes(kept);
-            (answer, Aftermath { events: pool.drain_events(), wakeup: pool.next_wakeup() })
+            events.extend(pool.drain_events());
+            (answer, pool.next_wakeup())
         });
-        let Ok((answer, aftermath)) = outcome else { return Err(self.give_up_this_life(ctx)) };
-        for event in &aftermath.events {
+        for event in &events {
             events::in_pool(self.spec.provider, event);
         }
-        self.alarm.set(ctx, aftermath.wakeup, now, Self::wake);
+        let Ok((answer, wakeup)) = outcome else { return Err(self.give_up_this_life(ctx)) };
+        self.alarm.set(ctx, wakeup, now, Self::wake);
+        let has_spent = self.pool.has_unsaved_spent();
+        self.keeping.tell(self.spec.provider, &self.kept, has_spent, || ctx.address().recipient());
         Ok(answer)
     }
 
@@ -108,19 +111,39 @@ impl KeySupervisorActor {
     fn rebuild(&mut self, now: Moment) {
         self.life += 1;
         self.alarm.clear();
-        let (life, spec) = (self.life, &self.spec);
-        let (keys, policy) = (spec.keys.clone(), spec.policy.clone());
-        let broken = &self.pool;
-        let restored = fenced(|| {
-            let mut pool = KeyPool::restore(life, keys, policy, spec.seed, &self.kept, now);
-            pool.remember_spent(&broken.spent());
-            pool
-        });
-        self.pool = restored.unwrap_or_else(|_| {
+        let spent = fenced(|| self.pool.spent()).unwrap_or_default();
+        self.pool = revive(&self.spec, self.life, &mut self.kept, self.vitals.name(), now);
+        if fenced(|| self.pool.remember_spent(&spent)).is_err() {
             events::state_lost(self.vitals.name());
-            KeyPool::new(life, spec.keys.clone(), spec.policy.clone(), spec.seed, now)
-        });
-        self.kept = self.pool.state();
+        }
+    }
+}
+
+/// A pool that goes on where `left` ends, and `left` as that pool knows it.
+fn revive(spec: &SupervisorSpec, life: u64, left: &mut PoolState, name: &str, now: Moment) -> KeyPool {
+    let (keys, policy) = (spec.keys.clone(), spec.policy.clone());
+    let restored = fenced(|| KeyPool::restore(life, keys, policy, spec.seed, left, now));
+    let pool = restored.unwrap_or_else(|_| {
+        events::state_lost(name);
+        KeyPool::new(life, spec.keys.clone(), spec.policy.clone(), spec.seed, now)
+    });
+    *left = pool.state_after(std::mem::take(left));
+    pool
+}
+
+/// Reads what lies in the tray. What it changed is kept and what happened is told after each
+/// notice, so that neither is lost with a pool that panics later.
+fn heed_all(
+    notices: &mut Notices<Notice>,
+    pool: &mut KeyPool,
+    kept: &mut PoolState,
+    events: &mut Vec<PoolEvent>,
+    now: Moment,
+) {
+    while let Some(notice) = notices.next() {
+        heed(pool, notice, now);
+        pool.save_changes(kept);
+        events.extend(pool.drain_events());
     }
 }
 
@@ -158,6 +181,10 @@ impl Supervised for KeySupervisorActor {
 
 impl Drop for KeySupervisorActor {
     fn drop(&mut self) {
+        // What lies in the tray was told before the end.
+        let Self { notices, pool, kept, .. } = self;
+        let _ = fenced(|| heed_all(notices, pool, kept, &mut Vec::new(), clock::now()));
+        self.keeping.last_words(self.spec.provider, &mut self.kept, &mut self.pool);
         self.vitals.ended();
     }
 }

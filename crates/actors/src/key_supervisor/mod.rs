@@ -2,6 +2,7 @@
 
 mod actor;
 mod handle;
+mod keeping;
 mod lease;
 mod messages;
 mod spec;

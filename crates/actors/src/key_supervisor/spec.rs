@@ -1,9 +1,11 @@
 //! What a key supervisor is made from.
 
-use keygate_domain::{KeySpec, ProviderName};
-use keygate_pool::Policy;
+use std::sync::Arc;
 
-use crate::Chaos;
+use keygate_domain::{KeySpec, ProviderName};
+use keygate_pool::{Policy, PoolState};
+
+use crate::{Bookkeeper, Chaos};
 
 /// Everything a supervisor needs to start, and to start again.
 #[derive(Clone, Debug)]
@@ -20,4 +22,8 @@ pub struct SupervisorSpec {
     pub gate: usize,
     /// Rehearses panics; `None` but for tests.
     pub chaos: Option<Chaos>,
+    /// What an earlier process remembered of the keys.
+    pub memory: Arc<PoolState>,
+    /// Who writes down what is to be remembered; without one it is forgotten with the process.
+    pub bookkeeper: Option<Bookkeeper>,
 }

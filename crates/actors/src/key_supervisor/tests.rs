@@ -37,6 +37,8 @@ fn spec(keys: &[&str], panic_every: u64) -> SupervisorSpec {
         seed: 1,
         gate: 64,
         chaos: NonZeroU64::new(panic_every).map(|panic_every| Chaos { panic_every }),
+        memory: Arc::default(),
+        bookkeeper: None,
     }
 }
 

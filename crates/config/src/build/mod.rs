@@ -7,6 +7,7 @@ mod provider;
 mod providers;
 mod rotation;
 mod server;
+mod storage;
 mod telemetry;
 
 use crate::config::Config;
@@ -54,8 +55,9 @@ pub(crate) fn config(
     let server = server::build(&sections.server, judge);
     let (clients, mut shown) = clients::build(&sections.clients, server.bind, judge);
     let limits = limits::build(&mut sections.limits, judge);
+    let storage = storage::build(&sections.storage, judge);
     let telemetry = telemetry::build(&sections.telemetry, judge);
     let (providers, keys) = providers::build(&mut sections.providers, catalogue, judge);
     shown.extend(keys);
-    (Config { server, clients, limits, telemetry, providers }, shown)
+    (Config { server, clients, limits, storage, telemetry, providers }, shown)
 }

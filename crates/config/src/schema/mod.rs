@@ -8,6 +8,7 @@ mod limits;
 mod provider;
 mod rotation;
 mod server;
+mod storage;
 mod telemetry;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub(crate) use limits::LimitsSection;
 pub(crate) use provider::ProviderSection;
 pub(crate) use rotation::RotationSection;
 pub(crate) use server::ServerSection;
+pub(crate) use storage::StorageSection;
 pub(crate) use telemetry::TelemetrySection;
 
 /// Configuration of the Keygate gateway. A section that is absent takes its defaults.
@@ -38,6 +40,9 @@ pub(crate) struct Sections {
     /// How much one user may have.
     #[serde(deserialize_with = "or_default")]
     pub(crate) limits: LimitsSection,
+    /// What outlives the process.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) storage: StorageSection,
     /// Logs and traces.
     #[serde(deserialize_with = "or_default")]
     pub(crate) telemetry: TelemetrySection,

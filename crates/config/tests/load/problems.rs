@@ -60,7 +60,7 @@ server:
   max_body: 110
 clients:
   auth: opened
-storage: { url: x }
+cluster: { redis_url: x }
 limits:
   per_user: { burst: 0 }
 telemetry: { otlp: { sample: 2 } }
@@ -84,7 +84,7 @@ providers:
         "keygate.yaml:4:12: `server.workers` must be a whole number of at least 1\n    for example: 20",
         "keygate.yaml:5:13: `server.max_body` must be a size with its unit\n    for example: 64KiB",
         "keygate.yaml:7:9: `clients.auth` must be one of `auto`, `required`, `open`\n    did you mean `open`?",
-        "keygate.yaml:8:1: `storage` is not known to this version\n    remove it; known here: `server`",
+        "keygate.yaml:8:1: `cluster` is not known to this version\n    remove it; known here: `server`",
         "keygate.yaml:10:22: `limits.per_user.burst` must be a whole number of at least 1",
         "keygate.yaml:11:30: `telemetry.otlp.sample` must be a number from 0 to 1",
         "keygate.yaml:14:15: `providers.google.strategy` must be one of `round_robin`, `weighted`, `primary_backup`, `least_recently_used`, `health`, `headroom`\n    did you mean `weighted`?",
@@ -104,7 +104,6 @@ providers:
 
 #[rstest]
 #[case("plans: {}", "`plans`")]
-#[case("storage: { url: 'sqlite://x' }", "`storage`")]
 #[case("cache: { enabled: false }", "`cache`")]
 #[case("cluster: { redis_url: null }", "`cluster`")]
 #[case("alerts: { low_keys: 1 }", "`alerts`")]
@@ -274,4 +273,14 @@ fn a_rotation_that_cannot_be_is_told_with_its_place(#[case] rotation: &str, #[ca
     let yaml = format!("providers:\n  google:\n    rotation: {rotation}\n");
     let told = House::with_yaml(&yaml).env("GEMINI_API_KEY", "k").refused();
     assert!(told.contains(expected), "{expected:?} is missing in\n{told}");
+}
+
+#[test]
+fn a_database_this_version_does_not_know_is_refused_without_its_password() {
+    let yaml = "storage:\n  url: postgres://keygate:hunter2@db/keygate\n";
+    let told = House::with_yaml(yaml).env("GEMINI_KEYS", "k").refused();
+    assert!(told.contains("keygate.yaml:2") && told.contains("PostgreSQL"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+    let told = House::with_yaml("storage: { url: keygate.db }\n").env("GEMINI_KEYS", "k").refused();
+    assert!(told.contains("sqlite://keygate.db"), "{told}");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::civil::time;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use keygate_config::OtlpProtocol;
+use keygate_config::{OtlpProtocol, StoragePlace};
 use keygate_domain::Allowance;
 use keygate_limits::{RetryPolicy, UserPolicy};
 use keygate_pool::{Budgets, Cooldowns, Policy, Rotation, Strategy};
@@ -20,6 +20,7 @@ fn nothing_but_a_key_is_needed() {
     assert_eq!((config.server.workers.get(), config.server.max_body), (2, 110 << 20));
     assert_eq!(config.limits.per_user, UserPolicy::default());
     assert_eq!(config.limits.user_header, "X-User-Id");
+    assert_eq!(config.storage.place, StoragePlace::File("keygate.db".into()));
     let google = &config.providers[0];
     assert_eq!(google.policy, Policy::default());
     assert_eq!(google.retry, RetryPolicy::default());
@@ -32,6 +33,7 @@ fn every_value_reaches_its_place() {
     let yaml = "
 server: { bind: '[::1]:9', workers: 3, max_body: 2MB, shutdown_grace: 5s, status_public: yes, max_connections: 7, request_head_timeout: 1s }
 limits: { per_user: { requests_per_minute: 60, burst: 5, max_concurrent: 2 }, user_header: X-Who, max_users: 9, failed_logins_per_minute: 3 }
+storage: { url: 'sqlite:///var/lib/keygate/k.db' }
 telemetry: { log: { level: off }, otlp: { endpoint: 'http://collector:4318/', protocol: http, sample: 0.25 } }
 providers:
   anam:
@@ -58,6 +60,7 @@ providers:
             failed_logins_per_minute: 3
         }
     );
+    assert_eq!(config.storage.place, StoragePlace::File("/var/lib/keygate/k.db".into()));
     assert_eq!(config.telemetry.log.level, "off");
     assert_eq!((config.telemetry.otlp.protocol, config.telemetry.otlp.sample), (OtlpProtocol::Http, 0.25));
     let anam = &config.providers[0];

@@ -17,12 +17,13 @@ impl Difference {
     /// Compares field by field, so that whoever adds a setting has to say here what becomes of it
     /// while the gateway runs.
     pub(super) fn between(running: &Config, wanted: Config) -> Self {
-        let Config { server, clients, limits, telemetry, providers } = wanted;
+        let Config { server, clients, limits, storage, telemetry, providers } = wanted;
         let mut notes = Notes::default();
         let next = Config {
             server: notes.server(&running.server, &server),
             clients: notes.take("clients", &running.clients, clients),
             limits: notes.limits(&running.limits, limits),
+            storage: notes.keep("storage", &running.storage, &storage),
             telemetry: notes.keep("telemetry", &running.telemetry, &telemetry),
             providers: notes.providers(&running.providers, providers),
         };

@@ -71,24 +71,16 @@ impl KeyPool {
 
     // === what outlives a restart ===
 
-    pub(super) fn write_health(&self, key: usize, state: &mut PoolState) {
-        let id = self.roster.keys[key].id();
-        match self.health.whole_at(key) {
-            Some(at) => drop(state.health.insert(id.clone(), at.wall)),
-            None => drop(state.health.remove(id)),
-        }
-    }
-
     pub(super) fn write_order(&self, state: &mut PoolState) {
         let rotated_at = self.rota.as_ref().and_then(Rota::last);
-        state.order = rotated_at.map(|rotated_at| SavedOrder { first: self.firsts(), rotated_at });
+        state.put_order(rotated_at.map(|rotated_at| SavedOrder { first: self.firsts(), rotated_at }));
     }
 
     /// The turns that came while nobody was there are made up for.
     pub(super) fn remember_turns(&mut self, state: &PoolState) {
-        for (id, whole_at) in &state.health {
-            if let Some(key) = self.roster.key_at(id) {
-                self.health.remember(key, self.at(*whole_at), self.now);
+        for (id, saved) in &state.keys {
+            if let (Some(key), Some(whole_at)) = (self.roster.key_at(id), saved.whole_at) {
+                self.health.remember(key, self.at(whole_at), self.now);
             }
         }
         if let (Some(rotation), Some(saved)) = (&self.policy.rotation, &state.order) {

@@ -32,6 +32,8 @@ impl KeyPool {
             estimates: _,
             // The lanes are told of all headroom below.
             headroom_known_at: _,
+            // Those who came back claim what is remembered of them below.
+            unclaimed: _,
             jitter,
             policy: in_force,
             roster,
@@ -43,6 +45,7 @@ impl KeyPool {
             leases,
             gone,
             renamed,
+            unsaved_spent,
             current,
             changes,
         } = self;
@@ -79,7 +82,10 @@ impl KeyPool {
             lanes.took(&LaneScope::default(), key, true);
         }
         *in_force = policy;
+        // Positions mean others: everything is written anew.
         *changes = Changes::everything();
+        unsaved_spent.clear();
+        self.remember_unclaimed();
         self.brief_lanes();
         self.allow_all_anew();
         told

@@ -1,6 +1,5 @@
 //! Writing down what must outlive a restart, and reading it back.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,9 +10,10 @@ use crate::affinity::{Affinity, Bound};
 use crate::cooldown::Rest;
 use crate::group::Group;
 use crate::roster::{Owner, Place};
+use crate::rows::Unsaved;
 use crate::standing::{Disabled, Part, Standing};
 use crate::state::{SavedBinding, SavedDisabled, SavedGroup, SavedPart, SavedRest, SavedStanding};
-use crate::{PoolState, state};
+use crate::{PoolState, SpentState, state};
 
 impl KeyPool {
     pub(super) fn write_state(&self) -> PoolState {
@@ -24,9 +24,12 @@ impl KeyPool {
         for group in 0..self.roster.groups.len() {
             self.write_owner(Owner::Group(group), &mut state);
         }
+        self.unclaimed.keys().for_each(|(id, saved)| state.put_key(id, saved.clone()));
+        self.unclaimed.groups().for_each(|(id, saved)| state.put_group(id, saved.clone()));
         self.write_names(&mut state);
         self.write_order(&mut state);
         self.write_bindings(&mut state);
+        state.unsaved = Unsaved::default();
         state
     }
 
@@ -34,7 +37,9 @@ impl KeyPool {
         let state::Changes { owners, names, order, bindings, all_bindings, everything } =
             std::mem::take(&mut self.changes);
         if everything {
-            *state = self.write_state();
+            // Bindings one by one: those whose group goes by another name changed, too.
+            self.write_bindings(state);
+            *state = self.state_after(std::mem::take(state));
             return true;
         }
         let changed = names || order || all_bindings || !owners.is_empty() || !bindings.is_empty();
@@ -52,8 +57,8 @@ impl KeyPool {
         }
         for (kind, name) in bindings {
             match self.affinity.get(&kind, &name) {
-                Some(bound) => write_binding(&kind, &name, bound, state),
-                None => forget_binding(&kind, &name, state),
+                Some(bound) => state.put_binding(&kind, &name, save_binding(bound)),
+                None => state.forget_binding(&kind, &name),
             }
         }
         changed
@@ -62,52 +67,92 @@ impl KeyPool {
     fn write_owner(&self, owner: Owner, state: &mut PoolState) {
         match owner {
             Owner::Key(key) => {
-                self.write_health(key, state);
+                let whole_at = self.health.whole_at(key).map(|at| at.wall);
                 let key = &self.roster.keys[key];
-                let saved = save_standing(&key.standing);
-                put_unless(saved.is_clean(), &mut state.keys, key.id().clone(), saved);
+                let saved = SavedStanding { whole_at, ..save_standing(&key.standing) };
+                state.put_key(key.id(), saved);
             }
             Owner::Group(group) => {
                 let group = &self.roster.groups[group];
                 let saved = save_group(group);
-                put_unless(saved.is_clean(), &mut state.groups, group.id.clone(), saved);
+                state.put_group(&group.id, saved);
             }
         }
     }
 
     fn write_names(&self, state: &mut PoolState) {
-        let learned = self.buckets.learned();
-        state.buckets = learned.map(|(model, bucket)| (model.clone(), bucket.clone())).collect();
-    }
-
-    fn write_bindings(&self, state: &mut PoolState) {
-        state.bindings.clear();
-        for ((kind, name), bound) in self.affinity.all() {
-            write_binding(kind, name, bound, state);
+        for (model, bucket) in self.buckets.learned() {
+            state.put_bucket(model, bucket);
         }
     }
 
-    /// Takes an earlier life's state in. Keys and groups that are gone are skipped.
+    fn write_bindings(&self, state: &mut PoolState) {
+        let noted =
+            state.bindings.iter().flat_map(|(kind, names)| names.keys().map(move |name| (kind, name)));
+        let gone = noted.filter(|(kind, name)| self.affinity.get(kind, name).is_none());
+        let gone: Vec<_> = gone.map(|(kind, name)| (kind.clone(), name.clone())).collect();
+        for (kind, name) in gone {
+            state.forget_binding(&kind, &name);
+        }
+        for ((kind, name), bound) in self.affinity.all() {
+            state.put_binding(kind, name, save_binding(bound));
+        }
+    }
+
+    /// Takes an earlier life's state in. What it says of keys and groups that are gone waits for
+    /// them.
     pub(super) fn remember(&mut self, state: &PoolState) {
         for (model, bucket) in &state.buckets {
             self.buckets.learn(model, bucket);
         }
         for (id, saved) in &state.keys {
-            if let Some(key) = self.roster.key_at(id) {
-                self.remember_standing(Owner::Key(key), saved);
+            match self.roster.key_at(id) {
+                Some(key) => self.remember_standing(Owner::Key(key), saved),
+                None => self.unclaimed.put_key(id, saved),
             }
         }
         for (id, saved) in &state.groups {
-            if let Some(position) = self.roster.group_at(id) {
-                let group = &mut self.roster.groups[position];
-                group.reported_name.clone_from(&saved.reported_name);
-                let limits = saved.limits.iter().cloned();
-                group.limits = limits.map(|(bucket, metric, limit)| ((bucket, metric), limit)).collect();
-                self.remember_standing(Owner::Group(position), &saved.standing);
+            match self.roster.group_at(id) {
+                Some(position) => self.remember_group(position, saved),
+                None => self.unclaimed.put_group(id, saved),
             }
         }
         self.affinity = Arc::new(self.read_bindings(state));
         self.remember_turns(state);
+        self.remember_spent(&state.spent);
+    }
+
+    /// Gives keys and groups that were put in again what is remembered of them.
+    pub(super) fn remember_unclaimed(&mut self) {
+        if self.unclaimed.is_empty() {
+            return;
+        }
+        for key in 0..self.roster.in_use() {
+            let id = self.roster.keys[key].id().clone();
+            let Some(mut saved) = self.unclaimed.take_key(&id) else { continue };
+            saved.forget_what_is_over(self.now.wall);
+            self.remember_standing(Owner::Key(key), &saved);
+            if let Some(whole_at) = saved.whole_at {
+                self.health.remember(key, self.at(whole_at), self.now);
+            }
+        }
+        for position in 0..self.roster.groups.len() {
+            let id = self.roster.groups[position].id.clone();
+            if let Some(mut saved) = self.unclaimed.take_group(&id) {
+                saved.standing.forget_what_is_over(self.now.wall);
+                self.remember_group(position, &saved);
+            }
+            let meters = self.unclaimed.take_meters(&id);
+            self.remember_spent(&SpentState { meters });
+        }
+    }
+
+    fn remember_group(&mut self, position: usize, saved: &SavedGroup) {
+        let group = &mut self.roster.groups[position];
+        group.reported_name.clone_from(&saved.reported_name);
+        let limits = saved.limits.iter().cloned();
+        group.limits = limits.map(|(bucket, metric, limit)| ((bucket, metric), limit)).collect();
+        self.remember_standing(Owner::Group(position), &saved.standing);
     }
 
     fn remember_standing(&mut self, owner: Owner, saved: &SavedStanding) {
@@ -171,6 +216,7 @@ fn save_standing(standing: &Standing) -> SavedStanding {
             since: disabled.since.wall,
         }),
         rests: standing.remembered().filter_map(|(part, rest)| save_rest(part, rest)).collect(),
+        whole_at: None,
     }
 }
 
@@ -211,33 +257,11 @@ fn save_group(group: &Group) -> SavedGroup {
     }
 }
 
-fn put_unless<K: Ord, V>(is_clean: bool, saved: &mut BTreeMap<K, V>, id: K, value: V) {
-    if is_clean {
-        saved.remove(&id);
-    } else {
-        saved.insert(id, value);
-    }
-}
-
-fn write_binding(kind: &str, name: &Arc<str>, bound: &Bound, state: &mut PoolState) {
-    let saved = SavedBinding {
+fn save_binding(bound: &Bound) -> SavedBinding {
+    SavedBinding {
         group: bound.group.clone(),
         client: bound.client.clone(),
         expires: bound.expires.wall,
         keepsake: bound.keepsake.clone(),
-    };
-    if let Some(names) = state.bindings.get_mut(kind) {
-        names.insert(name.clone(), saved);
-    } else {
-        state.bindings.insert(kind.to_owned(), BTreeMap::from([(name.clone(), saved)]));
-    }
-}
-
-fn forget_binding(kind: &str, name: &str, state: &mut PoolState) {
-    if let Some(names) = state.bindings.get_mut(kind) {
-        names.remove(name);
-        if names.is_empty() {
-            state.bindings.remove(kind);
-        }
     }
 }

@@ -11,7 +11,7 @@ use crate::cooldown::Rest;
 use crate::leases::Held;
 use crate::roster::{Owner, Place};
 use crate::standing::{Part, Wish};
-use crate::{Ask, BucketBudgets, SpentState, Strategy};
+use crate::{Ask, BucketBudgets, SpentState, StateRow, Strategy};
 
 /// Most buckets of a group that are metered apart; model names are the callers' words.
 const MOST_METERS: usize = 64;
@@ -139,13 +139,34 @@ impl KeyPool {
         let meters = self.roster.groups.iter().flat_map(|group| {
             group.meters.iter().map(|(bucket, meter)| SavedMeter::of(&group.id, bucket, meter, self.now))
         });
-        SpentState { meters: meters.collect() }
+        SpentState { meters: meters.chain(self.unclaimed.meters().cloned()).collect() }
     }
 
-    /// Takes in what was used in an earlier life. Groups that are gone are skipped.
+    /// Whether something was used that [`KeyPool::take_spent_rows`] has not given out yet.
+    pub fn has_unsaved_spent(&self) -> bool {
+        !self.unsaved_spent.is_empty()
+    }
+
+    /// What was used since the last time, for storage: each row whole as it is now.
+    pub fn take_spent_rows(&mut self, most: usize) -> Vec<StateRow> {
+        let names: Vec<_> = std::iter::from_fn(|| self.unsaved_spent.pop_first()).take(most).collect();
+        names.into_iter().filter_map(|(group, bucket)| self.spent_row(group, &bucket)).collect()
+    }
+
+    fn spent_row(&self, group: usize, bucket: &BucketName) -> Option<StateRow> {
+        let group = &self.roster.groups[group];
+        let saved = SavedMeter::of(&group.id, bucket, group.meters.get(bucket)?, self.now);
+        let value = serde_json::to_string(&saved).ok();
+        Some(StateRow { part: "spent".into(), name: format!("{} {bucket}", group.id), value })
+    }
+
+    /// Takes in what was used in an earlier life. What groups used that are gone waits for them.
     pub fn remember_spent(&mut self, state: &SpentState) {
         for saved in &state.meters {
-            let Some(group) = self.roster.group_at(&saved.group) else { continue };
+            let Some(group) = self.roster.group_at(&saved.group) else {
+                self.unclaimed.put_meter(saved);
+                continue;
+            };
             self.open_meter(group, &saved.bucket);
             let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
             if let Some(meter) = groups[group].meters.get_mut(&saved.bucket) {
@@ -237,6 +258,7 @@ impl KeyPool {
     /// Keeps the lanes up to date with what is left of a bucket.
     fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
         self.tell_headroom(group);
+        self.unsaved_spent.insert((group, bucket.clone()));
         let budgets = &self.roster.budgets;
         let Some(meter) = self.roster.groups[group].meters.get(bucket) else { return };
         let (before, stop) = (meter.stop, meter.stop_for_any(budgets, self.now));

@@ -1,6 +1,7 @@
 //! Random asks, verdicts, waits, resets, bindings and restarts over random pools; after every
 //! step all invariants hold, and what was answered is what the plain reference expects.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,8 +17,8 @@ use super::random::{CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, spe
 use super::reference::{Expected, Fact, Judged, Owned, Reference};
 use super::world::{ask, start};
 use crate::{
-    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Rotation, Settled, Strategy as Order,
-    Tried, TriedHow, health, invariants,
+    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Rotation, Settled, StateRow,
+    Strategy as Order, Tried, TriedHow, health, invariants,
 };
 
 struct Trial {
@@ -26,6 +27,7 @@ struct Trial {
     pool: KeyPool,
     reference: Reference,
     saved: PoolState,
+    disk: Disk,
     now: Moment,
     life: u64,
     outstanding: Vec<(Lease, Ask, Moment)>,
@@ -41,7 +43,8 @@ impl Trial {
         let pool = KeyPool::new(0, specs.clone(), policy.clone(), 9, start());
         Self {
             reference: Reference::of(&specs),
-            saved: pool.state(),
+            saved: pool.state_after(PoolState::default()),
+            disk: Disk::default(),
             specs,
             policy,
             pool,
@@ -85,6 +88,7 @@ impl Trial {
         );
         self.pool.save_changes(&mut self.saved);
         assert_eq!(self.saved, self.pool.state(), "changes add up to the state");
+        self.disk.write(self.saved.take_unsaved(1));
         let snapshot = self.pool.snapshot(self.now);
         for key in &snapshot.keys {
             let known = self.reference.in_use[key.index];
@@ -339,17 +343,48 @@ impl Trial {
         self.specs = specs;
     }
 
+    /// Another process goes on with what is on disk.
     fn restart(&mut self) {
-        let state: PoolState = serde_json::from_str(&serde_json::to_string(&self.saved).unwrap()).unwrap();
+        self.disk.write(self.saved.take_unsaved(usize::MAX));
+        let state = self.disk.read();
+        let saved: PoolState = serde_json::from_str(&serde_json::to_string(&self.saved).unwrap()).unwrap();
+        assert_eq!(state, saved, "rows add up to the state");
         self.life += 1;
         self.pool = KeyPool::restore(self.life, self.specs.clone(), self.policy.clone(), 3, &state, self.now);
-        self.saved = self.pool.state();
+        self.saved = self.pool.state_after(state);
         self.reference.restart();
+        // Keepsakes are not written down: what was a preference is a law from here on.
+        self.reference.owned.iter_mut().for_each(|owned| owned.is_law = true);
         self.outstanding.clear();
         self.reference.leased.clear();
         self.reference.current = None;
         self.ended = None;
         self.tried.clear();
+    }
+}
+
+/// What storage does with rows, in the plainest way.
+#[derive(Default)]
+struct Disk(BTreeMap<(String, String), String>);
+
+impl Disk {
+    fn write(&mut self, rows: Vec<StateRow>) {
+        for StateRow { part, name, value } in rows {
+            let at = (part.into_owned(), name);
+            match value {
+                Some(value) => drop(self.0.insert(at, value)),
+                None => drop(self.0.remove(&at)),
+            }
+        }
+    }
+
+    fn read(&self) -> PoolState {
+        let rows = self.0.iter().map(|((part, name), value)| StateRow {
+            part: part.clone().into(),
+            name: name.clone(),
+            value: Some(value.clone()),
+        });
+        PoolState::from_rows(rows).unwrap()
     }
 }
 

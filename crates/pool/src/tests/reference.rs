@@ -101,7 +101,9 @@ impl Reference {
         let orders = ROLES.map(|role| self.order_of(role, rotations));
         let before = self.groups.clone();
         let mut renamed = Vec::new();
-        for name in before.iter().filter(|name| specs.iter().all(|spec| group_of(spec) != **name)) {
+        for name in
+            before.iter().filter(|name| !name.is_empty() && specs.iter().all(|spec| group_of(spec) != **name))
+        {
             let members = specs.iter().filter(|spec| {
                 let known = self.ids.iter().position(|id| id == spec.secret.id());
                 known.is_some_and(|key| before[key] == *name)
@@ -138,19 +140,11 @@ impl Reference {
         self.leased.extend(self.current.filter(|key| self.in_use.contains(key)));
     }
 
-    /// A restart remembers the keys of the configuration and their groups, and no others.
+    /// A restart forgets in which groups keys were that are not in use.
     pub(crate) fn restart(&mut self) {
         for key in (0..self.ids.len()).filter(|key| !self.in_use.contains(key)) {
-            self.ids[key] = KeyId::from(format!("forgotten-{key}").as_str());
             self.groups[key].clear();
         }
-        let is_in_use = |group: &String| self.in_use.iter().any(|key| self.groups[*key] == *group);
-        self.facts.retain(|fact| match fact.scope {
-            Scope::Nothing | Scope::Key | Scope::KeyRoute => self.in_use.contains(&fact.key),
-            Scope::Group | Scope::GroupRoute | Scope::GroupBucket | Scope::GroupSessions => {
-                is_in_use(&fact.group)
-            }
-        });
     }
 
     /// The key of an id.

@@ -3,7 +3,7 @@
 use keygate_domain::{Allowance, Binding, Fault, Metric, Resource, Role, Spend, Verdict};
 
 use super::world::{World, ask, failed, failed_for, id, seconds, served, session, spec};
-use crate::{Ask, Budgets, Cooldowns, KeyState, Policy, PoolRefusal, Reloaded, Settled, Strategy};
+use crate::{Ask, Budgets, Cooldowns, KeyPool, KeyState, Policy, PoolRefusal, Reloaded, Settled, Strategy};
 
 fn three() -> World {
     World::of(&[("a", "p1"), ("b", "p2"), ("c", "p3")])
@@ -268,4 +268,22 @@ fn who_was_used_longest_ago_and_who_fares_badly_is_remembered() {
     assert_eq!(world.serve(&ask("pro"), 5), ["new", "a", "b", "c", "new"]);
     let keys = world.pool.snapshot(world.now).keys;
     assert!(keys[0].health < 100 && keys[1].health == 100, "{keys:?}");
+}
+
+#[test]
+fn a_key_that_comes_back_after_a_restart_without_it_is_not_forgiven() {
+    let mut world = three();
+    world.hit("a", &ask("pro"), failed(Fault::KeyInvalid));
+    world.hit("b", &ask("pro"), failed_for(Fault::RateLimited, 600));
+    let state = world.pool.state();
+    world.pass(seconds(60));
+    let without = vec![spec("c", Some("p3"))];
+    world.pool = KeyPool::restore(2, without, Policy::default(), 7, &state, world.now);
+    assert_eq!(world.states(), [KeyState::Available]);
+    let state = world.pool.state_after(state);
+    assert_eq!(world.pool.state(), state, "nothing is lost on the way");
+    world.reload(&[("a", "p1"), ("b", "p2"), ("c", "p3")]);
+    assert_eq!(world.states(), [KeyState::Disabled, KeyState::CoolingDown, KeyState::Available]);
+    world.pass(seconds(700));
+    assert_eq!(world.states(), [KeyState::Disabled, KeyState::Available, KeyState::Available]);
 }

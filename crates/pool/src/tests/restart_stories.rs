@@ -51,23 +51,41 @@ fn leases_are_gone_and_cannot_be_settled() {
     assert_ne!(after.lease(&ask("pro")).id, lease.id);
 }
 
+fn bind(world: &mut World, name: &str, keepsake: Option<&'static [u8]>) {
+    let keepsake = keepsake.and_then(|bytes| Keepsake::new(Bytes::from_static(bytes)));
+    let binding = Binding { resource: Resource::new("session", name), lifetime: seconds(60), keepsake };
+    world.pool.bind(&"p2".into(), &"app".into(), binding, world.now);
+}
+
+fn naming(name: &str) -> Ask {
+    Ask { references: vec![Resource::new("session", name)], ..ask("pro") }
+}
+
 #[test]
-fn bindings_survive_with_their_keepsakes_and_their_end() {
+fn bindings_survive_a_panic_with_their_keepsakes_and_their_end() {
     let mut world = three();
-    let keepsake = Keepsake::new(Bytes::from_static(b"mint"));
-    for (name, keepsake) in [("law", None), ("preference", keepsake)] {
-        let resource = Resource::new("session", name);
-        let binding = Binding { resource, lifetime: seconds(60), keepsake };
-        world.pool.bind(&"p2".into(), &"app".into(), binding, world.now);
-    }
-    let mut after = restarted(&world, &through_json(&world.pool.state()));
-    let naming = |name| Ask { references: vec![Resource::new("session", name)], ..ask("pro") };
+    bind(&mut world, "law", None);
+    bind(&mut world, "preference", Some(b"mint"));
+    let mut after = restarted(&world, &world.pool.state());
     assert_eq!(after.serve(&naming("law"), 2), ["b", "b"]);
     after.pool.disable(&id("b"), after.now);
     let lease = after.lease(&naming("preference"));
     assert_eq!(lease.away.unwrap().bytes(), &Bytes::from_static(b"mint"));
     after.pass(seconds(60));
     after.lease(&naming("law"));
+}
+
+#[test]
+fn on_disk_a_binding_has_no_keepsake_and_is_a_law() {
+    let mut world = three();
+    bind(&mut world, "preference", Some(b"a user's own words"));
+    let written = serde_json::to_string(&world.pool.state()).unwrap();
+    assert!(written.contains("preference") && !written.contains("keepsake"), "{written}");
+    let mut after = restarted(&world, &through_json(&world.pool.state()));
+    assert_eq!(after.serve(&naming("preference"), 2), ["b", "b"]);
+    after.pool.disable(&id("b"), after.now);
+    let refused = after.pool.lease(&naming("preference"), after.now);
+    assert!(refused.is_err(), "no other group can make an equal one: {refused:?}");
 }
 
 #[test]

@@ -46,6 +46,10 @@ pub(crate) fn run(arguments: &Demo, catalogue: &'static [Adapter]) -> Exit {
     })
 }
 
+/// What a demonstration sets otherwise: it is quiet, and leaves nothing behind.
+const OWN: [(&str, &str); 2] =
+    [("KEYGATE__TELEMETRY__LOG__LEVEL", "error"), ("KEYGATE__STORAGE__URL", "sqlite::memory:")];
+
 /// The defaults, with the simulated providers and their keys in place of the real ones.
 fn configured(
     arguments: &Demo,
@@ -60,7 +64,7 @@ fn configured(
         environment: [("GEMINI_API_KEYS", list("google")), ("ANAM_API_KEYS", list("anam"))]
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
-            .chain([("KEYGATE__TELEMETRY__LOG__LEVEL".to_owned(), "error".to_owned())])
+            .chain(OWN.map(|(name, value)| (name.to_owned(), value.to_owned())))
             .collect(),
         // No file of the operator's has a say in a demonstration.
         working_dir: std::env::temp_dir().join("keygate-demo-has-no-files"),

@@ -1,0 +1,53 @@
+//! One gateway a database.
+//!
+//! Two on one file would overwrite each other's memory of the same keys. The lock is on a file
+//! beside the database, so that commands and a shell can still read and write the database itself;
+//! the system takes it back when the process ends, however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::StorageError;
+
+/// Held as long as the database is in use.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "held for its drop")] File);
+
+impl Lock {
+    /// Takes the lock of the database at `path`.
+    pub(crate) fn take(path: &Path) -> Result<Self, StorageError> {
+        let not_writable = |source| StorageError::NotWritable { path: path.to_owned(), source };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(beside(path)).map_err(not_writable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StorageError::InUse { path: path.to_owned(), holder: read_id(&mut file) });
+            }
+            Err(TryLockError::Error(source)) => return Err(not_writable(source)),
+        }
+        write_id(&mut file).map_err(not_writable)?;
+        Ok(Self(file))
+    }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+fn write_id(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn read_id(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
