@@ -2,7 +2,7 @@
 //!
 //! Files are looked at again and again instead of being watched by inotify: a few `stat` calls a
 //! second cost nothing, and they see what inotify on a file does not: an editor that writes a new
-//! file and renames it, the link that Kubernetes swaps under a ConfigMap, a bind mount or a
+//! file and renames it, the link that Kubernetes swaps under a `ConfigMap`, a bind mount or a
 //! network folder whose changes happen on another machine, and a file that is not there yet.
 
 use std::collections::BTreeMap;

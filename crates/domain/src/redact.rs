@@ -113,7 +113,7 @@ impl Patterns {
         if secrets.is_empty() {
             return Ok(Self { secrets, known: None, shapes: self.shapes.clone() });
         }
-        let texts = secrets.iter().map(|secret| secret.expose_secret());
+        let texts = secrets.iter().map(SecretString::expose_secret);
         // Of two secrets that begin alike the longer one is meant.
         let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts);
         let known = automaton.map_err(|e| InvalidRedaction(e.to_string()))?;

@@ -124,6 +124,10 @@ pub(crate) struct SavedBinding {
 
 /// What changed since the state was written last.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each names a part that changed; together they are no state"
+)]
 pub(crate) struct Changes {
     pub(crate) owners: BTreeSet<Owner>,
     pub(crate) names: bool,

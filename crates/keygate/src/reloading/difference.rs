@@ -97,13 +97,12 @@ impl Notes {
         let mut next = Vec::with_capacity(running.len());
         for provider in running {
             let name = provider.adapter.name;
-            match wanted.iter().position(|wanted| wanted.adapter.name == name) {
-                Some(position) => next.push(self.provider(provider, wanted.remove(position))),
-                None => {
-                    self.needs_restart.push(format!("providers.{name} (switched off)"));
-                    next.push(provider.clone());
-                }
-            }
+            next.push(if let Some(position) = wanted.iter().position(|wanted| wanted.adapter.name == name) {
+                self.provider(provider, wanted.remove(position))
+            } else {
+                self.needs_restart.push(format!("providers.{name} (switched off)"));
+                provider.clone()
+            });
         }
         let switched_on = wanted.iter().map(|new| format!("providers.{} (switched on)", new.adapter.name));
         self.needs_restart.extend(switched_on);

@@ -41,9 +41,9 @@ pub(super) fn failed(why: &str) {
 }
 
 fn listed(labels: &[String]) -> String {
-    let mut text = labels.iter().take(MOST_LABELS).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if labels.len() > MOST_LABELS {
-        text.push_str(&format!(" and {} more", labels.len() - MOST_LABELS));
+    let told = labels.iter().take(MOST_LABELS).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match labels.len().checked_sub(MOST_LABELS) {
+        None | Some(0) => told,
+        Some(more) => format!("{told} and {more} more"),
     }
-    text
 }

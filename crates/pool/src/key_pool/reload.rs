@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keygate_domain::{BucketName, GroupId, KeySpec};
+use keygate_domain::{BucketName, GroupId, KeySpec, Moment};
 
 use super::KeyPool;
 use crate::lane::{LaneScope, Lanes};
@@ -54,13 +54,12 @@ impl KeyPool {
         let (next, succession) = before.succeeded_by(keys, policy.budgets.clone(), *now);
         let Succession { moved, groups, renamed: newly_renamed, gone: newly_gone, told } = succession;
         *roster = next;
-        leases.rewrite(|held| {
-            carry::lease(held, |key, group| {
-                // A key with a lease outstanding is never forgotten, so each has its place.
-                let key = moved[key].unwrap_or(key);
-                (key, groups[group].unwrap_or(roster.keys[key].group))
-            })
-        });
+        // A key with a lease outstanding is never forgotten, so each has its place.
+        let place_of = |key: usize, group: usize| {
+            let key = moved[key].unwrap_or(key);
+            (key, groups[group].unwrap_or(roster.keys[key].group))
+        };
+        leases.rewrite(|held| carry::lease(held, place_of));
         gone.add(newly_gone);
         *current = current.and_then(|key| moved[key]);
         *health = std::mem::take(health).carried_over(|key| moved[key]);
@@ -75,8 +74,7 @@ impl KeyPool {
         let mut fresh = Lanes::new(policy.strategy, roster.keys_in_use(), jitter.draw());
         fresh.carry_over(lanes, |key| moved[key]);
         *lanes = fresh;
-        let all: Vec<usize> = (0..roster.in_use()).collect();
-        lanes.refresh(&Part::Whole, &all, |key, wish| roster.is_usable(key, wish, *now));
+        refresh_all(lanes, roster, *now);
         if let Some(key) = current.filter(|key| *key < roster.in_use()) {
             // The round goes on behind the key that had its turn last.
             lanes.took(&LaneScope::default(), key, true);
@@ -106,6 +104,11 @@ impl KeyPool {
     pub(crate) fn name_now<'a>(&'a self, name: &'a GroupId) -> &'a GroupId {
         self.renamed.get(name).unwrap_or(name)
     }
+}
+
+fn refresh_all(lanes: &mut Lanes, roster: &Roster, now: Moment) {
+    let all: Vec<usize> = (0..roster.in_use()).collect();
+    lanes.refresh(&Part::Whole, &all, |key, wish| roster.is_usable(key, wish, now));
 }
 
 /// Notes names that are given up, and follows the earlier ones to where they lead by now. A name
