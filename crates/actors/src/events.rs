@@ -34,6 +34,11 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
         PoolEvent::GroupDisabled { group, fault, reason } => warn!(
             provider, group = %group, fault = fault.as_str(), reason = %reason, "quota group is disabled"
         ),
+        PoolEvent::BreakerOpened { bucket, fault, reason, until, reopened, released } => warn!(
+            provider, bucket = bucket.as_ref().map(BucketName::as_str), fault = fault.as_str(),
+            reason = %reason, until = %until.wall, reopened, released,
+            "the provider is in trouble, no key is blamed and nobody is sent there"
+        ),
         PoolEvent::LeaseExpired { lease, id, label, held } => warn!(
             provider, key.id = %id, key.label = %label, lease = lease.number, held = ?held,
             "a lease was never settled and counts as lost"
@@ -49,7 +54,9 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
         | PoolEvent::KeyEnabled { .. }
         | PoolEvent::GroupEnabled { .. }
         | PoolEvent::GroupNamed { .. }
-        | PoolEvent::LimitLearned { .. }) => good_news(provider, cured),
+        | PoolEvent::LimitLearned { .. }
+        | PoolEvent::BreakerProbing { .. }
+        | PoolEvent::BreakerClosed { .. }) => good_news(provider, cured),
     }
 }
 
@@ -71,6 +78,15 @@ fn good_news(provider: &str, event: &PoolEvent) {
             provider, group = %group, bucket = %bucket, metric = metric.as_str(), limit,
             "the provider stated a limit"
         ),
+        PoolEvent::BreakerProbing { bucket } => debug!(
+            provider,
+            bucket = bucket.as_ref().map(BucketName::as_str),
+            "one request finds out whether the provider serves again"
+        ),
+        PoolEvent::BreakerClosed { bucket, after } => info!(
+            provider, bucket = bucket.as_ref().map(BucketName::as_str), after = ?after,
+            "the provider is in trouble no longer"
+        ),
         PoolEvent::Rotated { .. }
         | PoolEvent::OrderRotated { .. }
         | PoolEvent::KeyRested { .. }
@@ -79,6 +95,7 @@ fn good_news(provider: &str, event: &PoolEvent) {
         | PoolEvent::SessionsRested { .. }
         | PoolEvent::KeyDisabled { .. }
         | PoolEvent::GroupDisabled { .. }
+        | PoolEvent::BreakerOpened { .. }
         | PoolEvent::LeaseExpired { .. }
         | PoolEvent::BindingsEvicted { .. }
         | PoolEvent::Dropped { .. } => {}

@@ -51,13 +51,15 @@ pub enum ErrorKind {
     UpstreamUnreachable,
     /// The provider answered something no client could read.
     UpstreamGarbled,
+    /// The provider itself is in trouble, and nobody is sent there for a while.
+    UpstreamOverloaded,
     /// The gateway is broken or restarting.
     Internal,
 }
 
 impl ErrorKind {
     /// All kinds, for tables and their tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Unauthenticated,
         Self::Forbidden,
         Self::AmbiguousCredentials,
@@ -74,6 +76,7 @@ impl ErrorKind {
         Self::DeadlineExceeded,
         Self::UpstreamUnreachable,
         Self::UpstreamGarbled,
+        Self::UpstreamOverloaded,
         Self::Internal,
     ];
 
@@ -96,6 +99,7 @@ impl ErrorKind {
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamGarbled => "upstream_garbled",
+            Self::UpstreamOverloaded => "upstream_overloaded",
             Self::Internal => "internal",
         }
     }
@@ -114,7 +118,10 @@ impl ErrorKind {
             | Self::AffinityConflict
             | Self::ConfigurationRefused => Blame::Caller,
             Self::PoolExhausted | Self::PoolDisabled | Self::Overloaded | Self::Internal => Blame::Gateway,
-            Self::DeadlineExceeded | Self::UpstreamUnreachable | Self::UpstreamGarbled => Blame::Upstream,
+            Self::DeadlineExceeded
+            | Self::UpstreamUnreachable
+            | Self::UpstreamGarbled
+            | Self::UpstreamOverloaded => Blame::Upstream,
         }
     }
 }

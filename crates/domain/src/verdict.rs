@@ -266,6 +266,9 @@ pub struct Hint {
     pub bucket: Option<BucketName>,
     /// The group's name at the provider, as `projects/123`.
     pub group: Option<GroupId>,
+    /// The answer names no quota and no key: the provider itself may be in trouble rather than the
+    /// group that was told so. The pool decides by what other groups meet.
+    pub may_be_providers: bool,
     /// Only a human can cure it: take the scope out until it is reset, replaced or re-probed.
     pub needs_human: bool,
     /// One sentence for operators, without any secret.

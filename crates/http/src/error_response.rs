@@ -24,7 +24,7 @@ pub fn status_of(kind: ErrorKind) -> u16 {
         ErrorKind::UserLimited | ErrorKind::PoolExhausted => 429,
         ErrorKind::Internal => 500,
         ErrorKind::UpstreamUnreachable | ErrorKind::UpstreamGarbled => 502,
-        ErrorKind::PoolDisabled | ErrorKind::Overloaded => 503,
+        ErrorKind::PoolDisabled | ErrorKind::Overloaded | ErrorKind::UpstreamOverloaded => 503,
         ErrorKind::DeadlineExceeded => 504,
     }
 }

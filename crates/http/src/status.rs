@@ -10,7 +10,8 @@ use keygate_actors::clock;
 use keygate_domain::{BucketName, ErrorKind, Fault, GroupId, KeyId, Metric, Moment, Refusal, Right, Role};
 use keygate_journey::Lane;
 use keygate_pool::{
-    BucketBudgets, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot, RestingPart,
+    BreakerSnapshot, BreakerState, BucketBudgets, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger,
+    PoolSnapshot, RestingPart,
 };
 use serde::Serialize;
 
@@ -54,10 +55,10 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
     let mut told = KeysStatus { status, api_keys: BTreeMap::new(), config };
     for (name, lane) in &worker.house.lanes {
         // A supervisor that cannot tell is worth a word, and no reason to hide the others.
-        let counts = snapshot(lane).await.ok().map(|pool| pool.counts);
-        told.status = worse(told.status, counts.map_or("degraded", health));
-        if let Some(counts) = counts {
-            told.api_keys.insert(name.as_str(), counts);
+        let pool = snapshot(lane).await.ok();
+        told.status = worse(told.status, pool.as_ref().map_or("degraded", health));
+        if let Some(pool) = pool {
+            told.api_keys.insert(name.as_str(), pool.counts);
         }
     }
     if !worker.bookkeeper.is_well() {
@@ -66,7 +67,12 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
     Ok(told)
 }
 
-fn health(counts: KeyCounts) -> &'static str {
+fn health(pool: &PoolSnapshot) -> &'static str {
+    let is_in_trouble = pool.breakers.iter().any(|breaker| breaker.state != BreakerState::Recovering);
+    worse(health_of_keys(pool.counts), if is_in_trouble { "degraded" } else { "ok" })
+}
+
+fn health_of_keys(counts: KeyCounts) -> &'static str {
     match counts.available {
         0 => "down",
         available if available <= LOW_KEYS && counts.total > available => "degraded",
@@ -94,6 +100,7 @@ async fn one(worker: &Worker, request: &HttpRequest, provider: &str) -> Result<P
         groups: pool.groups,
         draining: pool.draining,
         ledger: pool.ledger,
+        breakers: pool.breakers.into_iter().map(|breaker| BreakerStatus::of(breaker, now)).collect(),
         restarts: lane.supervisor.vitals().restarts(),
     })
 }
@@ -144,7 +151,24 @@ struct ProviderStatus {
     groups: usize,
     draining: usize,
     ledger: PoolLedger,
+    breakers: Vec<BreakerStatus>,
     restarts: u32,
+}
+
+/// A breaker that keeps requests from a provider in trouble.
+#[derive(Serialize)]
+struct BreakerStatus {
+    /// The model, or the operation where there is no model; `null` is the whole provider.
+    model: Option<BucketName>,
+    state: BreakerState,
+    fault: Fault,
+    reason: Cow<'static, str>,
+    since: String,
+    /// When the next request may pass; `null` when one may now.
+    retry_at: Option<String>,
+    remaining: u64,
+    reopened: u32,
+    in_flight: usize,
 }
 
 /// One key; the first five fields likewise.
@@ -262,6 +286,22 @@ impl RestStatus {
     }
 }
 
+impl BreakerStatus {
+    fn of(breaker: BreakerSnapshot, now: Moment) -> Self {
+        Self {
+            model: breaker.bucket,
+            state: breaker.state,
+            fault: breaker.fault,
+            reason: breaker.reason,
+            since: breaker.since.wall.to_string(),
+            retry_at: breaker.retry_at.map(|at| at.wall.to_string()),
+            remaining: breaker.retry_at.map_or(0, |at| ceiled(now.until(at))),
+            reopened: breaker.reopened,
+            in_flight: breaker.in_flight,
+        }
+    }
+}
+
 fn ceiled(span: std::time::Duration) -> u64 {
     span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
@@ -296,10 +336,10 @@ mod tests {
     #[test]
     fn health_says_down_degraded_or_ok() {
         let counts = |total, available| KeyCounts { total, available, ..KeyCounts::default() };
-        assert_eq!(health(counts(3, 0)), "down");
-        assert_eq!(health(counts(3, 1)), "degraded");
-        assert_eq!(health(counts(1, 1)), "ok");
-        assert_eq!(health(counts(3, 2)), "ok");
+        assert_eq!(health_of_keys(counts(3, 0)), "down");
+        assert_eq!(health_of_keys(counts(3, 1)), "degraded");
+        assert_eq!(health_of_keys(counts(1, 1)), "ok");
+        assert_eq!(health_of_keys(counts(3, 2)), "ok");
         assert_eq!(worse("degraded", "ok"), "degraded");
         assert_eq!(worse("degraded", "down"), "down");
     }

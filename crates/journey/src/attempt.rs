@@ -221,6 +221,9 @@ impl Attempt<'_> {
             watch.end(Ending::Complete);
             return Ok(Opened { status, headers, body: AnswerBody::Whole(joined(held.chunks)) });
         }
+        if let Some(lease) = &watch.lease {
+            lease.answered();
+        }
         watch.slot = slot.take();
         let length = declared_length(&answer);
         let relay = Box::new(Relay::new(held.chunks, answer, watch, self.deadline, self.house.status_of));

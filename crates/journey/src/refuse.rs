@@ -45,6 +45,9 @@ pub(crate) fn by_pool(lane: &Lane, refused: LeaseRefused, last: Option<Fault>) -
             let message = all_failed(lane, last.unwrap_or(last_fault));
             Refusal::for_a_while(ErrorKind::PoolExhausted, message, retry_after)
         }
+        LeaseRefused::Pool(PoolRefusal::BreakerOpen { retry_after, last_fault }) => {
+            Refusal::for_a_while(ErrorKind::UpstreamOverloaded, in_trouble(lane, last_fault), retry_after)
+        }
         LeaseRefused::Pool(PoolRefusal::Disabled { last_fault }) => {
             Refusal::new(ErrorKind::PoolDisabled, all_failed(lane, last.unwrap_or(last_fault)))
         }
@@ -67,10 +70,10 @@ pub(crate) fn by_pool(lane: &Lane, refused: LeaseRefused, last: Option<Fault>) -
 /// When asking the supervisor again makes sense.
 pub(crate) fn retry_after(refused: &LeaseRefused) -> Option<Duration> {
     match refused {
-        LeaseRefused::Pool(PoolRefusal::Resting { retry_after, .. })
-        | LeaseRefused::Overloaded { retry_after }
-        | LeaseRefused::Unavailable { retry_after } => Some(*retry_after),
-        LeaseRefused::Pool(_) => None,
+        LeaseRefused::Pool(refused) => refused.retry_after(),
+        LeaseRefused::Overloaded { retry_after } | LeaseRefused::Unavailable { retry_after } => {
+            Some(*retry_after)
+        }
     }
 }
 
@@ -82,6 +85,10 @@ pub(crate) fn nothing_left(lane: &Lane, last: Option<Fault>) -> Refusal {
 
 fn all_failed(lane: &Lane, last: Fault) -> String {
     format!("All {} API keys failed. Last error: {}", lane.adapter.display_name, last.sentence())
+}
+
+fn in_trouble(lane: &Lane, last: Fault) -> String {
+    format!("{} is in trouble for the moment. Last error: {}", lane.adapter.display_name, last.sentence())
 }
 
 fn overloaded(retry_after: Duration) -> Refusal {

@@ -234,11 +234,15 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// No key is left. What the provider said last is the better answer when no key was to blame.
+    /// No key is left, or the provider is in trouble. What it said last is the better answer when no
+    /// key was to blame; while it is in trouble, only if it said anything: else the caller has to know
+    /// when to come back.
     fn without_lease(mut self, no_lease: LeaseRefused, facts: Facts) -> Result<Answer, Refused> {
         let nothing_left = matches!(no_lease, LeaseRefused::Pool(PoolRefusal::NothingLeft));
+        let in_trouble = matches!(no_lease, LeaseRefused::Pool(PoolRefusal::BreakerOpen { .. }));
+        let says_more = |failed: &Failed| failed.is_for_the_caller() && (!in_trouble || has_words(failed));
         match self.last.take() {
-            Some(failed) if nothing_left || failed.is_for_the_caller() => {
+            Some(failed) if nothing_left || says_more(&failed) => {
                 self.give_up(failed, GaveUp::Refusals, facts)
             }
             last => {
@@ -280,11 +284,18 @@ impl<'a> Way<'a> {
 fn tried_how(failed: &Failed) -> TriedHow {
     let fault = failed.failure.fault;
     let refuses_to_prepare = failed.is_preparations && !fault.is_providers();
-    if failed.failure.takes_out() || fault == Fault::KeyForbidden || refuses_to_prepare {
+    // If it is the key's after all, the pool keeps it out; if it is the provider's, no key is to blame.
+    let is_anybodys = failed.failure.hint.may_be_providers;
+    if (failed.failure.takes_out() && !is_anybodys) || fault == Fault::KeyForbidden || refuses_to_prepare {
         TriedHow::Refused
     } else {
         TriedHow::Failed
     }
+}
+
+/// Whether the provider answered with something that the caller can be given.
+fn has_words(failed: &Failed) -> bool {
+    failed.kept.as_ref().is_some_and(reads_as_answer)
 }
 
 /// Whether an SDK can read this as an error: an HTML page of some proxy on the way cannot, and a

@@ -21,6 +21,9 @@ pub(crate) struct Rest {
     pub(crate) fault: Fault,
     /// Its reason.
     pub(crate) reason: Reason,
+    /// Whether all of it was put for answers that name no quota and no key: it ends when they
+    /// turn out to be the provider's.
+    pub(crate) may_be_providers: bool,
     /// How often the length was doubled.
     pub(crate) level: u32,
     /// How often the next rest's length will be; a success sets it back.
@@ -58,6 +61,7 @@ impl Rest {
     /// Takes a newer rest in: the later end wins, and what set it is what is shown.
     pub(crate) fn absorb(&mut self, newer: Self, now: Moment) {
         let since = if self.is_running(now) { self.since } else { newer.since };
+        let may_be_providers = newer.may_be_providers && (self.may_be_providers || !self.is_running(now));
         if newer.until >= self.until {
             *self = newer;
         } else {
@@ -66,8 +70,27 @@ impl Rest {
             self.first_lease_after = newer.first_lease_after;
         }
         self.since = since;
+        self.may_be_providers = may_be_providers;
         self.over = false;
     }
+}
+
+/// How long nobody is sent to a provider in trouble: doubling from its own delay, else from the
+/// operator's, up to the operator's longest.
+pub(crate) fn until_probed(
+    hint: &Hint,
+    level: u32,
+    cooldowns: &Cooldowns,
+    jitter: &mut Jitter,
+    now: Moment,
+) -> Moment {
+    let waits = cooldowns.overloaded;
+    let hint = Hint {
+        retry_after: Some(hint.retry_after.unwrap_or(waits.at_least)),
+        doubles_up_to: Some(waits.at_most),
+        ..Hint::default()
+    };
+    until(Fault::Overloaded, &hint, level, cooldowns, jitter, now)
 }
 
 /// Until when a fault makes its scope rest: the provider's calendar, else the provider's delay,
@@ -90,7 +113,8 @@ pub(crate) fn until(
 
 const SHORTEST: Duration = Duration::from_millis(1);
 
-fn doubled(base: Duration, level: u32) -> Duration {
+/// A span after so many doublings.
+pub(crate) fn doubled(base: Duration, level: u32) -> Duration {
     base.saturating_mul(1_u32.checked_shl(level).unwrap_or(u32::MAX))
 }
 

@@ -143,6 +143,34 @@ pub enum PoolEvent {
         /// The limit.
         limit: u64,
     },
+    /// The provider itself is in trouble: its faults name no quota and no key, and most groups
+    /// met them.
+    BreakerOpened {
+        /// The quota bucket; `None` is the whole provider.
+        bucket: Option<BucketName>,
+        /// The fault that decided it.
+        fault: Fault,
+        /// The provider's reason, in words.
+        reason: Cow<'static, str>,
+        /// Until when nobody is sent there.
+        until: Moment,
+        /// How often it was tried in vain since it opened first.
+        reopened: u32,
+        /// How many rests this ended: they were put for what turned out to be the provider's.
+        released: usize,
+    },
+    /// One request finds out whether the provider serves again.
+    BreakerProbing {
+        /// The quota bucket; `None` is the whole provider.
+        bucket: Option<BucketName>,
+    },
+    /// The provider serves again, or nobody asked for so long that it is forgotten.
+    BreakerClosed {
+        /// The quota bucket; `None` is the whole provider.
+        bucket: Option<BucketName>,
+        /// How long it stood.
+        after: Duration,
+    },
     /// A lease was never settled and counts as lost.
     LeaseExpired {
         /// The lease.

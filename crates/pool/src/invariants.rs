@@ -28,7 +28,8 @@ pub(crate) const KP_1: Invariant = promise("KP-1", "in-flight is the number of o
 pub(crate) const KP_3: Invariant = promise("KP-3", "a resting, exhausted or disabled scope is never leased");
 pub(crate) const KP_4: Invariant = promise(
     "KP-4",
-    "the end of a rest never moves earlier except by reset or an authoritative recovery; a success is neither",
+    "the end of a rest never moves earlier except by reset or an authoritative recovery, such as that the \
+     provider itself turns out to be in trouble; a success is neither",
 );
 pub(crate) const KP_5: Invariant = promise("KP-5", "retry after zero is never an answer");
 pub(crate) const KP_6: Invariant =
@@ -41,9 +42,13 @@ pub(crate) const KP_10: Invariant =
     promise("KP-10", "attempts are settled, refunded, lost, or still in flight");
 pub(crate) const KP_11: Invariant =
     promise("KP-11", "a request bound to a group never gets a key of another");
+pub(crate) const KP_12: Invariant = promise(
+    "KP-12",
+    "while a breaker is open no key rests for its incident, and nothing passes but its probe",
+);
 
 /// Every invariant of the pool that holds today.
-pub const INVARIANTS: [Invariant; 9] = [KP_1, KP_3, KP_4, KP_5, KP_6, KP_7, KP_8, KP_10, KP_11];
+pub const INVARIANTS: [Invariant; 10] = [KP_1, KP_3, KP_4, KP_5, KP_6, KP_7, KP_8, KP_10, KP_11, KP_12];
 
 /// KP-1.
 pub(crate) fn in_flight_is_outstanding(pool: &KeyPool) -> bool {
@@ -80,21 +85,15 @@ pub(crate) fn ends_no_earlier(before: Option<Moment>, after: Moment) -> bool {
 
 /// KP-5.
 pub(crate) fn is_worth_waiting_for(refusal: &PoolRefusal) -> bool {
-    match refusal {
-        PoolRefusal::Resting { retry_after, .. } => *retry_after >= Duration::from_millis(1),
-        PoolRefusal::Disabled { .. }
-        | PoolRefusal::Conflict { .. }
-        | PoolRefusal::Foreign { .. }
-        | PoolRefusal::NothingLeft => true,
-    }
+    refusal.retry_after().is_none_or(|wait| wait >= Duration::from_millis(1))
 }
 
 /// KP-6. Tries it out on a copy.
 #[cfg(test)]
 pub(crate) fn promise_is_kept(pool: &KeyPool, ask: &Ask, refusal: &PoolRefusal) -> bool {
-    let PoolRefusal::Resting { retry_after, .. } = refusal else { return true };
+    let Some(retry_after) = refusal.retry_after() else { return true };
     let mut copy = pool.clone();
-    matches!(copy.lease(ask, pool.time().after(*retry_after)), Ok(Granted::Lease(_)))
+    matches!(copy.lease(ask, pool.time().after(retry_after)), Ok(Granted::Lease(_)))
 }
 
 /// KP-7, across anything but a reset, an enabling or a replacement.
@@ -139,6 +138,18 @@ pub(crate) fn ledger_balances(pool: &KeyPool) -> bool {
 /// KP-11.
 pub(crate) fn stays_with_its_owner(bound_to: Option<&GroupId>, granted: &GroupId) -> bool {
     bound_to.is_none_or(|owner| owner == granted)
+}
+
+/// KP-12, of rests.
+#[cfg(test)]
+pub(crate) fn no_key_pays_for_the_provider(pool: &KeyPool) -> bool {
+    let open: Vec<_> = pool.breaker.all().filter(|(_, circuit)| circuit.is_open()).collect();
+    let mut resting = pool.roster.ending();
+    !resting.any(|(_, place, rest)| {
+        let is_of = |extent: &Option<_>| extent.as_ref().is_none_or(|name| place.part.is_of_bucket(name));
+        rest.may_be_providers
+            && open.iter().any(|(extent, circuit)| is_of(extent) && rest.since >= circuit.began)
+    })
 }
 
 /// Checks, in debug builds, what holds between any two calls. The look at every lane is left to

@@ -9,6 +9,7 @@ mod reload;
 mod remember;
 mod settle;
 mod spend;
+mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use keygate_domain::{
 };
 
 use crate::affinity::Affinity;
+use crate::breaker::Breaker;
 use crate::buckets::Buckets;
 use crate::budget::Estimates;
 use crate::cooldown::Jitter;
@@ -69,6 +71,7 @@ pub struct KeyPool {
     /// Groups that go by another name since a reload, for what requests under the old one still tell.
     renamed: BTreeMap<GroupId, GroupId>,
     unclaimed: Unclaimed,
+    pub(crate) breaker: Breaker,
     /// The key leased last.
     current: Option<usize>,
     /// The fault that disabled a key or group last.
@@ -103,6 +106,7 @@ impl KeyPool {
             gone: KeyUse::default(),
             renamed: BTreeMap::new(),
             unclaimed: Unclaimed::default(),
+            breaker: Breaker::default(),
             current: None,
             last_disabling: None,
             events: Events::default(),
@@ -151,6 +155,15 @@ impl KeyPool {
         settled
     }
 
+    /// The answer to a lease has begun, and well. Worth telling of one that is a trial: the end of
+    /// a long stream need not be waited for to know that the provider serves again.
+    pub fn answered(&mut self, lease: LeaseId, now: Moment) {
+        self.advance(now);
+        if lease.life == self.life {
+            self.trial_succeeded(lease.number);
+        }
+    }
+
     /// Remembers that `binding.resource` belongs to `group` and `client`. A resource that
     /// another client owns stays as it is.
     pub fn bind(&mut self, group: &GroupId, client: &ClientId, binding: Binding, now: Moment) {
@@ -187,6 +200,7 @@ impl KeyPool {
         self.now = self.now.max(now);
         self.expire_leases();
         self.finish_rests();
+        self.finish_trouble();
         self.advance_turns();
         if self.affinity.next_expiry().is_some_and(|expiry| expiry <= self.now) {
             let gone = Arc::make_mut(&mut self.affinity).expire(self.now);
@@ -199,7 +213,13 @@ impl KeyPool {
     /// When [`KeyPool::advance`] has something to do next.
     pub fn next_wakeup(&self) -> Option<Moment> {
         let rotation = self.rota.as_ref().and_then(Rota::next).map(|wall| self.now.at_wall(wall));
-        let dues = [self.leases.next_expiry(), self.roster.next_due(), self.affinity.next_expiry(), rotation];
+        let dues = [
+            self.leases.next_expiry(),
+            self.roster.next_due(),
+            self.affinity.next_expiry(),
+            self.breaker.next_due(),
+            rotation,
+        ];
         dues.into_iter().flatten().min()
     }
 
@@ -278,6 +298,7 @@ impl KeyPool {
 
     fn expire_leases(&mut self) {
         while let Some((number, held)) = self.leases.end_overdue(self.now) {
+            self.breaker.ended(number);
             self.settle_budget(&held, number, None);
             let key = &mut self.roster.keys[held.key];
             key.counts.in_flight -= 1;

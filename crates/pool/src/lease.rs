@@ -41,6 +41,9 @@ pub struct Lease {
     pub on_behalf_of: Option<ClientId>,
     /// Keys that came first by the strategy and could not be used, at most 8; for spans.
     pub skipped: Vec<(KeyId, Skip)>,
+    /// Whether it finds out if a provider in trouble serves again. The beginning of an answer is
+    /// worth telling then, see [`crate::KeyPool::answered`].
+    pub is_trial: bool,
 }
 
 /// The pool's no.
@@ -53,6 +56,14 @@ pub enum PoolRefusal {
         /// at least a millisecond (KP-5).
         retry_after: Duration,
         /// The fault that took a key out last.
+        last_fault: Fault,
+    },
+    /// The provider itself is in trouble; keys are free.
+    #[error("the provider is in trouble for another {retry_after:?}")]
+    BreakerOpen {
+        /// As above.
+        retry_after: Duration,
+        /// The fault that the provider answers with.
         last_fault: Fault,
     },
     /// No key could serve this, and no time cures it.
@@ -78,6 +89,16 @@ pub enum PoolRefusal {
     /// All keys that are usable were tried by this request already.
     #[error("every usable key was tried in this request")]
     NothingLeft,
+}
+
+impl PoolRefusal {
+    /// When asking again succeeds if nothing else changes; `None` if no time cures it.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Resting { retry_after, .. } | Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
+            Self::Disabled { .. } | Self::Conflict { .. } | Self::Foreign { .. } | Self::NothingLeft => None,
+        }
+    }
 }
 
 /// What a settlement did.

@@ -16,6 +16,8 @@ pub(crate) struct Held {
     pub(crate) operation: Operation,
     pub(crate) model: Option<ModelName>,
     pub(crate) opens_session: bool,
+    /// Whether it is the first attempt of its request.
+    pub(crate) is_first: bool,
     pub(crate) granted: Moment,
     /// What the adapter thought it would cost.
     pub(crate) estimate: Spend,
@@ -32,6 +34,7 @@ impl Held {
             operation: ask.operation,
             model: ask.model.clone(),
             opens_session: ask.opens_session,
+            is_first: ask.tried.is_empty(),
             granted: now,
             estimate: ask.estimate,
             reserved,

@@ -5,6 +5,7 @@
 
 mod affinity;
 mod ask;
+mod breaker;
 mod buckets;
 mod budget;
 mod calendar;
@@ -43,12 +44,12 @@ pub use event::PoolEvent;
 pub use invariants::{INVARIANTS, Invariant};
 pub use key_pool::KeyPool;
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
-pub use policy::{Cooldowns, Policy, Strategy};
+pub use policy::{Cooldowns, Overloaded, Policy, Strategy};
 pub use reloaded::{KeyName, Reloaded};
 pub use rotation::{InvalidRotation, Rotation};
 pub use rows::{StateRow, UnreadableRow, Urgency};
 pub use snapshot::{
-    BucketBudgets, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger, PoolSnapshot,
-    RestingPart,
+    BreakerSnapshot, BreakerState, BucketBudgets, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState,
+    PoolLedger, PoolSnapshot, RestingPart,
 };
 pub use state::PoolState;

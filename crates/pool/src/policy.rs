@@ -65,6 +65,31 @@ pub struct Cooldowns {
     pub group_blocked: Duration,
     /// A key that lacks a permission, for the operation that needs it; 10 min.
     pub key_forbidden: Duration,
+    /// While the provider itself is in trouble; no key rests for it.
+    pub overloaded: Overloaded,
+}
+
+/// How long nobody is sent to a provider in trouble: doubling from the one to the other each time
+/// that it is tried in vain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Overloaded {
+    /// The first wait; 2 s.
+    pub at_least: Duration,
+    /// The longest one; 30 s. Only a provider's own word makes it longer.
+    pub at_most: Duration,
+}
+
+impl Default for Overloaded {
+    fn default() -> Self {
+        Self { at_least: Duration::from_secs(2), at_most: Duration::from_secs(30) }
+    }
+}
+
+impl Overloaded {
+    /// How long a step of the slow start takes that follows: 500 ms with the usual waits.
+    pub(crate) fn step(&self) -> Duration {
+        (self.at_least / 4).max(Duration::from_millis(1))
+    }
 }
 
 impl Default for Cooldowns {
@@ -75,6 +100,7 @@ impl Default for Cooldowns {
             busy: Duration::from_secs(10),
             group_blocked: Duration::from_hours(1),
             key_forbidden: Duration::from_mins(10),
+            overloaded: Overloaded::default(),
         }
     }
 }

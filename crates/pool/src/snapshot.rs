@@ -23,6 +23,53 @@ pub struct PoolSnapshot {
     pub draining: usize,
     /// What became of all leases of this life.
     pub ledger: PoolLedger,
+    /// Where the provider itself is in trouble, or was a moment ago.
+    pub breakers: Vec<BreakerSnapshot>,
+}
+
+/// A breaker that keeps requests from a provider in trouble.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BreakerSnapshot {
+    /// The quota bucket it is in the way of: a model's, or an operation's without a model;
+    /// `None` is the whole provider.
+    pub bucket: Option<BucketName>,
+    /// Where it stands.
+    pub state: BreakerState,
+    /// The fault that opened it last.
+    pub fault: Fault,
+    /// The provider's reason, in words.
+    pub reason: Cow<'static, str>,
+    /// Since when it stands.
+    pub since: Moment,
+    /// When the next request may pass, if nothing else happens; `None` when one may now.
+    pub retry_at: Option<Moment>,
+    /// How often it was tried in vain.
+    pub reopened: u32,
+    /// Requests under way that it let through.
+    pub in_flight: usize,
+}
+
+/// Where a breaker stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// Nobody passes.
+    Open,
+    /// One request at a time passes, to find out.
+    HalfOpen,
+    /// The provider serves again; more and more requests pass.
+    Recovering,
+}
+
+impl BreakerState {
+    /// The name in status: `half_open`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::Recovering => "recovering",
+        }
+    }
 }
 
 /// How many keys are in which state; `total` is the sum of the others.

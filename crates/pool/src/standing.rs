@@ -43,6 +43,12 @@ impl Part {
         }
     }
 
+    /// Whether it stands in the way of whatever counts in `bucket`.
+    pub(crate) fn is_of_bucket(&self, bucket: &BucketName) -> bool {
+        let (bucket, spend) = (Some(bucket.as_str()), Spend::default());
+        self.concerns(&Wish { operation: None, bucket, opens_session: false, spend })
+    }
+
     /// The use that rests, for a bucket or for sessions.
     pub(crate) fn as_wish(&self) -> Option<Wish<'_>> {
         let nothing = Wish { operation: None, bucket: None, opens_session: false, spend: Spend::default() };
@@ -128,6 +134,17 @@ impl Standing {
     /// Everything that rests.
     pub(crate) fn running(&self, now: Moment) -> impl Iterator<Item = (&Part, &Rest)> {
         self.rests.iter().map(|(part, rest)| (part, rest)).filter(move |(_, rest)| rest.is_running(now))
+    }
+
+    /// Whether nothing stands in the way of `wish` but rests that are `forgiven`.
+    pub(crate) fn is_free_but_for(
+        &self,
+        wish: &Wish<'_>,
+        now: Moment,
+        forgiven: impl Fn(&Rest) -> bool,
+    ) -> bool {
+        let mut running = self.running(now);
+        self.disabled.is_none() && running.all(|(part, rest)| !part.concerns(wish) || forgiven(rest))
     }
 
     /// Everything that rests or rested lately.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::SpentState;
 use crate::affinity::ResourceName;
+use crate::breaker::SavedCircuit;
 use crate::roster::Owner;
 use crate::rows::Unsaved;
 
@@ -27,6 +28,10 @@ pub struct PoolState {
     pub(crate) buckets: BTreeMap<ModelName, BucketName>,
     /// The owners of resources, by kind and name.
     pub(crate) bindings: BTreeMap<String, BTreeMap<Arc<str>, SavedBinding>>,
+    /// Where the provider itself is in trouble. No row of storage: it outlives a panic, and a process that
+    /// starts anew may as well ask anew.
+    #[serde(default)]
+    pub(crate) circuits: Vec<SavedCircuit>,
     /// What was used of budgets, as storage had it; kept up to date in the pool only.
     #[serde(skip)]
     pub(crate) spent: SpentState,
@@ -85,6 +90,8 @@ pub(crate) struct SavedRest {
     pub(crate) since: Timestamp,
     pub(crate) fault: Fault,
     pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) may_be_providers: bool,
     pub(crate) level: u32,
     pub(crate) next_level: u32,
 }

@@ -34,7 +34,7 @@ fn error(refusal: &Refusal) -> &'static str {
         ErrorKind::PoolExhausted if is_soon_over(refusal) => CONCURRENT_LIMIT,
         ErrorKind::PoolExhausted => "Usage limit reached",
         ErrorKind::PoolDisabled => "Service unavailable",
-        ErrorKind::Overloaded => "Service busy",
+        ErrorKind::Overloaded | ErrorKind::UpstreamOverloaded => "Service busy",
         ErrorKind::DeadlineExceeded => "Gateway timeout",
         ErrorKind::UpstreamUnreachable | ErrorKind::UpstreamGarbled => "Bad gateway",
         ErrorKind::Internal => "Internal server error",

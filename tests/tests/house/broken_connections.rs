@@ -5,7 +5,7 @@ use keygate_tests::simulator;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::stage::{FLASH, House, OPENAI_CHAT, chat, generate_path, openai_chat, stream_path};
+use super::stage::{FLASH, House, OPENAI_CHAT, chat, generate_path, one_project, openai_chat, stream_path};
 use super::wire::{Upstream, json_answer};
 
 fn mid_body(ending: StreamEnding) -> Action {
@@ -57,7 +57,7 @@ async fn a_stream_that_breaks_before_its_first_byte_is_served_by_another_attempt
 
 #[tokio::test]
 async fn a_provider_that_always_hangs_up_is_told_as_unreachable() {
-    let house = House::open(json!({})).await;
+    let house = House::open(one_project()).await;
     house.sim.script([Fault::new(Action::Reset).always()]).expect("room");
 
     let native = house.generate(FLASH, "hello").await;

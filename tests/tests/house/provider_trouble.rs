@@ -1,39 +1,139 @@
 //! The provider itself is in trouble: no key is to blame, and the caller gets to read what was said.
 
-use keygate_tests::eventually;
 use keygate_tests::sim::{Action, AnamRow, Fault, GoogleRow, Provider};
+use keygate_tests::{eventually, simulator};
 use serde_json::json;
 
 use super::answer::Answer;
-use super::stage::{FLASH, House, OPENAI_CHAT, chat, direct, generate_path, openai_chat, stream_path, twin};
+use super::stage::{
+    FLASH, House, OPENAI_CHAT, PRO, chat, direct, generate_path, one_project, openai_chat, stream_path, twin,
+};
+
+/// Waits while Gemini is in trouble: so long that nothing in a story depends on the clock. A request
+/// then makes one attempt only, because its pause would not end in time either.
+const AN_HOUR: &[(&str, &str)] = &[
+    ("KEYGATE__PROVIDERS__GOOGLE__COOLDOWNS__OVERLOADED__AT_LEAST", "1h"),
+    ("KEYGATE__PROVIDERS__GOOGLE__COOLDOWNS__OVERLOADED__AT_MOST", "1h"),
+];
+
+/// Waits that a story can sit out.
+const A_SECOND: &[(&str, &str)] = &[
+    ("KEYGATE__PROVIDERS__GOOGLE__COOLDOWNS__OVERLOADED__AT_LEAST", "1s"),
+    ("KEYGATE__PROVIDERS__GOOGLE__COOLDOWNS__OVERLOADED__AT_MOST", "1s"),
+];
 
 #[tokio::test]
 async fn a_storm_of_503_cools_no_key_and_ends_in_the_providers_own_words() {
-    let house = House::open(json!({})).await;
-    house.sim.script([Fault::google(GoogleRow::HighDemand).always()]).expect("room");
-    let bare = twin();
-    bare.script([Fault::google(GoogleRow::HighDemand).always()]).expect("room");
-
     let requests = [
         (generate_path(FLASH), chat("hello")),
         (stream_path(FLASH), chat("hello")),
         (OPENAI_CHAT.to_owned(), openai_chat("hello", false)),
     ];
+    let bare = twin();
+    bare.script([Fault::google(GoogleRow::HighDemand).always()]).expect("room");
     for (path, body) in &requests {
-        let before = house.upstream_requests();
+        let house = House::open(json!({})).await;
+        house.sim.script([Fault::google(GoogleRow::HighDemand).always()]).expect("room");
         let answer = Answer::to(house.post(path, body)).await;
-        answer.is_providers("google", 503, 3);
+        let attempts = answer.header("x-keygate-attempts").parse().expect("a number");
+        answer.is_providers("google", 503, attempts);
+        assert!((2..=3).contains(&attempts), "two groups agree, and the third attempt may be the probe");
         assert_eq!(answer.body, direct(&bare, path, body).await.body, "verbatim on {path}");
-        assert_eq!(house.upstream_requests(), before + 3);
+        assert_eq!(house.upstream_requests(), u64::from(attempts));
+        let pool = house.google().await;
+        pool.blames_nobody();
+        assert_eq!(pool.ledger("settled"), u64::from(attempts));
+        house.close().await;
     }
+}
+
+#[tokio::test]
+async fn while_the_provider_is_in_trouble_callers_are_told_for_how_long_and_nobody_is_sent_there() {
+    let house = House::before(simulator(), json!({}), AN_HOUR).await;
+    house.sim.script([Fault::google(GoogleRow::HighDemand).model(FLASH).always()]).expect("room");
+
+    // Round the keys of both projects, one attempt each.
+    for _ in 0..3 {
+        house.generate(FLASH, "hello").await.is_providers("google", 503, 1);
+    }
+    let asked = house.upstream_requests();
+    for _ in 0..10 {
+        let native = house.generate(FLASH, "hello").await;
+        native.is_refusal(503, "upstream_overloaded");
+        native.took("google", 0);
+        native.says_native(
+            "UNAVAILABLE",
+            "Gemini is in trouble for the moment. Last error: Provider unavailable",
+        );
+        assert!(native.retry_after().is_some_and(|wait| (3000..=3960).contains(&wait)), "{native:?}");
+    }
+    let openai = Answer::to(house.openai("hello")).await;
+    openai.is_refusal(503, "upstream_overloaded");
+    openai.says_openai("server_error", "Gemini is in trouble");
+    assert_eq!(house.upstream_requests(), asked, "nobody was asked");
+
     let pool = house.google().await;
     pool.blames_nobody();
-    assert_eq!(pool.ledger("settled"), 9);
+    let breaker = &pool.0["breakers"][0];
+    assert_eq!(pool.0["breakers"].as_array().map(Vec::len), Some(1), "{pool:?}");
+    assert_eq!(
+        (&breaker["model"], &breaker["state"], &breaker["fault"]),
+        (&json!(FLASH), &json!("open"), &json!("overloaded"))
+    );
+    assert!(breaker["since"].is_string() && breaker["retry_at"].is_string(), "{breaker}");
     let all = Answer::to(house.get("/api/keys/status")).await.json();
-    assert_eq!((&all["status"], &all["api_keys"]["google"]["available"]), (&json!("ok"), &json!(3)));
+    assert_eq!((&all["status"], &all["api_keys"]["google"]["available"]), (&json!("degraded"), &json!(3)));
+    assert!(house.gateway.stderr().contains("the provider is in trouble, no key is blamed"));
+
+    house.generate(PRO, "hello").await.is_providers("google", 200, 1);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_storm_is_over_by_itself_and_few_requests_found_out() {
+    let unlimited = json!({"limits": {"per_user": {"requests_per_minute": 100_000, "burst": 100_000}}});
+    let house = House::before(simulator(), unlimited, A_SECOND).await;
+    house.sim.script([Fault::google(GoogleRow::HighDemand).always()]).expect("room");
+    let opened = eventually("one after the other is refused without asking", async || {
+        let answer = house.generate(FLASH, "hello").await;
+        (answer.header("x-keygate-error") == "upstream_overloaded").then_some(house.upstream_requests())
+    })
+    .await;
 
     house.sim.clear_script();
-    house.generate(FLASH, "hello").await.is_providers("google", 200, 1);
+    eventually("the probe finds out", async || {
+        (house.generate(FLASH, "hello").await.status == 200).then_some(())
+    })
+    .await;
+    let counts = house.counts().google;
+    assert_eq!(counts.by_status.get(&503), Some(&opened), "nothing was sent in vain since: {counts:?}");
+    eventually("the slow start ends", async || {
+        assert_eq!(house.generate(FLASH, "hello").await.status, 200, "one at a time always passes");
+        let pool = house.google().await;
+        (pool.0["breakers"].as_array().map(Vec::len) == Some(0)).then_some(())
+    })
+    .await;
+    house.google().await.blames_nobody();
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_429_without_any_detail_from_every_project_is_the_providers_and_frees_the_keys() {
+    let house = House::before(simulator(), json!({}), AN_HOUR).await;
+    house.sim.script([Fault::google(GoogleRow::ExhaustedBare).always()]).expect("room");
+
+    let answer = house.generate(FLASH, "hello").await;
+    answer.is_refusal(503, "upstream_overloaded");
+    answer.took("google", 2);
+    answer.says_native("UNAVAILABLE", "Gemini is in trouble");
+    assert!(
+        answer.retry_after().is_some_and(|wait| (1..=6).contains(&wait)),
+        "its own hint wins: {answer:?}"
+    );
+
+    let pool = house.google().await;
+    assert_eq!(pool.states(), [("available", 3)].into());
+    assert!(pool.resting("alpha_1").is_empty() && pool.resting("beta_1").is_empty(), "{pool:?}");
     house.close().await;
 }
 
@@ -82,7 +182,7 @@ async fn a_500_is_tried_once_more_and_no_more() {
 
 #[tokio::test]
 async fn an_html_page_becomes_an_error_that_sdks_can_read() {
-    let house = House::open(json!({})).await;
+    let house = House::open(one_project()).await;
     house.sim.script([Fault::new(Action::Html502).always()]).expect("room");
 
     let native = house.generate(FLASH, "hello").await;

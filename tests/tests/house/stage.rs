@@ -148,6 +148,14 @@ fn settled() -> Vec<(&'static str, &'static str)> {
     [SIMULATED_KEYS, SETTINGS].concat()
 }
 
+/// Keys of one project only: a provider in trouble is one project's word then, and no breaker opens.
+pub(crate) fn one_project() -> Value {
+    json!({"providers": {"google": {"keys": [
+        {"secret": "env:ALPHA_1", "label": "alpha_1", "group": "alpha"},
+        {"secret": "env:ALPHA_2", "label": "alpha_2", "group": "alpha"},
+    ]}}})
+}
+
 /// A client that shares no connections, so that a story ends when it ends.
 pub(crate) fn client() -> Client {
     let builder = Client::builder().no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);

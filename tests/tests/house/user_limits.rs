@@ -5,7 +5,7 @@ use keygate_tests::simulator;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::stage::{FLASH, House, OPENAI_CHAT, chat, generate_path, openai_chat};
+use super::stage::{FLASH, House, OPENAI_CHAT, chat, generate_path, one_project, openai_chat};
 
 const AVATAR: &str = "/anam/v1/auth/session-token";
 
@@ -157,7 +157,9 @@ async fn a_body_that_cannot_be_read_counts_for_nobody() {
 #[tokio::test]
 async fn a_request_that_failed_gives_its_place_back() {
     use keygate_tests::sim::{Action, Fault, GoogleRow};
-    let house = House::open(json!({"limits": {"per_user": {"max_concurrent": 1}}})).await;
+    let mut changes = one_project();
+    changes["limits"] = json!({"per_user": {"max_concurrent": 1}});
+    let house = House::open(changes).await;
     let faults = [GoogleRow::Overloaded, GoogleRow::InputTooLong].map(|row| Fault::google(row).times(3));
     house.sim.script(faults.into_iter().chain([Fault::new(Action::Html502).times(3)])).expect("room");
     let mut statuses = Vec::new();

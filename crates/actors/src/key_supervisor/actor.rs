@@ -150,6 +150,7 @@ fn heed_all(
 fn heed(pool: &mut KeyPool, notice: Notice, now: Moment) {
     match notice {
         Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
+        Notice::Answered { lease } => pool.answered(lease, now),
         Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
         Notice::FreeSlot { group } => pool.slot_freed(&group, now),
     }

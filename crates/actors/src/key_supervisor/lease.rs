@@ -109,6 +109,14 @@ impl KeyLease {
         self.parcel.returns.desk.tell(Notice::Bind { group: lease.group.clone(), client, binding });
     }
 
+    /// Tells that the answer has begun, and well. Only worth a notice where the request finds out
+    /// whether a provider in trouble serves again.
+    pub fn answered(&self) {
+        if self.parcel.lease.is_trial {
+            self.parcel.returns.desk.tell(Notice::Answered { lease: self.parcel.lease.id });
+        }
+    }
+
     /// Tells that this request ended a session of the group, so that the next one need not wait.
     pub fn free_slot(&self) {
         self.parcel.returns.desk.tell(Notice::FreeSlot { group: self.parcel.lease.group.clone() });

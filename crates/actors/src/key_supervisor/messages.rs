@@ -31,6 +31,11 @@ pub(crate) enum Notice {
         /// Its end.
         verdict: Verdict,
     },
+    /// "Its answer has begun, and well."
+    Answered {
+        /// The lease.
+        lease: LeaseId,
+    },
     /// "This now belongs to that group."
     Bind {
         /// The group.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keygate_domain::KeySpec;
 use keygate_limits::RetryPolicy;
-use keygate_pool::{Budgets, Cooldowns, Policy, Rotation};
+use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, Rotation};
 use keygate_provider::Adapter;
 use url::{Host, Url};
 
@@ -113,6 +113,10 @@ fn policy(adapter: &Adapter, section: &ProviderSection, rotation: Option<Rotatio
             busy: rests.busy.0,
             group_blocked: rests.group_blocked.0,
             key_forbidden: rests.key_forbidden.0,
+            overloaded: Overloaded {
+                at_least: rests.overloaded.at_least.0,
+                at_most: rests.overloaded.at_most.0,
+            },
         },
         budgets: Budgets {
             default: section.budgets.default.allowance(),

@@ -77,7 +77,7 @@ pub(crate) struct CooldownsSection {
     pub(crate) group_blocked: Setting<Duration>,
     /// After the provider refused the key one operation.
     pub(crate) key_forbidden: Setting<Duration>,
-    /// Between attempts while the provider itself is overloaded. No key rests for it.
+    /// While the provider itself is in trouble. No key rests for it.
     #[serde(deserialize_with = "or_default")]
     pub(crate) overloaded: BackoffSection,
 }
@@ -96,13 +96,15 @@ impl Default for CooldownsSection {
     }
 }
 
-/// A pause that doubles from attempt to attempt.
+/// Waits while the provider itself is in trouble: between the attempts of a request, and of all
+/// requests once most groups met the trouble. They double while it lasts.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BackoffSection {
-    /// The pause of an overload that has become serious; the first pause is a tenth of it.
+    /// For how long nobody is sent there once most groups met the trouble, before one request finds
+    /// out. The first pause between the attempts of a request is a tenth of it.
     pub(crate) at_least: Setting<Duration>,
-    /// The longest pause.
+    /// The longest wait.
     pub(crate) at_most: Setting<Duration>,
 }
 

@@ -8,7 +8,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use keygate_config::{OtlpProtocol, StoragePlace};
 use keygate_domain::Allowance;
 use keygate_limits::{RetryPolicy, UserPolicy};
-use keygate_pool::{Budgets, Cooldowns, Policy, Rotation, Strategy};
+use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, Rotation, Strategy};
 use rstest::rstest;
 
 use crate::house::House;
@@ -72,6 +72,7 @@ providers:
         busy: seconds(3),
         group_blocked: seconds(4),
         key_forbidden: seconds(5),
+        overloaded: Overloaded { at_least: seconds(6), at_most: seconds(7) },
     };
     let new_york = TimeZoneDatabase::bundled().get("America/New_York").unwrap();
     let rotation = Rotation::new(Duration::from_hours(12), time(6, 30, 0, 0), new_york).ok();

@@ -58,15 +58,16 @@ impl KeyPool {
         self.lanes.open(&scope, |key| roster.is_usable(key, &scope.wish(), now));
         let tried = TriedKeys::find(&ask.tried, roster, &wish, now);
         let lane = self.lanes.lane(&scope);
-        let Some(key) = self.choose(lane, &ownership, &tried, &wish) else {
-            return Err(self.refusal(lane, &wish, ownership.bound_to()));
-        };
+        let key = self.choose(lane, &ownership, &tried, &wish);
+        let key = key.ok_or_else(|| self.refusal(lane, &wish, ownership.bound_to()));
+        let key = self.past_breaker(&wish, key)?;
         debug_assert!(invariants::may_be_leased(self, key, &wish), "{}", invariants::KP_3.sentence);
         let skipped = self.skipped(lane, &wish, &tried, key);
         let is_free = ownership.home() != Some(&self.roster.group_of(key).id);
         self.lanes.took(&scope, key, is_free);
         let lease = self.grant(key, ask, spend, ownership, skipped);
-        Ok(Granted::Lease(Lease { on_behalf_of, ..lease }))
+        let is_trial = self.is_trial(ask, lease.id.number);
+        Ok(Granted::Lease(Lease { on_behalf_of, is_trial, ..lease }))
     }
 
     /// Whoever shows the provider's own credential acts for the client it was made for.
@@ -166,7 +167,18 @@ impl KeyPool {
             Ownership::Free | Ownership::Only(_) | Ownership::Prefers(..) => None,
         };
         let id = LeaseId { life: self.life, number };
-        Lease { id, key: secret, index: key, label, group, bucket, away, on_behalf_of: None, skipped }
+        Lease {
+            id,
+            key: secret,
+            index: key,
+            label,
+            group,
+            bucket,
+            away,
+            on_behalf_of: None,
+            skipped,
+            is_trial: false,
+        }
     }
 
     /// Status shows a key by what it is in use for; operations that are neither a model's nor

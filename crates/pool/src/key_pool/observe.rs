@@ -69,6 +69,7 @@ impl KeyPool {
             groups: self.roster.groups_in_use(),
             draining: self.roster.draining(),
             ledger: self.ledger,
+            breakers: self.breaker.observe(now),
         }
     }
 

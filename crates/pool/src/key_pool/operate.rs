@@ -17,6 +17,9 @@ impl KeyPool {
         };
         let groups: BTreeSet<usize> = keys.iter().map(|key| self.roster.keys[*key].group).collect();
         let mut gained = BTreeSet::new();
+        if ids.is_none() {
+            self.forget_trouble();
+        }
         for group in groups {
             if self.reset_owner(Owner::Group(group)) {
                 gained.extend(self.roster.groups[group].members.iter().copied());

@@ -42,6 +42,7 @@ impl KeyPool {
             order,
             rota,
             affinity,
+            breaker,
             leases,
             gone,
             renamed,
@@ -69,6 +70,8 @@ impl KeyPool {
         }
         if !newly_renamed.is_empty() {
             Arc::make_mut(affinity).rename(&newly_renamed);
+            // Trouble of the provider is the provider's, whatever the keys.
+            breaker.rename_groups(&newly_renamed);
         }
         rename(renamed, newly_renamed, roster);
         let mut fresh = Lanes::new(policy.strategy, roster.keys_in_use(), jitter.draw());

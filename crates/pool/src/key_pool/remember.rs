@@ -29,6 +29,7 @@ impl KeyPool {
         self.write_names(&mut state);
         self.write_order(&mut state);
         self.write_bindings(&mut state);
+        state.circuits = self.breaker.save();
         state.unsaved = Unsaved::default();
         state
     }
@@ -36,13 +37,15 @@ impl KeyPool {
     pub(super) fn write_changes(&mut self, state: &mut PoolState) -> bool {
         let state::Changes { owners, names, order, bindings, all_bindings, everything } =
             std::mem::take(&mut self.changes);
+        let circuits = std::mem::take(&mut self.breaker.is_unsaved);
         if everything {
             // Bindings one by one: those whose group goes by another name changed, too.
             self.write_bindings(state);
             *state = self.state_after(std::mem::take(state));
             return true;
         }
-        let changed = names || order || all_bindings || !owners.is_empty() || !bindings.is_empty();
+        let changed =
+            names || order || circuits || all_bindings || !owners.is_empty() || !bindings.is_empty();
         for owner in owners {
             self.write_owner(owner, state);
         }
@@ -51,6 +54,9 @@ impl KeyPool {
         }
         if order {
             self.write_order(state);
+        }
+        if circuits {
+            state.circuits = self.breaker.save();
         }
         if all_bindings {
             self.write_bindings(state);
@@ -120,6 +126,8 @@ impl KeyPool {
         self.affinity = Arc::new(self.read_bindings(state));
         self.remember_turns(state);
         self.remember_spent(&state.spent);
+        let now = self.now;
+        self.breaker.remember(&state.circuits, &self.policy.cooldowns.overloaded, |wall| at(now, wall));
     }
 
     /// Gives keys and groups that were put in again what is remembered of them.
@@ -178,6 +186,7 @@ impl KeyPool {
             since: self.at(saved.since),
             fault: saved.fault,
             reason: saved.reason.clone().into(),
+            may_be_providers: saved.may_be_providers,
             level: saved.level,
             next_level: saved.next_level,
             first_lease_after: 0,
@@ -203,8 +212,12 @@ impl KeyPool {
 
     /// The moment at which the wall clock shows, or showed, `wall`.
     pub(super) fn at(&self, wall: Timestamp) -> Moment {
-        Moment { wall, mono: self.now.at_wall(wall).mono }
+        at(self.now, wall)
     }
+}
+
+fn at(now: Moment, wall: Timestamp) -> Moment {
+    Moment { wall, mono: now.at_wall(wall).mono }
 }
 
 fn save_standing(standing: &Standing) -> SavedStanding {
@@ -234,6 +247,7 @@ fn save_rest(part: &Part, rest: &Rest) -> Option<SavedRest> {
         since: rest.since.wall,
         fault: rest.fault,
         reason: rest.reason.to_string(),
+        may_be_providers: rest.may_be_providers,
         level: rest.level,
         next_level: rest.next_level,
     })

@@ -14,10 +14,12 @@ impl KeyPool {
     pub(super) fn end_lease(&mut self, lease: LeaseId, verdict: Verdict) -> Settled {
         let known = if lease.life == self.life { self.leases.end(lease.number) } else { None };
         let Some(held) = known else { return Settled::Stale };
+        // Whoever is to blame: what the provider refused has not been used up.
+        self.settle_budget(&held, lease.number, Some(&verdict));
+        let verdict = self.weigh(&held, lease.number, verdict);
         self.roster.keys[held.key].counts.in_flight -= 1;
         self.ledger.in_flight -= 1;
         self.count(&held, &verdict);
-        self.settle_budget(&held, lease.number, Some(&verdict));
         self.judge(held.key, &verdict);
         match verdict {
             Verdict::Served(_) => self.succeeded(&held, lease.number),
@@ -92,6 +94,7 @@ impl KeyPool {
             since: self.now,
             fault: failure.fault,
             reason: failure.hint.reason.into(),
+            may_be_providers: failure.hint.may_be_providers,
             level,
             next_level: level.saturating_add(1),
             first_lease_after: self.leases.next_number(),
@@ -189,6 +192,7 @@ impl KeyPool {
             self.changes.names();
             self.share_budgets(&before, bucket);
             self.share_rests(&before, bucket);
+            self.share_circuit(&before, bucket);
         }
         let group = self.roster.keys[held.key].group;
         self.learn_name(group, hint);

@@ -289,6 +289,7 @@ impl KeyPool {
             since: self.now,
             fault: stop.fault(),
             reason: stop.reason().into(),
+            may_be_providers: false,
             level: 0,
             next_level: 0,
             first_lease_after: 0,

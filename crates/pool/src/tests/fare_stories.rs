@@ -70,8 +70,10 @@ fn health_is_told_and_comes_back_with_time() {
         Verdict::Abandoned,
         Verdict::Unsent,
     ] {
-        world.use_once(&ask("flash"), verdict.clone());
-        world.use_once(&ask("flash"), verdict);
+        // Of another model each: two groups that agree would open a breaker.
+        for model in ["flash", "lite"] {
+            world.use_once(&ask(&format!("{model} that met {verdict:?}")), verdict.clone());
+        }
         assert_eq!(health(&world), [80, 100], "neither the caller's nor the provider's fault counts");
     }
     world.hit("b", &ask("flash"), failed(Fault::Timeout));

@@ -97,7 +97,7 @@ fn after_a_failure_of_the_provider_another_group_comes_first() {
     let mut labels = Vec::new();
     for _ in 0..4 {
         let lease = world.lease(&retry(tried.clone()));
-        world.settle(&lease, failed(Fault::Overloaded));
+        world.settle(&lease, failed(Fault::ServerError));
         tried.push(world.tried(&lease, TriedHow::Failed));
         labels.push(lease.label.to_string());
     }

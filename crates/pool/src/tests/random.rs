@@ -75,9 +75,9 @@ pub(super) fn hint() -> impl Strategy<Value = Hint> {
             metric,
             limit: Some(15),
             bucket: bucket.map(Into::into),
-            group: None,
             needs_human,
             reason: "said so",
+            ..Hint::default()
         },
     )
 }

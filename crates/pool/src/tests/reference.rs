@@ -42,6 +42,8 @@ pub(crate) enum Expected {
     Resting(Duration),
     Disabled,
     NothingLeft,
+    /// A breaker is in the way for this long; keys are free before.
+    Troubled(Duration),
 }
 
 #[derive(Clone, Debug)]

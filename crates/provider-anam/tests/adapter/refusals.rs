@@ -64,6 +64,7 @@ fn every_refusal_is_in_anams_envelope() {
       "too_large": "Request body too large",
       "unauthenticated": "Missing or invalid API key",
       "upstream_garbled": "Bad gateway",
+      "upstream_overloaded": "Service busy",
       "upstream_unreachable": "Bad gateway",
       "user_limited": "Rate limit exceeded"
     }

@@ -45,6 +45,7 @@ pub(super) const ROWS: &[Row] = &[
         // No key can change where the gateway stands; one other may be routed another way.
         judge: |case| {
             let hint = case.hint("the provider does not serve the country of this gateway");
+            let hint = Hint { may_be_providers: true, ..hint };
             Failure::of(Fault::Unreachable).hinting(hint).retrying(RetryAdvice::Once)
         },
     },

@@ -44,6 +44,8 @@ struct Expected {
     bucket: Option<String>,
     group: Option<String>,
     #[serde(default)]
+    may_be_providers: bool,
+    #[serde(default)]
     needs_human: bool,
 }
 
@@ -73,6 +75,7 @@ impl Expected {
             limit: hint.limit,
             bucket: hint.bucket.as_ref().map(ToString::to_string),
             group: hint.group.as_ref().map(ToString::to_string),
+            may_be_providers: hint.may_be_providers,
             needs_human: hint.needs_human,
         }
     }

@@ -151,5 +151,6 @@ fn unnamed_quota(case: &Case<'_>) -> Failure {
     let mut hint = case.hint("a limit was reached that the answer does not name");
     hint.retry_after = Some(case.wait(2 * MINUTE).unwrap_or(Duration::from_secs(5)));
     hint.doubles_up_to = Some(2 * MINUTE);
+    hint.may_be_providers = true;
     Failure::of(Fault::RateLimited).hinting(hint)
 }

@@ -46,6 +46,7 @@ fn an_exhausted_pool_is_a_google_status_with_retry_info() {
 #[case(ErrorKind::Internal, 500, "INTERNAL")]
 #[case(ErrorKind::UpstreamGarbled, 502, "UNAVAILABLE")]
 #[case(ErrorKind::PoolDisabled, 503, "UNAVAILABLE")]
+#[case(ErrorKind::UpstreamOverloaded, 503, "UNAVAILABLE")]
 #[case(ErrorKind::DeadlineExceeded, 504, "DEADLINE_EXCEEDED")]
 fn native_refusals_are_named_like_google_s(#[case] kind: ErrorKind, #[case] status: u16, #[case] name: &str) {
     let refused = body(NATIVE, &Refusal::new(kind, "why"), status);
@@ -59,6 +60,7 @@ fn native_refusals_are_named_like_google_s(#[case] kind: ErrorKind, #[case] stat
 #[case(ErrorKind::PoolExhausted, 429, "rate_limit_error", true)]
 #[case(ErrorKind::PoolDisabled, 503, "server_error", true)]
 #[case(ErrorKind::Overloaded, 503, "server_error", false)]
+#[case(ErrorKind::UpstreamOverloaded, 503, "server_error", false)]
 fn openai_refusals_stop_the_sdk_where_retrying_is_in_vain(
     #[case] kind: ErrorKind,
     #[case] status: u16,
