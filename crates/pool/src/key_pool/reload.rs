@@ -19,6 +19,7 @@ impl KeyPool {
 
     /// Every field has to say what becomes of it (see also `carry.rs`): one that is forgotten
     /// does not compile.
+    #[expect(clippy::too_many_lines, reason = "it has a line for every field of the pool")]
     pub(super) fn take_over(&mut self, keys: Vec<KeySpec>, policy: Policy) -> Reloaded {
         let Self {
             // The pool lives on: so do its clock, its books and what it has to tell.
