@@ -106,12 +106,26 @@ impl Load {
 
 #[tokio::test]
 async fn a_key_that_is_added_under_load_serves_and_no_request_fails() {
+    adds_a_key_under_load(2).await;
+}
+
+#[tokio::test]
+async fn so_it_does_with_an_only_worker_that_has_the_actors_on_its_own_thread() {
+    adds_a_key_under_load(1).await;
+}
+
+async fn adds_a_key_under_load(workers: u32) {
     let alpha = key("ALPHA_1", "alpha");
-    let house = house(keys(std::slice::from_ref(&alpha))).await;
+    let with = |list: &[Value]| {
+        let mut changes = keys(list);
+        changes["server"] = json!({ "workers": workers });
+        changes
+    };
+    let house = house(with(std::slice::from_ref(&alpha))).await;
     let load = Load::start(&house);
     load.goes_on().await;
     assert_eq!(house.asked(BETA), 0);
-    house.configure(&keys(&[alpha, key("BETA_1", "beta")]));
+    house.configure(&with(&[alpha, key("BETA_1", "beta")]));
     house.has(&["alpha_1", "beta_1"]).await;
     load.goes_on().await;
     load.end().await;
