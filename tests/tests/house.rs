@@ -43,5 +43,6 @@ mod house {
     mod supervisor_panics;
     mod traces;
     mod user_limits;
+    mod waiting;
     mod wire;
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use keygate_actors::{Chaos, Home, Leased, SupervisorSpec, start_supervisor};
 use keygate_domain::{
     Allowance, ApiKey, ClientId, Failure, Fault, KeySpec, ModelName, Operation, ProviderName, Role, Spend,
-    Verdict,
+    UserId, Verdict,
 };
 use keygate_pool::{Ask, Policy};
 use tokio::task::LocalSet;
@@ -41,9 +41,11 @@ fn ask() -> Ask {
         opens_session: false,
         references: Vec::new(),
         client: ClientId::from("shop"),
+        user: UserId { client: ClientId::from("shop"), name: "ada".into() },
         own_credential: false,
         tried: Vec::new(),
         estimate: Spend::default(),
+        patience: Duration::ZERO,
         hold: Duration::from_secs(10),
     }
 }

@@ -101,6 +101,7 @@ async fn one(worker: &Worker, request: &HttpRequest, provider: &str) -> Result<P
         draining: pool.draining,
         ledger: pool.ledger,
         breakers: pool.breakers.into_iter().map(|breaker| BreakerStatus::of(breaker, now)).collect(),
+        waiting: pool.waiting,
         restarts: lane.supervisor.vitals().restarts(),
     })
 }
@@ -152,6 +153,7 @@ struct ProviderStatus {
     draining: usize,
     ledger: PoolLedger,
     breakers: Vec<BreakerStatus>,
+    waiting: usize,
     restarts: u32,
 }
 

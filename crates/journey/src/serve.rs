@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use keygate_actors::{KeyLease, LeaseRefused, Leased, clock};
-use keygate_domain::{ErrorKind, Fault, Intent, Moment, Refusal, Replay};
+use keygate_domain::{ErrorKind, Fault, Intent, Moment, Refusal, Replay, Verdict};
 use keygate_limits::{GaveUp, Next, RetryPlan};
 use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow};
 use keygate_provider::CallRejected;
@@ -21,7 +21,7 @@ use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Lane, Refu
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 /// Serves one call in `lane`. It is given up when `hung_up` ends first, unless it creates something:
-/// then only the end tells whose that is.
+/// then only the end tells whose that is, once it was sent.
 ///
 /// # Errors
 /// [`Refused`] when the gateway itself says no, and why; an error of the provider is an answer.
@@ -59,12 +59,12 @@ pub async fn serve(
     }
     let way = Way::new(house, lane, call, caller, &intent);
     if intent.replay == Replay::OnlyIfRefused {
-        return way.go(facts, slot).await;
+        return way.go(facts, slot, hung_up).await;
     }
     let given_up = Refused { refusal: nobody_waits(), facts: facts.clone(), turned_away: None };
     tokio::select! {
         biased;
-        served = way.go(facts, slot) => served,
+        served = way.go(facts, slot, std::future::pending()) => served,
         () = hung_up => Err(given_up),
     }
 }
@@ -126,7 +126,14 @@ impl<'a> Way<'a> {
         Self { house, lane, call, caller, intent, deadline, plan, tried: Vec::new(), last: None }
     }
 
-    async fn go(mut self, mut facts: Facts, mut slot: Slot) -> Result<Answer, Refused> {
+    /// Gives up waiting for a key when `hung_up` ends; what was sent is seen through.
+    async fn go(
+        mut self,
+        mut facts: Facts,
+        mut slot: Slot,
+        hung_up: impl Future<Output = ()>,
+    ) -> Result<Answer, Refused> {
+        let mut hung_up = std::pin::pin!(hung_up);
         loop {
             // What is sent now is answered too late, and may be billed or start a session all the same.
             if self.is_too_late() {
@@ -134,7 +141,16 @@ impl<'a> Way<'a> {
             }
             // 5 stored binding
             // 6 ask supervisor
-            let lease = match self.lease().await {
+            let leased = tokio::select! {
+                biased;
+                leased = self.lease() => leased,
+                () = &mut hung_up => return Err(refused(nobody_waits(), facts)),
+            };
+            let lease = match leased {
+                Ok(Some(lease)) if self.comes_too_late(&lease) => {
+                    lease.settle(Verdict::Unsent);
+                    return self.without_time(facts);
+                }
                 Ok(lease) => lease,
                 Err(no_lease) => return self.without_lease(no_lease, facts),
             };
@@ -201,6 +217,7 @@ impl<'a> Way<'a> {
         match leased {
             Ok(Leased::Key(lease)) => {
                 spans::record_key(&span, &key_facts(&lease));
+                spans::record_waited(&span, lease.waited());
                 spans::record_skipped(&span, lease.skipped().iter().map(|(key, skip)| (key, skip.as_str())));
                 Ok(Some(lease))
             }
@@ -213,16 +230,19 @@ impl<'a> Way<'a> {
     }
 
     fn ask(&self) -> Ask {
+        let left = clock::left_until(self.deadline);
         Ask {
             operation: self.intent.operation,
             model: self.intent.model.clone(),
             opens_session: self.intent.opens_session,
             references: self.intent.references.clone(),
             client: self.caller.client.clone(),
+            user: self.caller.user.clone(),
             own_credential: self.intent.carries_own_credential,
             tried: self.tried.clone(),
             estimate: self.intent.estimate,
-            hold: clock::left_until(self.deadline) + LEASE_MARGIN,
+            patience: left,
+            hold: left + LEASE_MARGIN,
         }
     }
 
@@ -272,6 +292,11 @@ impl<'a> Way<'a> {
             Some(kept) => Err(refused(unreadable(kept.status), facts)),
             None => Err(refused(unanswered(fault), facts)),
         }
+    }
+
+    /// Whether the wait for a key took all the time there was.
+    fn comes_too_late(&self, lease: &KeyLease) -> bool {
+        !lease.waited().is_zero() && self.is_too_late()
     }
 
     fn is_too_late(&self) -> bool {

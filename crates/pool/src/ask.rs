@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{ClientId, GroupId, KeyId, ModelName, Moment, Operation, Resource, Spend};
+use keygate_domain::{ClientId, GroupId, KeyId, ModelName, Moment, Operation, Resource, Spend, UserId};
 
 /// One request's wish for a key. Asked again, with a longer [`Ask::tried`], for each attempt.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Ask {
     pub references: Vec<Resource>,
     /// The client that asks; it may only use its own resources.
     pub client: ClientId,
+    /// The person it is for; users take turns where there is a queue (KP-9).
+    pub user: UserId,
     /// True when the caller's own provider-issued credential is what goes upstream. Holding it
     /// is the right to use what it names, so no client is compared then.
     pub own_credential: bool,
@@ -24,6 +26,9 @@ pub struct Ask {
     pub tried: Vec<Tried>,
     /// What it will cost, roughly.
     pub estimate: Spend,
+    /// How long it may wait for a key at most: what its deadline leaves. Zero: a key at once or
+    /// none.
+    pub patience: Duration,
     /// After this long an unsettled lease counts as lost.
     pub hold: Duration,
 }

@@ -38,6 +38,8 @@ pub(crate) const KP_7: Invariant =
     promise("KP-7", "a disabled key stays out until probe, reset or replacement");
 pub(crate) const KP_8: Invariant =
     promise("KP-8", "a settlement of another life, or a second one of the same lease, changes nothing");
+pub(crate) const KP_9: Invariant =
+    promise("KP-9", "waiting is fair: no user waits while another is served twice for the same");
 pub(crate) const KP_10: Invariant =
     promise("KP-10", "attempts are settled, refunded, lost, or still in flight");
 pub(crate) const KP_11: Invariant =
@@ -48,7 +50,7 @@ pub(crate) const KP_12: Invariant = promise(
 );
 
 /// Every invariant of the pool that holds today.
-pub const INVARIANTS: [Invariant; 10] = [KP_1, KP_3, KP_4, KP_5, KP_6, KP_7, KP_8, KP_10, KP_11, KP_12];
+pub const INVARIANTS: [Invariant; 11] = [KP_1, KP_3, KP_4, KP_5, KP_6, KP_7, KP_8, KP_9, KP_10, KP_11, KP_12];
 
 /// KP-1.
 pub(crate) fn in_flight_is_outstanding(pool: &KeyPool) -> bool {

@@ -10,6 +10,7 @@ mod remember;
 mod settle;
 mod spend;
 mod trouble;
+mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,13 +24,14 @@ use crate::affinity::Affinity;
 use crate::breaker::Breaker;
 use crate::buckets::Buckets;
 use crate::budget::Estimates;
-use crate::cooldown::Jitter;
+use crate::cooldown::{Jitter, Rest};
 use crate::event::Events;
 use crate::health::Health;
 use crate::key::KeyUse;
 use crate::lane::Lanes;
 use crate::leases::Leases;
 use crate::order::Order;
+use crate::queue::{Queue, Resolved, Ticket};
 use crate::roster::{Due, Owner, Place, Roster};
 use crate::rotation::Rota;
 use crate::standing::{Part, Wish};
@@ -76,6 +78,9 @@ pub struct KeyPool {
     current: Option<usize>,
     /// The fault that disabled a key or group last.
     last_disabling: Option<Fault>,
+    queue: Queue,
+    /// Tickets whose outcome nobody has fetched yet.
+    resolved: Vec<Resolved>,
     events: Events,
     changes: Changes,
 }
@@ -109,6 +114,8 @@ impl KeyPool {
             breaker: Breaker::default(),
             current: None,
             last_disabling: None,
+            queue: Queue::default(),
+            resolved: Vec::new(),
             events: Events::default(),
             changes: Changes::default(),
         };
@@ -131,13 +138,14 @@ impl KeyPool {
         pool
     }
 
-    /// Leases a key for one attempt.
+    /// Leases a key for one attempt, or gives a place in the queue when one may be free soon
+    /// enough.
     ///
     /// # Errors
     /// [`PoolRefusal`] says why not, and when asking again makes sense.
     pub fn lease(&mut self, ask: &Ask, now: Moment) -> Result<Granted, PoolRefusal> {
         self.advance(now);
-        let answer = self.choose_and_grant(ask);
+        let answer = self.lease_or_wait(ask);
         debug_assert!(
             answer.as_ref().err().is_none_or(invariants::is_worth_waiting_for),
             "{}",
@@ -151,6 +159,7 @@ impl KeyPool {
     pub fn settle(&mut self, lease: LeaseId, verdict: Verdict, now: Moment) -> Settled {
         self.advance(now);
         let settled = self.end_lease(lease, verdict);
+        self.attend();
         invariants::assert_holds(self);
         settled
     }
@@ -192,10 +201,11 @@ impl KeyPool {
             self.end_rest(&Place::new(Owner::Group(group), Part::Sessions));
             self.session_ended(group);
         }
+        self.attend();
     }
 
-    /// Lets time pass: ends rests that are over and leases that were held too long. A clock that
-    /// goes backwards is ignored.
+    /// Lets time pass: ends rests that are over and leases that were held too long, and answers
+    /// those who wait. A clock that goes backwards is ignored.
     pub fn advance(&mut self, now: Moment) {
         self.now = self.now.max(now);
         self.expire_leases();
@@ -208,6 +218,7 @@ impl KeyPool {
                 self.changes.binding(name);
             }
         }
+        self.attend();
     }
 
     /// When [`KeyPool::advance`] has something to do next.
@@ -218,6 +229,7 @@ impl KeyPool {
             self.roster.next_due(),
             self.affinity.next_expiry(),
             self.breaker.next_due(),
+            self.queue.next_due(),
             rotation,
         ];
         dues.into_iter().flatten().min()
@@ -228,6 +240,7 @@ impl KeyPool {
     pub fn reset(&mut self, ids: Option<&[KeyId]>, now: Moment) -> usize {
         self.advance(now);
         let gained = self.reset_keys(ids);
+        self.attend();
         invariants::assert_holds(self);
         gained
     }
@@ -235,13 +248,32 @@ impl KeyPool {
     /// Takes a key out until [`KeyPool::enable`]. False if there is no such key.
     pub fn disable(&mut self, id: &KeyId, now: Moment) -> bool {
         self.advance(now);
-        self.roster.key_at(id).map(|key| self.disable_by_operator(key)).is_some()
+        let known = self.roster.key_at(id).map(|key| self.disable_by_operator(key)).is_some();
+        self.attend();
+        known
     }
 
     /// Brings a disabled key back, and its group if that is disabled. False if there is no such key.
     pub fn enable(&mut self, id: &KeyId, now: Moment) -> bool {
         self.advance(now);
-        self.roster.key_at(id).map(|key| self.enable_key(key)).is_some()
+        let known = self.roster.key_at(id).map(|key| self.enable_key(key)).is_some();
+        self.attend();
+        known
+    }
+
+    /// Somebody does not wait any more. False if the ticket was resolved already, or is of another
+    /// life.
+    pub fn leave(&mut self, ticket: Ticket, now: Moment) -> bool {
+        self.advance(now);
+        let was_waiting = self.give_up_ticket(ticket);
+        self.attend();
+        was_waiting
+    }
+
+    /// Takes the tickets that were resolved since the last call. A lease among them has to be
+    /// settled like any other.
+    pub fn drain_resolved(&mut self) -> Vec<Resolved> {
+        std::mem::take(&mut self.resolved)
     }
 
     /// Takes another list of keys and another policy, at once and without losing anything: a key
@@ -250,6 +282,7 @@ impl KeyPool {
     pub fn reload(&mut self, keys: Vec<KeySpec>, policy: Policy, now: Moment) -> Reloaded {
         self.advance(now);
         let reloaded = self.take_over(keys, policy);
+        self.attend();
         invariants::assert_holds(self);
         reloaded
     }
@@ -327,15 +360,19 @@ impl KeyPool {
         }
     }
 
-    /// Ends a rest before its time. True if it was running.
+    /// Ends a rest before its time, with its escalation. True if it was running. That there was one
+    /// is remembered, so that a request which it refused may use the key again.
     fn end_rest(&mut self, place: &Place) -> bool {
         let Some(rest) = self.roster.end_rest(place) else { return false };
         self.changes.owner(place.owner);
         if rest.over {
             return false;
         }
+        let fault = rest.fault;
+        let ended = Rest { until: self.now, level: 0, next_level: 0, over: true, ..rest };
+        self.roster.put_rest(place, ended, self.now);
         self.refresh(place);
-        self.tell_recovered(place, rest.fault);
+        self.tell_recovered(place, fault);
         true
     }
 
@@ -345,6 +382,7 @@ impl KeyPool {
         self.lanes
             .refresh(&place.part, roster.members(&place.owner), |key, wish| roster.is_usable(key, wish, now));
         self.lanes.close_empty(&self.roster.resting);
+        self.queue.stir();
     }
 
     fn tell_recovered(&mut self, place: &Place, fault: Fault) {

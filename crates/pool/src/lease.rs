@@ -7,15 +7,27 @@ use keygate_domain::{
     ApiKey, BucketName, ClientId, Fault, GroupId, Keepsake, KeyId, LeaseId, Moment, Resource, Scope,
 };
 
-use crate::Skip;
+use crate::{Skip, Ticket};
 
-/// The pool's yes.
+/// The pool's yes, for now or for later.
 #[derive(Clone, Debug)]
 pub enum Granted {
     /// A key, for one attempt.
     Lease(Lease),
     /// The request brings its own credential and names nothing this pool knows: pass it as it is.
     NotOurs,
+    /// No key is free, but one may be soon enough: [`KeyPool::drain_resolved`] tells what became
+    /// of it, at `until` or before.
+    ///
+    /// [`KeyPool::drain_resolved`]: crate::KeyPool::drain_resolved
+    Wait {
+        /// The place in the queue; [`KeyPool::leave`] gives it up.
+        ///
+        /// [`KeyPool::leave`]: crate::KeyPool::leave
+        ticket: Ticket,
+        /// The last moment at which it is answered.
+        until: Moment,
+    },
 }
 
 /// The right to use one key once. Ends with exactly one settlement, or by itself.

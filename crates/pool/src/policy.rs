@@ -17,6 +17,23 @@ pub struct Policy {
     pub cooldowns: Cooldowns,
     /// What each group may use.
     pub budgets: Budgets,
+    /// Who may wait for a key.
+    pub queue: QueueBounds,
+}
+
+/// How long, and how many, may wait for a key when none is free.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QueueBounds {
+    /// The longest wait of one request; 5 s. Zero: nobody waits.
+    pub max_wait: Duration,
+    /// Requests that wait at the same time; 1000.
+    pub max_waiting: usize,
+}
+
+impl Default for QueueBounds {
+    fn default() -> Self {
+        Self { max_wait: Duration::from_secs(5), max_waiting: 1000 }
+    }
 }
 
 /// Which of the usable keys comes next.

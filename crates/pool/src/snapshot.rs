@@ -23,6 +23,8 @@ pub struct PoolSnapshot {
     pub draining: usize,
     /// What became of all leases of this life.
     pub ledger: PoolLedger,
+    /// Requests that wait for a key.
+    pub waiting: usize,
     /// Where the provider itself is in trouble, or was a moment ago.
     pub breakers: Vec<BreakerSnapshot>,
 }

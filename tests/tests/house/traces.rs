@@ -137,3 +137,31 @@ async fn a_trace_tells_which_key_failed_and_which_served() {
     assert!(!format!("{spans:?}").contains("sim-google-"), "no key may be in a trace");
     house.close().await;
 }
+
+#[tokio::test]
+async fn a_trace_tells_how_long_a_key_was_waited_for() {
+    let mut jaeger = Receiver::open().await;
+    let changes = json!({
+        "telemetry": { "otlp": { "endpoint": format!("http://{}", jaeger.address) } },
+        "providers": { "google": { "keys": [{ "secret": "env:ALPHA_1", "label": "alpha_1" }] } },
+    });
+    let house = House::open(changes).await;
+    let retry = Some(std::time::Duration::from_secs(1));
+    let row = Some(GoogleRow::MinuteRequests.into());
+    let refusal = ScriptedAnswer { row, retry, ..ScriptedAnswer::default() };
+    house.sim.script([Fault::new(Action::Answer(refusal))]).expect("a valid script");
+    let trace_id = "4bf92f3577b34da6a3ce929d0e0e4738";
+    let request = house
+        .post(&generate_path(FLASH), &chat("hello"))
+        .header("traceparent", format!("00-{trace_id}-00f067aa0ba902b7-01"));
+    assert_eq!(Answer::to(request).await.status, 200);
+
+    let spans = jaeger.trace(trace_id).await;
+    let asks = spans.iter().filter(|span| span.name == "acquire google");
+    let waits: Vec<Option<u64>> =
+        asks.map(|span| attribute(span, "keygate.waited_ms").and_then(|told| told.parse().ok())).collect();
+    assert_eq!(waits.len(), 2, "{spans:#?}");
+    assert!(waits.contains(&None), "the first key came at once: {waits:?}");
+    assert!(waits.iter().any(|wait| wait.is_some_and(|wait| wait >= 1000)), "{waits:?}");
+    house.close().await;
+}

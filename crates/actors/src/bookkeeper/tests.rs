@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keygate_domain::{
     ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation, ProviderName, Role,
-    Spend, Verdict,
+    Spend, UserId, Verdict,
 };
 use keygate_pool::{Ask, KeyState, Policy, PoolState, StateRow};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -107,6 +107,8 @@ async fn lease(supervisor: &KeySupervisor) -> KeyLease {
         own_credential: false,
         tried: Vec::new(),
         estimate: Spend::default(),
+        user: UserId { client: ClientId::from("shop"), name: "ada".into() },
+        patience: Duration::ZERO,
         hold: Duration::from_secs(10),
     };
     match supervisor.lease(ask).await {

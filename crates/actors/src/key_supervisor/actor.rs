@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext as _, AsyncContext as _, Context, Handler, Supervised};
 use keygate_domain::Moment;
 use keygate_limits::RestartBudget;
-use keygate_pool::{Granted, KeyPool, PoolEvent, PoolState};
+use keygate_pool::{Granted, KeyPool, PoolEvent, PoolState, Resolved};
 
 use super::SupervisorSpec;
 use super::keeping::Keeping;
@@ -13,6 +13,7 @@ use super::lease::{Delivery, LeaseRefused, Parcel};
 use super::messages::{
     ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ReloadKeys, ResetKeys, SwitchKey,
 };
+use super::waiting::Askers;
 use crate::alarm::Alarm;
 use crate::chaos::Saboteur;
 use crate::fence::fenced;
@@ -26,6 +27,7 @@ pub(crate) struct KeySupervisorActor {
     spec: SupervisorSpec,
     notices: Notices<Notice>,
     pub(super) pool: KeyPool,
+    askers: Askers,
     pub(super) kept: PoolState,
     pub(super) keeping: Keeping,
     life: u64,
@@ -34,6 +36,20 @@ pub(crate) struct KeySupervisorActor {
     budget: RestartBudget,
     vitals: Vitals,
     questions: Gate,
+}
+
+/// What a call of the pool leaves to be done.
+#[derive(Default)]
+struct Aftermath {
+    events: Vec<PoolEvent>,
+    resolved: Vec<Resolved>,
+}
+
+impl Aftermath {
+    fn gather(&mut self, pool: &mut KeyPool) {
+        self.events.append(&mut pool.drain_events());
+        self.resolved.append(&mut pool.drain_resolved());
+    }
 }
 
 impl KeySupervisorActor {
@@ -54,6 +70,7 @@ impl KeySupervisorActor {
             kept,
             keeping,
             pool,
+            askers: Askers::default(),
             life,
             alarm: Alarm::default(),
             saboteur,
@@ -64,31 +81,39 @@ impl KeySupervisorActor {
         }
     }
 
-    /// Reads what lies in the tray, then calls the pool; logs what happened, sets the alarm. What the
-    /// pool wants to remember is kept after every step, so that no panic takes back what was told before.
+    /// Reads what lies in the tray, then calls the pool; logs what happened, answers those who waited,
+    /// sets the alarm. What the pool wants to remember is kept after every step, so that no panic takes
+    /// back what was told before.
     pub(super) fn call<T>(
         &mut self,
         ctx: &mut Context<Self>,
         call: impl FnOnce(&mut KeyPool, &mut Saboteur, Moment) -> T,
     ) -> Result<T, Unavailable> {
         let now = clock::now();
-        let Self { notices, pool, kept, saboteur, .. } = self;
-        let mut events = Vec::new();
+        let Self { notices, pool, askers, kept, saboteur, .. } = self;
+        let mut aftermath = Aftermath::default();
         let outcome = fenced(|| {
-            heed_all(notices, pool, kept, &mut events, now);
+            heed_all(notices, pool, askers, kept, &mut aftermath, now);
             let answer = call(pool, saboteur, now);
             pool.save_changes(kept);
-            events.extend(pool.drain_events());
+            aftermath.gather(pool);
             (answer, pool.next_wakeup())
         });
-        for event in &events {
-            events::in_pool(self.spec.provider, event);
-        }
+        self.see_to(aftermath);
         let Ok((answer, wakeup)) = outcome else { return Err(self.give_up_this_life(ctx)) };
         self.alarm.set(ctx, wakeup, now, Self::wake);
         let has_spent = self.pool.has_unsaved_spent();
         self.keeping.tell(self.spec.provider, &self.kept, has_spent, || ctx.address().recipient());
         Ok(answer)
+    }
+
+    fn see_to(&mut self, aftermath: Aftermath) {
+        for event in &aftermath.events {
+            events::in_pool(self.spec.provider, event);
+        }
+        for resolved in aftermath.resolved {
+            self.askers.answer(resolved);
+        }
     }
 
     fn wake(&mut self, ctx: &mut Context<Self>) {
@@ -111,6 +136,7 @@ impl KeySupervisorActor {
     fn rebuild(&mut self, now: Moment) {
         self.life += 1;
         self.alarm.clear();
+        self.askers.dismiss();
         let spent = fenced(|| self.pool.spent()).unwrap_or_default();
         self.pool = revive(&self.spec, self.life, &mut self.kept, self.vitals.name(), now);
         if fenced(|| self.pool.remember_spent(&spent)).is_err() {
@@ -136,23 +162,30 @@ fn revive(spec: &SupervisorSpec, life: u64, left: &mut PoolState, name: &str, no
 fn heed_all(
     notices: &mut Notices<Notice>,
     pool: &mut KeyPool,
+    askers: &mut Askers,
     kept: &mut PoolState,
-    events: &mut Vec<PoolEvent>,
+    aftermath: &mut Aftermath,
     now: Moment,
 ) {
     while let Some(notice) = notices.next() {
-        heed(pool, notice, now);
+        heed(pool, askers, notice, now);
         pool.save_changes(kept);
-        events.extend(pool.drain_events());
+        aftermath.gather(pool);
     }
 }
 
-fn heed(pool: &mut KeyPool, notice: Notice, now: Moment) {
+fn heed(pool: &mut KeyPool, askers: &mut Askers, notice: Notice, now: Moment) {
     match notice {
         Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
         Notice::Answered { lease } => pool.answered(lease, now),
         Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
         Notice::FreeSlot { group } => pool.slot_freed(&group, now),
+        Notice::Leave { ticket } => {
+            // One that is answered already finds nobody there, and what it was given goes back.
+            if pool.leave(ticket, now) {
+                askers.forget(ticket);
+            }
+        }
     }
 }
 
@@ -183,8 +216,8 @@ impl Supervised for KeySupervisorActor {
 impl Drop for KeySupervisorActor {
     fn drop(&mut self) {
         // What lies in the tray was told before the end.
-        let Self { notices, pool, kept, .. } = self;
-        let _ = fenced(|| heed_all(notices, pool, kept, &mut Vec::new(), clock::now()));
+        let Self { notices, pool, askers, kept, .. } = self;
+        let _ = fenced(|| heed_all(notices, pool, askers, kept, &mut Aftermath::default(), clock::now()));
         self.keeping.last_words(self.spec.provider, &mut self.kept, &mut self.pool);
         self.vitals.ended();
     }
@@ -205,6 +238,7 @@ impl Handler<LeaseKey> for KeySupervisorActor {
         match granted.map_err(LeaseRefused::Pool)? {
             Granted::Lease(lease) => Ok(Delivery::Key(Box::new(Parcel::new(lease, desk)))),
             Granted::NotOurs => Ok(Delivery::NotOurs),
+            Granted::Wait { ticket, .. } => Ok(Delivery::Wait(self.askers.seat(ticket, desk))),
         }
     }
 }

@@ -63,7 +63,8 @@ impl KeySupervisor {
         self.desk.provider
     }
 
-    /// Asks for a key. If the caller leaves while it waits, the lease goes back unsent.
+    /// Asks for a key; waits for one in the pool's queue, if the pool says so. If the caller leaves
+    /// meanwhile its place is given up, and a lease under way to it goes back unsent.
     ///
     /// # Errors
     /// [`LeaseRefused`] says why not, and when asking again makes sense.
@@ -74,6 +75,7 @@ impl KeySupervisor {
         Ok(match answer? {
             Delivery::Key(parcel) => Leased::Key(parcel.open()),
             Delivery::NotOurs => Leased::NotOurs,
+            Delivery::Wait(place) => place.leased().await?,
         })
     }
 

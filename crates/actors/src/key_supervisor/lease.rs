@@ -8,6 +8,7 @@ use keygate_pool::{Lease, PoolRefusal, Skip};
 
 use super::handle::Desk;
 use super::messages::Notice;
+use super::waiting::Place;
 use crate::Unavailable;
 use crate::gate::{COME_BACK_IN, Full};
 
@@ -57,6 +58,7 @@ impl From<Unavailable> for LeaseRefused {
 #[derive(Debug)]
 pub struct KeyLease {
     parcel: Box<Parcel>,
+    waited: Duration,
 }
 
 impl KeyLease {
@@ -101,6 +103,16 @@ impl KeyLease {
         &self.parcel.lease.skipped
     }
 
+    /// How long it was waited for in the queue; zero when it came at once.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Notes that it came after a wait.
+    pub(crate) fn after(self, waited: Duration) -> Self {
+        Self { waited, ..self }
+    }
+
     /// Tells that what this request created belongs to this group and to `client`, or to the client on
     /// whose behalf it came.
     pub fn bind(&self, client: &ClientId, binding: Binding) {
@@ -133,6 +145,7 @@ impl KeyLease {
 pub(crate) enum Delivery {
     Key(Box<Parcel>),
     NotOurs,
+    Wait(Place),
 }
 
 /// A lease that nobody has taken yet. If the asker is gone, actix drops the answer, wherever it
@@ -152,7 +165,7 @@ impl Parcel {
     /// Hands the lease to the asker. From here on silence means that it may have been used.
     pub(crate) fn open(mut self: Box<Self>) -> KeyLease {
         self.returns.verdict = Verdict::Abandoned;
-        KeyLease { parcel: self }
+        KeyLease { parcel: self, waited: Duration::ZERO }
     }
 }
 

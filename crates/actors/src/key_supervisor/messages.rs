@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use keygate_domain::{Binding, ClientId, GroupId, KeyId, KeySpec, LeaseId, Verdict};
-use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded};
+use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded, Ticket};
 
 use super::handle::Desk;
 use super::lease::{Delivery, LeaseRefused};
@@ -21,7 +21,8 @@ pub(crate) struct LeaseKey {
     pub(crate) permit: Permit,
 }
 
-/// What a lease's holder tells. There are never more of them than leases outstanding.
+/// What a lease's holder tells, or who waits for one. There are never more of them than leases
+/// outstanding and places in the queue.
 #[derive(Debug)]
 pub(crate) enum Notice {
     /// "This is what became of it."
@@ -44,6 +45,11 @@ pub(crate) enum Notice {
         client: ClientId,
         /// What.
         binding: Binding,
+    },
+    /// "I do not wait any more."
+    Leave {
+        /// Its place in the queue.
+        ticket: Ticket,
     },
     /// "A session of that group ended."
     FreeSlot {

@@ -8,6 +8,9 @@ mod messages;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod waiting;
+#[cfg(test)]
+mod waiting_tests;
 
 pub use handle::{KeySupervisor, start_supervisor};
 pub use lease::{KeyLease, LeaseRefused, Leased};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keygate_domain::{
     Allowance, ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation, ProviderName,
-    Role, Spend, Verdict,
+    Role, Spend, UserId, Verdict,
 };
 use keygate_pool::{Ask, KeyState, Policy, PoolRefusal, PoolSnapshot};
 use tokio::task::LocalSet;
@@ -29,7 +29,7 @@ fn key(name: &str) -> KeySpec {
     }
 }
 
-fn spec(keys: &[&str], panic_every: u64) -> SupervisorSpec {
+pub(super) fn spec(keys: &[&str], panic_every: u64) -> SupervisorSpec {
     SupervisorSpec {
         provider: ProviderName::new("google"),
         keys: keys.iter().map(|name| key(name)).collect(),
@@ -42,21 +42,23 @@ fn spec(keys: &[&str], panic_every: u64) -> SupervisorSpec {
     }
 }
 
-fn ask() -> Ask {
+pub(super) fn ask() -> Ask {
     Ask {
         operation: Operation("generate_content"),
         model: Some(ModelName::from("gemini-2.5-flash")),
         opens_session: false,
         references: Vec::new(),
         client: ClientId::from("shop"),
+        user: UserId { client: ClientId::from("shop"), name: "ada".into() },
         own_credential: false,
         tried: Vec::new(),
         estimate: Spend::default(),
+        patience: Duration::ZERO,
         hold: HOLD,
     }
 }
 
-async fn lease(supervisor: &KeySupervisor) -> KeyLease {
+pub(super) async fn lease(supervisor: &KeySupervisor) -> KeyLease {
     match supervisor.lease(ask()).await {
         Ok(Leased::Key(lease)) => lease,
         other => panic!("no lease: {other:?}"),
@@ -72,11 +74,11 @@ fn failed(fault: Fault) -> Verdict {
 }
 
 /// Runs actors and the test on one thread with paused time.
-async fn on_one_thread<T>(test: impl Future<Output = T>) -> T {
+pub(super) async fn on_one_thread<T>(test: impl Future<Output = T>) -> T {
     LocalSet::new().run_until(test).await
 }
 
-fn poll_once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> bool {
+pub(super) fn poll_once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> bool {
     future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 

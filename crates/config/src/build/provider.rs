@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keygate_domain::KeySpec;
 use keygate_limits::RetryPolicy;
-use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, Rotation};
+use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, QueueBounds, Rotation};
 use keygate_provider::Adapter;
 use url::{Host, Url};
 
@@ -117,6 +117,10 @@ fn policy(adapter: &Adapter, section: &ProviderSection, rotation: Option<Rotatio
                 at_least: rests.overloaded.at_least.0,
                 at_most: rests.overloaded.at_most.0,
             },
+        },
+        queue: QueueBounds {
+            max_wait: section.queue.max_wait.0,
+            max_waiting: usize::try_from(section.queue.max_waiting.0.get()).unwrap_or(usize::MAX),
         },
         budgets: Budgets {
             default: section.budgets.default.allowance(),

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use keygate_limits::RetryPolicy;
-use keygate_pool::{Cooldowns, Strategy};
+use keygate_pool::{Cooldowns, QueueBounds, Strategy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -43,6 +43,9 @@ pub(crate) struct ProviderSection {
     /// When a request is sent again.
     #[serde(deserialize_with = "or_default")]
     pub(crate) retry: RetrySection,
+    /// Who may wait for a key when none is free.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) queue: QueueSection,
     /// The deadline of a whole request, attempts included. Without it: the provider's own.
     pub(crate) timeout: Setting<Option<Duration>>,
 }
@@ -58,6 +61,7 @@ impl Default for ProviderSection {
             budgets: BudgetsSection::default(),
             cooldowns: CooldownsSection::default(),
             retry: RetrySection::default(),
+            queue: QueueSection::default(),
             timeout: Setting(None),
         }
     }
@@ -139,6 +143,28 @@ impl Default for RetrySection {
             max_refusals: count(retry.max_refusals),
             attempt_timeout: Setting(retry.attempt_timeout),
             stream_attempt_timeout: Setting(retry.stream_attempt_timeout),
+        }
+    }
+}
+
+/// Who may wait for a key when none is free. Users take turns.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct QueueSection {
+    /// The longest wait of one request; `0s`: nobody waits. What no key can serve in that time is
+    /// refused at once, with the earliest time at which one can.
+    pub(crate) max_wait: Setting<Duration>,
+    /// Requests that wait at the same time; of further ones, those of users who have most waiting
+    /// already are refused.
+    pub(crate) max_waiting: Setting<NonZeroU32>,
+}
+
+impl Default for QueueSection {
+    fn default() -> Self {
+        let queue = QueueBounds::default();
+        Self {
+            max_wait: Setting(queue.max_wait),
+            max_waiting: count(u32::try_from(queue.max_waiting).unwrap_or(u32::MAX)),
         }
     }
 }

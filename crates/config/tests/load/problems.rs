@@ -109,7 +109,6 @@ providers:
 #[case("alerts: { low_keys: 1 }", "`alerts`")]
 #[case("session_keepers: []", "`session_keepers`")]
 #[case("telemetry: { metrics: true }", "`metrics`")]
-#[case("providers: { google: { queue: { max_wait: 5s } } }", "`queue`")]
 #[case("providers: { google: { model_fallback: {} } }", "`model_fallback`")]
 #[case("providers: { google: { budgets: { default: { requests_per_hour: 5 } } } }", "`requests_per_hour`")]
 fn what_has_no_effect_is_refused(#[case] yaml: &str, #[case] name: &str) {

@@ -8,7 +8,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use keygate_config::{OtlpProtocol, StoragePlace};
 use keygate_domain::Allowance;
 use keygate_limits::{RetryPolicy, UserPolicy};
-use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, Rotation, Strategy};
+use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, QueueBounds, Rotation, Strategy};
 use rstest::rstest;
 
 use crate::house::House;
@@ -44,6 +44,7 @@ providers:
     budgets: { default: { requests_per_minute: 60, min_interval: 2s }, models: { pro: { tokens_per_month: 1000000 } }, margin: 1s, session_length: 3m }
     cooldowns: { rate_limited: 1s, quota_exhausted: 2s, busy: 3s, group_blocked: 4s, key_forbidden: 5s, overloaded: { at_least: 6s, at_most: 7s } }
     retry: { max_attempts: 4, max_refusals: 5, attempt_timeout: 8s, stream_attempt_timeout: null }
+    queue: { max_wait: 10s, max_waiting: 11 }
     timeout: 9s
 ";
     let config = House::with_yaml(yaml).env("A", "a").loaded().config;
@@ -66,18 +67,7 @@ providers:
     let anam = &config.providers[0];
     assert_eq!(anam.base_url.as_str(), "http://localhost:7777/anam");
     let seconds = Duration::from_secs;
-    let cooldowns = Cooldowns {
-        rate_limited: seconds(1),
-        quota_exhausted: seconds(2),
-        busy: seconds(3),
-        group_blocked: seconds(4),
-        key_forbidden: seconds(5),
-        overloaded: Overloaded { at_least: seconds(6), at_most: seconds(7) },
-    };
-    let new_york = TimeZoneDatabase::bundled().get("America/New_York").unwrap();
-    let rotation = Rotation::new(Duration::from_hours(12), time(6, 30, 0, 0), new_york).ok();
-    let budgets = budgets_of_the_example();
-    assert_eq!(anam.policy, Policy { strategy: Strategy::PrimaryBackup, rotation, cooldowns, budgets });
+    assert_eq!(anam.policy, policy_of_the_example());
     assert_eq!(anam.keys[0].allowance, Allowance { concurrent: Some(9), ..Allowance::default() });
     let retry = RetryPolicy {
         max_attempts: 4,
@@ -151,6 +141,25 @@ fn a_rotation_that_leaves_something_open_is_shown_whole() {
     for (path, value) in [("every", "24h"), ("at", "00:00"), ("timezone", "UTC")] {
         let path = format!("providers.google.rotation.{path}");
         assert!(shown.iter().any(|one| one.path == path && one.value == value), "{path} in {shown:?}");
+    }
+}
+
+fn policy_of_the_example() -> Policy {
+    let seconds = Duration::from_secs;
+    let new_york = TimeZoneDatabase::bundled().get("America/New_York").unwrap();
+    Policy {
+        strategy: Strategy::PrimaryBackup,
+        rotation: Rotation::new(Duration::from_hours(12), time(6, 30, 0, 0), new_york).ok(),
+        cooldowns: Cooldowns {
+            rate_limited: seconds(1),
+            quota_exhausted: seconds(2),
+            busy: seconds(3),
+            group_blocked: seconds(4),
+            key_forbidden: seconds(5),
+            overloaded: Overloaded { at_least: seconds(6), at_most: seconds(7) },
+        },
+        budgets: budgets_of_the_example(),
+        queue: QueueBounds { max_wait: seconds(10), max_waiting: 11 },
     }
 }
 

@@ -123,12 +123,13 @@ impl Notes {
     }
 
     fn policy(&mut self, path: &impl Fn(&str) -> String, running: &Policy, wanted: Policy) -> Policy {
-        let Policy { strategy, rotation, cooldowns, budgets } = wanted;
+        let Policy { strategy, rotation, cooldowns, budgets, queue } = wanted;
         Policy {
             strategy: self.take(path("strategy"), &running.strategy, strategy),
             rotation: self.take(path("rotation"), &running.rotation, rotation),
             cooldowns: self.take(path("cooldowns"), &running.cooldowns, cooldowns),
             budgets: self.take(path("budgets"), &running.budgets, budgets),
+            queue: self.take(path("queue"), &running.queue, queue),
         }
     }
 }

@@ -30,9 +30,9 @@ impl KeyPool {
         let ownership = self.ownership(ask).ok().flatten();
         let bound_to = ownership.and_then(|ownership| ownership.bound_to().cloned());
         let keys = self.explain_keys(ask, bound_to.as_ref());
-        let answer = self.choose_and_grant(ask).map(|granted| match granted {
+        let answer = self.at_once(ask).map(|granted| match granted {
             Granted::Lease(lease) => Some(lease.key.id().clone()),
-            Granted::NotOurs => None,
+            Granted::NotOurs | Granted::Wait { .. } => None,
         });
         Decision { answer, bound_to, keys }
     }
@@ -70,6 +70,7 @@ impl KeyPool {
             draining: self.roster.draining(),
             ledger: self.ledger,
             breakers: self.breaker.observe(now),
+            waiting: self.queue.len(),
         }
     }
 

@@ -34,7 +34,7 @@ impl KeyPool {
         gained.len()
     }
 
-    /// Forgets every rest and brings it back if a fault disabled it. True if it gained by that.
+    /// Ends every rest and brings it back if a fault disabled it. True if it gained by that.
     fn reset_owner(&mut self, owner: Owner) -> bool {
         let parts: Vec<Part> =
             self.roster.standing(owner).remembered().map(|(part, _)| part.clone()).collect();

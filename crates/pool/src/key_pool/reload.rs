@@ -50,6 +50,9 @@ impl KeyPool {
             unsaved_spent,
             current,
             changes,
+            queue,
+            // Who was served is told so.
+            resolved: _,
         } = self;
         let before = std::mem::replace(roster, Roster::new(Vec::new(), Budgets::default()));
         let former_keys = before.keys_in_use().to_vec();
@@ -73,6 +76,7 @@ impl KeyPool {
             Arc::make_mut(affinity).rename(&newly_renamed);
             // Trouble of the provider is the provider's, whatever the keys.
             breaker.rename_groups(&newly_renamed);
+            queue.rename_groups(&newly_renamed);
         }
         rename(renamed, newly_renamed, roster);
         let mut fresh = Lanes::new(policy.strategy, roster.keys_in_use(), jitter.draw());
@@ -84,6 +88,8 @@ impl KeyPool {
             lanes.took(&LaneScope::default(), key, true);
         }
         *in_force = policy;
+        // Those who wait may have waited for what came.
+        queue.stir();
         // Positions mean others: everything is written anew.
         *changes = Changes::everything();
         unsaved_spent.clear();

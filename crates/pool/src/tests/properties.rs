@@ -15,9 +15,10 @@ use proptest::prelude::*;
 
 use super::random::{CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
 use super::reference::{Expected, Fact, Judged, Owned, Reference};
-use super::world::{ask, start};
+use super::waiting::Patients;
+use super::world::{ask, start, user};
 use crate::{
-    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, Rotation, Settled, StateRow,
+    Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, QueueBounds, Rotation, Settled, StateRow,
     Strategy as Order, Tried, TriedHow, health, invariants,
 };
 
@@ -34,12 +35,14 @@ struct Trial {
     ended: Option<LeaseId>,
     tried: Vec<Tried>,
     promise: Option<Duration>,
+    patients: Patients,
 }
 
 impl Trial {
     fn new(specs: Vec<KeySpec>, strategy: Order) -> Self {
         let daily = Rotation::new(Duration::from_hours(24), Time::midnight(), TimeZone::UTC).unwrap();
-        let policy = Policy { strategy, rotation: Some(daily), ..Policy::default() };
+        let queue = QueueBounds { max_wait: Duration::from_mins(1), max_waiting: 4 };
+        let policy = Policy { strategy, rotation: Some(daily), queue, ..Policy::default() };
         let pool = KeyPool::new(0, specs.clone(), policy.clone(), 9, start());
         Self {
             reference: Reference::of(&specs),
@@ -54,6 +57,7 @@ impl Trial {
             ended: None,
             tried: Vec::new(),
             promise: None,
+            patients: Patients::default(),
         }
     }
 
@@ -77,9 +81,11 @@ impl Trial {
                 self.bind(file, owner, client, lifetime, is_law);
             }
             Step::SlotFreed(key) => self.slot_freed(key),
+            Step::Leave(which) => self.patients.leave(which, &mut self.pool, self.now),
             Step::Restart => self.restart(),
             Step::Reload(specs, order) => self.reload(specs, order),
         }
+        self.look_after_patients();
         invariants::assert_holds(&self.pool);
         assert!(
             may_enable || invariants::disabled_stays_disabled(&before, &self.pool),
@@ -98,9 +104,28 @@ impl Trial {
         assert_eq!(counts.total, counts.available + counts.cooling_down + counts.exhausted + counts.disabled);
     }
 
+    /// Time passes as it does for the shell: the pool is woken whenever it asks for it.
     fn pass(&mut self, span: Duration) {
-        self.now = self.now.after(span);
+        let end = self.now.after(span);
+        while self.patients.is_anybody_waiting()
+            && let Some(due) = self.pool.next_wakeup().filter(|due| *due <= end)
+        {
+            self.now = self.now.max(due);
+            self.expire();
+            self.look_after_patients();
+        }
+        self.now = end;
         self.expire();
+    }
+
+    fn look_after_patients(&mut self) {
+        let served = self.patients.look_after(&mut self.pool, &self.reference, self.now);
+        for (lease, ..) in &served {
+            let key = self.reference.key(lease.key.id());
+            self.reference.leased.push(key);
+            self.reference.current = Some(key);
+        }
+        self.outstanding.extend(served);
     }
 
     fn expire(&mut self) {
@@ -116,6 +141,8 @@ impl Trial {
             opens_session: wanted.opens_session,
             references: wanted.files.iter().map(|file| Resource::new("file", FILES[*file])).collect(),
             client: CLIENTS[wanted.client].into(),
+            user: user(&wanted.user.to_string()),
+            patience: Duration::from_millis(wanted.patience),
             own_credential: wanted.own_credential,
             tried: if wanted.goes_on { self.tried.clone() } else { Vec::new() },
             hold: Duration::from_secs(wanted.hold),
@@ -131,11 +158,14 @@ impl Trial {
         let expected = self.behind_breakers(&ask, self.reference.expects(&ask, self.now));
         let decision = self.pool.explain(&ask, self.now);
         let answer = self.pool.lease(&ask, self.now);
-        let told = answer.as_ref().map(|granted| match granted {
-            Granted::Lease(lease) => Some(lease.key.id().clone()),
-            Granted::NotOurs => None,
-        });
-        assert_eq!(decision.answer, told.map_err(Clone::clone), "explained and granted differ");
+        match &answer {
+            Ok(Granted::Lease(lease)) => assert_eq!(decision.answer, Ok(Some(lease.key.id().clone()))),
+            Ok(Granted::NotOurs) => assert_eq!(decision.answer, Ok(None)),
+            Ok(Granted::Wait { .. }) => {
+                assert!(matches!(decision.answer, Err(PoolRefusal::Resting { .. })), "{decision:?}");
+            }
+            Err(refusal) => assert_eq!(decision.answer.as_ref(), Err(refusal)),
+        }
         match (&answer, expected) {
             (Ok(Granted::Lease(lease)), Expected::OneOf(keys)) => {
                 let key = self.reference.key(lease.key.id());
@@ -150,8 +180,15 @@ impl Trial {
             | (Err(PoolRefusal::Foreign { .. }), Expected::Foreign)
             | (Err(PoolRefusal::Disabled { .. }), Expected::Disabled)
             | (Err(PoolRefusal::NothingLeft), Expected::NothingLeft) => {}
-            (Err(PoolRefusal::Resting { retry_after, .. }), Expected::Resting(wait))
-            | (Err(PoolRefusal::BreakerOpen { retry_after, .. }), Expected::Troubled(wait)) => {
+            (Ok(Granted::Wait { ticket, until }), Expected::Resting(wait)) => {
+                self.patients.admit(*ticket, &ask, *until, self.now.after(wait));
+            }
+            (Err(PoolRefusal::BreakerOpen { retry_after, .. }), Expected::Troubled(wait)) => {
+                assert_eq!(*retry_after, wait.max(Duration::from_millis(1)));
+                self.promise = Some(*retry_after);
+            }
+            (Err(PoolRefusal::Resting { retry_after, .. }), Expected::Resting(wait)) => {
+                self.patients.check_turned_away(&ask, *retry_after);
                 assert_eq!(*retry_after, wait.max(Duration::from_millis(1)));
                 self.promise = Some(*retry_after);
             }
@@ -162,7 +199,7 @@ impl Trial {
                 let expires = self.now.after(ask.hold);
                 self.outstanding.push((lease, ask, expires));
             }
-            Ok(Granted::NotOurs) => {}
+            Ok(Granted::NotOurs | Granted::Wait { .. }) => {}
             Err(refusal) => {
                 assert!(invariants::is_worth_waiting_for(&refusal), "{}", invariants::KP_5.sentence);
                 if self.keeps_its_owner(&ask, &refusal) {
@@ -354,7 +391,7 @@ impl Trial {
     fn slot_freed(&mut self, key: usize) {
         let Some(group) = self.reference.groups.get(key).cloned() else { return };
         self.pool.slot_freed(&group.as_str().into(), self.now);
-        self.reference.facts.retain(|fact| fact.scope != Scope::GroupSessions || fact.group != group);
+        self.reference.slot_freed(&group, self.now);
     }
 
     fn reload(&mut self, specs: Vec<KeySpec>, strategy: Order) {
@@ -388,6 +425,7 @@ impl Trial {
         self.reference.current = None;
         self.ended = None;
         self.tried.clear();
+        self.patients = Patients::default();
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Wanted {
     pub(super) opens_session: bool,
     pub(super) files: Vec<usize>,
     pub(super) client: usize,
+    pub(super) user: usize,
+    pub(super) patience: u64,
     pub(super) own_credential: bool,
     pub(super) goes_on: bool,
     pub(super) hold: u64,
@@ -38,6 +40,7 @@ pub(super) enum Step {
     Enable(usize),
     Bind { file: usize, owner: usize, client: usize, lifetime: u64, is_law: bool },
     SlotFreed(usize),
+    Leave(usize),
     Restart,
     Reload(Vec<KeySpec>, Order),
 }
@@ -52,10 +55,25 @@ pub(super) fn wanted() -> impl Strategy<Value = Wanted> {
         prop::bool::weighted(0.1),
         any::<bool>(),
         1_u64..600,
+        (0_usize..3, prop_oneof![1 => Just(0_u64), 2 => 0_u64..120_000]),
     )
-        .prop_map(|(model, operation, opens_session, files, client, own_credential, goes_on, hold)| {
-            Wanted { model, operation, opens_session, files, client, own_credential, goes_on, hold }
-        })
+        .prop_map(
+            |(model, operation, opens_session, files, client, own_credential, goes_on, hold, who)| {
+                let (user, patience) = who;
+                Wanted {
+                    model,
+                    operation,
+                    opens_session,
+                    files,
+                    client,
+                    user,
+                    patience,
+                    own_credential,
+                    goes_on,
+                    hold,
+                }
+            },
+        )
 }
 
 pub(super) fn hint() -> impl Strategy<Value = Hint> {
@@ -130,6 +148,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
             }
         ),
         1 => (0_usize..6).prop_map(Step::SlotFreed),
+        1 => (0_usize..4).prop_map(Step::Leave),
         1 => Just(Step::Restart),
         2 => (other_specs(), order()).prop_map(|(specs, order)| Step::Reload(specs, order)),
     ]

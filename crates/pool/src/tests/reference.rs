@@ -306,18 +306,35 @@ impl Reference {
         if is_any_free { Expected::NothingLeft } else { Expected::Disabled }
     }
 
-    /// Everything that a reset of these keys brings back is forgotten.
+    /// A reset of these keys.
     pub(crate) fn reset(&mut self, keys: &[usize], now: Moment) {
         self.judged.extend(keys.iter().map(|key| (*key, Judged::Forgiven, now)));
         let groups = self.groups.clone();
-        self.facts.retain(|fact| {
+        self.end(now, |fact| {
             let of_group = matches!(
                 fact.scope,
                 Scope::Group | Scope::GroupRoute | Scope::GroupBucket | Scope::GroupSessions
             );
             let is_meant =
                 keys.iter().any(|key| if of_group { groups[*key] == fact.group } else { *key == fact.key });
-            fact.by_operator || !is_meant
+            !fact.by_operator && is_meant
+        });
+    }
+
+    /// A session of a group ended.
+    pub(crate) fn slot_freed(&mut self, group: &str, now: Moment) {
+        self.end(now, |fact| fact.scope == Scope::GroupSessions && fact.group == group);
+    }
+
+    /// What rests ends and is remembered as such; what rested or is disabled is forgotten.
+    fn end(&mut self, now: Moment, is_meant: impl Fn(&Fact) -> bool) {
+        self.facts.retain_mut(|fact| {
+            if !is_meant(fact) {
+                return true;
+            }
+            let was_running = fact.until.is_some_and(|until| until > now);
+            fact.until = Some(now);
+            was_running
         });
     }
 }

@@ -287,3 +287,16 @@ fn a_key_that_comes_back_after_a_restart_without_it_is_not_forgiven() {
     world.pass(seconds(700));
     assert_eq!(world.states(), [KeyState::Disabled, KeyState::Available, KeyState::Available]);
 }
+
+#[test]
+fn who_waits_is_served_by_a_key_that_joins() {
+    let mut world = World::of(&[("a", "p1")]);
+    world.hit("a", &ask("pro"), failed_for(Fault::RateLimited, 3));
+    let patient = Ask { patience: seconds(60), ..ask("pro") };
+    let waits = world.pool.lease(&patient, world.now);
+    assert!(matches!(waits, Ok(crate::Granted::Wait { .. })), "{waits:?}");
+    world.reload(&[("a", "p1"), ("b", "p2")]);
+    let resolved = world.pool.drain_resolved();
+    let [one] = resolved.as_slice() else { panic!("nobody was served: {resolved:?}") };
+    assert!(matches!(&one.outcome, Ok(crate::Granted::Lease(lease)) if &*lease.label == "b"), "{one:?}");
+}

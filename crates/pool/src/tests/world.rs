@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keygate_domain::{
     Allowance, ApiKey, BucketName, Failure, Fault, GroupId, Hint, KeyId, KeySpec, Metric, ModelName, Moment,
-    Operation, Role, Spend, Verdict,
+    Operation, Role, Spend, UserId, Verdict,
 };
 
 use crate::{
@@ -49,11 +49,17 @@ pub(crate) fn ask(model: &str) -> Ask {
         opens_session: false,
         references: Vec::new(),
         client: "app".into(),
+        user: user("ada"),
         own_credential: false,
         tried: Vec::new(),
         estimate: Spend::default(),
+        patience: Duration::ZERO,
         hold: Duration::from_mins(5),
     }
+}
+
+pub(crate) fn user(name: &str) -> UserId {
+    UserId { client: "app".into(), name: name.into() }
 }
 
 pub(crate) fn listing() -> Ask {

@@ -46,6 +46,7 @@ pub fn acquire(parent: &Span, provider: ProviderName) -> Span {
         keygate.group = field::Empty,
         keygate.refusal = field::Empty,
         keygate.retry_after_ms = field::Empty,
+        keygate.waited_ms = field::Empty,
     )
 }
 
@@ -58,6 +59,13 @@ pub fn record_key(span: &Span, key: &KeyFacts<'_>) {
     span.record("keygate.key.label", bounded(key.label));
     span.record("keygate.key.index", number(key.index as u64));
     span.record("keygate.group", bounded(key.group.as_str()));
+}
+
+/// Records how long the key was waited for in the queue; nothing when it came at once.
+pub fn record_waited(span: &Span, waited: Duration) {
+    if !waited.is_zero() {
+        span.record("keygate.waited_ms", milliseconds(waited));
+    }
 }
 
 /// Records which keys were passed over and why, each as `<key id> <why>`; 16 at most.

@@ -17,7 +17,7 @@ mod acquire;
 mod attempt;
 mod root;
 
-pub use acquire::{KeyFacts, acquire, record_key, record_pool_refusal, record_skipped};
+pub use acquire::{KeyFacts, acquire, record_key, record_pool_refusal, record_skipped, record_waited};
 pub use attempt::{
     AttemptFacts, attempt, record_answer_status, record_failure, record_metered, record_time_to_first_chunk,
     record_usage,

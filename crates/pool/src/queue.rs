@@ -1,0 +1,279 @@
+//! Who waits for a key, in which order, and until when.
+//!
+//! Tickets that wait for the same thing stand in one line; a line whose first ticket cannot be
+//! served holds up nobody in another. Within and across lines users take turns: next is whoever
+//! was served longest ago, or came longest ago if never served, and of one user the ticket that
+//! is oldest. So nobody waits while another is served twice (KP-9), however many requests that
+//! other has sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use keygate_domain::{GroupId, ModelName, Moment, UserId};
+
+use crate::{Ask, Granted, PoolRefusal};
+
+/// A place in the queue. `life` counts restarts of the pool, so that a notice meant for an earlier
+/// life cannot touch a ticket of this one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Ticket {
+    /// Which life of the pool issued it.
+    pub life: u64,
+    /// Its number within that life.
+    pub number: u64,
+}
+
+/// What became of a ticket: a key, or why none in time.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// Which.
+    pub ticket: Ticket,
+    /// Never a further wait.
+    pub outcome: Result<Granted, PoolRefusal>,
+}
+
+/// What a ticket waits for. Of tickets in one line either the first can be served or none.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Line {
+    operation: &'static str,
+    model: Option<ModelName>,
+    opens_session: bool,
+    bound_to: Option<GroupId>,
+    /// A request that was refused some keys can use fewer than its neighbours: it has a line of
+    /// its own, so that it does not hold them up.
+    alone: Option<u64>,
+}
+
+impl Line {
+    /// The line of all first attempts that want what `ask` wants.
+    pub(crate) fn of(ask: &Ask, bound_to: Option<&GroupId>) -> Self {
+        Self {
+            operation: ask.operation.0,
+            model: ask.model.clone(),
+            opens_session: ask.opens_session,
+            bound_to: bound_to.cloned(),
+            alone: None,
+        }
+    }
+
+    fn rename_group(&mut self, renamed: &BTreeMap<GroupId, GroupId>) {
+        if let Some(name) = self.bound_to.as_ref().and_then(|group| renamed.get(group)) {
+            self.bound_to = Some(name.clone());
+        }
+    }
+}
+
+/// A user's place in the order of turns: the lower, the longer ago.
+pub(crate) type Turn = u64;
+
+/// The first ticket of a line.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Head {
+    pub(crate) turn: Turn,
+    pub(crate) number: u64,
+}
+
+/// Somebody who waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) ask: Arc<Ask>,
+    line: Line,
+    /// After this moment no key is of use.
+    pub(crate) until: Moment,
+}
+
+#[derive(Clone, Debug)]
+struct Waiter {
+    turn: Turn,
+    tickets: BTreeSet<u64>,
+    /// The lines it stands in, and with how many tickets.
+    lines: BTreeMap<Line, usize>,
+}
+
+/// All who wait.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Queue {
+    tickets: BTreeMap<u64, Waiting>,
+    /// In each line the tickets of each user, by the user's turn.
+    lines: BTreeMap<Line, BTreeMap<Turn, BTreeSet<u64>>>,
+    users: BTreeMap<UserId, Waiter>,
+    /// How many tickets each user has.
+    crowd: BTreeSet<(usize, UserId)>,
+    ends: BTreeSet<(Moment, u64)>,
+    next_number: u64,
+    next_turn: Turn,
+    /// Whether something changed since the tickets were looked at last.
+    stirred: bool,
+    /// The earliest moment at which one that was looked at may be served: what slides without a
+    /// word, a budget's window, may have room then.
+    look_again: Option<Moment>,
+}
+
+impl Queue {
+    pub(crate) fn len(&self) -> usize {
+        self.tickets.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tickets.is_empty()
+    }
+
+    /// Something that tickets may wait for began or ended.
+    pub(crate) fn stir(&mut self) {
+        self.stirred = !self.is_empty();
+    }
+
+    /// Whether the tickets have to be looked at, all of them; only once for each change.
+    pub(crate) fn settle_down(&mut self, now: Moment) -> bool {
+        let is_time = self.stirred || self.look_again.is_some_and(|due| due <= now);
+        if is_time {
+            (self.stirred, self.look_again) = (false, None);
+        }
+        is_time
+    }
+
+    /// A ticket may be served at `due`, and not before unless something changes.
+    pub(crate) fn look_again_at(&mut self, due: Moment) {
+        self.look_again = Some(self.look_again.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    /// When a ticket may be served, or its time is over.
+    pub(crate) fn next_due(&self) -> Option<Moment> {
+        let end = self.ends.first().map(|(end, _)| *end);
+        end.into_iter().chain(self.look_again.filter(|_| end.is_some())).min()
+    }
+
+    /// A ticket whose time is over.
+    pub(crate) fn overdue(&self, now: Moment) -> Option<u64> {
+        self.ends.first().filter(|(end, _)| *end <= now).map(|(_, number)| *number)
+    }
+
+    pub(crate) fn ticket(&self, number: u64) -> Option<&Waiting> {
+        self.tickets.get(&number)
+    }
+
+    /// The first ticket of a line.
+    pub(crate) fn head(&self, line: &Line) -> Option<Head> {
+        let (turn, tickets) = self.lines.get(line)?.first_key_value()?;
+        Some(Head { turn: *turn, number: *tickets.first()? })
+    }
+
+    /// The first ticket of every line.
+    pub(crate) fn heads(&self) -> BTreeSet<(Head, Line)> {
+        self.lines.keys().filter_map(|line| Some((self.head(line)?, line.clone()))).collect()
+    }
+
+    /// Whether nobody in the line was served, or came, longer ago (KP-9).
+    pub(crate) fn is_turn_of(&self, line: &Line, turn: Turn) -> bool {
+        self.lines.get(line).is_none_or(|users| users.keys().all(|other| *other >= turn))
+    }
+
+    /// Somebody begins to wait, behind everybody of `line`.
+    pub(crate) fn join(&mut self, ask: &Ask, mut line: Line, until: Moment) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        line.alone = (!ask.tried.is_empty()).then_some(number);
+        if !self.users.contains_key(&ask.user) {
+            let newcomer =
+                Waiter { turn: self.take_turn(), tickets: BTreeSet::new(), lines: BTreeMap::new() };
+            self.users.insert(ask.user.clone(), newcomer);
+        }
+        if let Some(user) = self.users.get_mut(&ask.user) {
+            self.crowd.remove(&(user.tickets.len(), ask.user.clone()));
+            user.tickets.insert(number);
+            self.crowd.insert((user.tickets.len(), ask.user.clone()));
+            *user.lines.entry(line.clone()).or_default() += 1;
+            self.lines.entry(line.clone()).or_default().entry(user.turn).or_default().insert(number);
+        }
+        self.ends.insert((until, number));
+        self.tickets.insert(number, Waiting { ask: Arc::new(ask.clone()), line, until });
+        number
+    }
+
+    /// Takes a ticket out. Whoever stood behind it may be next.
+    pub(crate) fn leave(&mut self, number: u64) -> Option<Waiting> {
+        let waiting = self.tickets.remove(&number)?;
+        self.ends.remove(&(waiting.until, number));
+        self.forget(number, &waiting);
+        self.stir();
+        Some(waiting)
+    }
+
+    /// Takes a ticket out that is served: its user's next turn comes after everybody else's.
+    pub(crate) fn serve(&mut self, number: u64) -> Option<Waiting> {
+        let waiting = self.leave(number)?;
+        let turn = self.take_turn();
+        if let Some(user) = self.users.get_mut(&waiting.ask.user) {
+            for line in user.lines.keys() {
+                let Some(users) = self.lines.get_mut(line) else { continue };
+                if let Some(tickets) = users.remove(&user.turn) {
+                    users.insert(turn, tickets);
+                }
+            }
+            user.turn = turn;
+        }
+        Some(waiting)
+    }
+
+    /// The newest ticket of the user who has most, if `user` with one more would still have fewer.
+    pub(crate) fn most_to_spare(&self, user: &UserId) -> Option<u64> {
+        let (count, greediest) = self.crowd.last()?;
+        let own = self.users.get(user).map_or(0, |user| user.tickets.len());
+        if own + 1 >= *count {
+            return None;
+        }
+        self.users.get(greediest)?.tickets.last().copied()
+    }
+
+    /// Groups go by other names: who waits for one of them waits with those who came for it later.
+    pub(crate) fn rename_groups(&mut self, renamed: &BTreeMap<GroupId, GroupId>) {
+        for waiting in self.tickets.values_mut() {
+            waiting.line.rename_group(renamed);
+        }
+        for (mut line, users) in std::mem::take(&mut self.lines) {
+            line.rename_group(renamed);
+            let known = self.lines.entry(line).or_default();
+            users.into_iter().for_each(|(turn, tickets)| known.entry(turn).or_default().extend(tickets));
+        }
+        for user in self.users.values_mut() {
+            for (mut line, count) in std::mem::take(&mut user.lines) {
+                line.rename_group(renamed);
+                *user.lines.entry(line).or_default() += count;
+            }
+        }
+    }
+
+    fn take_turn(&mut self) -> Turn {
+        self.next_turn += 1;
+        self.next_turn
+    }
+
+    fn forget(&mut self, number: u64, waiting: &Waiting) {
+        let (name, line) = (&waiting.ask.user, &waiting.line);
+        let Some(user) = self.users.get_mut(name) else { return };
+        if let Some(users) = self.lines.get_mut(line) {
+            if let Some(tickets) = users.get_mut(&user.turn) {
+                tickets.remove(&number);
+                if tickets.is_empty() {
+                    users.remove(&user.turn);
+                }
+            }
+            if users.is_empty() {
+                self.lines.remove(line);
+            }
+        }
+        if let Some(count) = user.lines.get_mut(line) {
+            *count -= 1;
+            if *count == 0 {
+                user.lines.remove(line);
+            }
+        }
+        self.crowd.remove(&(user.tickets.len(), name.clone()));
+        user.tickets.remove(&number);
+        if user.tickets.is_empty() {
+            self.users.remove(name);
+        } else {
+            self.crowd.insert((user.tickets.len(), name.clone()));
+        }
+    }
+}
