@@ -114,6 +114,26 @@ impl Keygate {
         read(self.home.path(), STDERR)
     }
 
+    /// Writes a file of its folder as editors do: a new one, renamed into the old one's place.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, text: &str) {
+        let beside = self.home.path().join(format!(".{name}.new"));
+        fs::write(&beside, text).expect("a file can be written");
+        fs::rename(beside, self.home.path().join(name)).expect("a file can be renamed");
+    }
+
+    /// Sends it a signal, by name: `HUP`.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().await;
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{name} {id} failed");
+    }
+
     /// Asks it to end (SIGTERM) and waits until it has.
     ///
     /// # Panics
@@ -127,9 +147,8 @@ impl Keygate {
     /// # Panics
     /// When it does not end.
     pub async fn leave(mut self) -> (Exit, TempDir) {
-        if let Some(id) = self.child.id() {
-            let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await;
-            assert!(asked.is_ok_and(|status| status.success()), "kill -TERM {id} failed");
+        if self.child.id().is_some() {
+            self.signal("TERM").await;
         }
         let Ok(Ok(status)) = timeout(PATIENCE, self.child.wait()).await else {
             panic!("keygate did not end on SIGTERM:\n{}", self.stderr());

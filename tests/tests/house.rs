@@ -29,6 +29,8 @@ mod house {
     mod process;
     mod provider_trouble;
     mod quotas;
+    mod reload_refused;
+    mod reloading;
     mod remembering;
     mod secrets;
     mod stage;

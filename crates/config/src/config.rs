@@ -87,7 +87,7 @@ impl fmt::Debug for ClientToken {
 }
 
 /// How much one user may have.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LimitsConfig {
     /// The limits of each user.
     pub per_user: UserPolicy,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::dotenv;
-use crate::files::{Files, read_text};
+use crate::files::Files;
 use crate::problem::{Findings, Place};
 
 /// A variable and where it was set.
@@ -26,10 +26,10 @@ impl Environment {
     /// beside the configuration file.
     pub(crate) fn read(process: BTreeMap<String, String>, files: &Files, findings: &mut Findings) -> Self {
         let candidates = [files.working_dir.join(".env"), files.config_folder().join(".env")];
-        let found = candidates.iter().find(|candidate| candidate.is_file());
+        let found = candidates.iter().find(|candidate| files.exists(candidate) && candidate.is_file());
         let mut variables = BTreeMap::new();
         if let Some(path) = found {
-            variables = dotenv_variables(path, &files.shown(path), findings);
+            variables = dotenv_variables(path, files, findings);
         }
         for (name, value) in process {
             let place = Place::Environment(name.clone());
@@ -79,8 +79,9 @@ fn number(digits: &str) -> Option<(usize, &str)> {
     is_number.then_some((significant.len(), significant))
 }
 
-fn dotenv_variables(path: &Path, shown: &Path, findings: &mut Findings) -> BTreeMap<String, Variable> {
-    let text = match read_text(path) {
+fn dotenv_variables(path: &Path, files: &Files, findings: &mut Findings) -> BTreeMap<String, Variable> {
+    let shown = &files.shown(path);
+    let text = match files.read_text(path) {
         Ok(text) => text,
         Err(reason) => {
             findings.problem(
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     fn files(folder: &Path) -> Files {
-        Files { working_dir: folder.to_owned(), config: None }
+        Files::find(folder.to_owned(), None)
     }
 
     #[test]

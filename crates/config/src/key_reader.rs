@@ -8,7 +8,7 @@ use keygate_provider::Adapter;
 
 use crate::effective::Effective;
 use crate::environment::{Environment, Variable};
-use crate::files::{Files, read_text};
+use crate::files::Files;
 use crate::problem::{Findings, Place};
 use crate::schema::{KeyEntry, ProviderSection, Reference};
 
@@ -140,7 +140,7 @@ impl<'a> KeyReader<'a> {
     fn read_file(&mut self, path: &str, entry: &KeyEntry, place: &Place) {
         let path = self.sources.files.config_folder().join(path);
         let shown = self.sources.files.shown(&path);
-        let text = match read_text(&path) {
+        let text = match self.sources.files.read_text(&path) {
             Ok(text) => text,
             Err(reason) => {
                 return self.fail(

@@ -20,6 +20,7 @@ mod schema;
 mod setting;
 mod storage_url;
 mod units;
+mod watch;
 mod yaml;
 
 pub use config::{
@@ -27,6 +28,7 @@ pub use config::{
     OtlpProtocol, ProviderConfig, ServerConfig, StorageConfig, StoragePlace, TelemetryConfig,
 };
 pub use effective::Effective;
-pub use load::{LoadRequest, Loaded, load};
+pub use load::{LoadRequest, Loaded, Reading, load, read};
 pub use problem::{ConfigProblems, Place, Problem, Warning};
 pub use schema::json_schema;
+pub use watch::{FileMarks, Seen, Watcher};

@@ -10,11 +10,12 @@ use crate::build::{self, Judge};
 use crate::config::Config;
 use crate::effective::{Effective, effective_values};
 use crate::environment::Environment;
-use crate::files::{Files, read_text};
+use crate::files::Files;
 use crate::key_reader::Sources;
 use crate::layers::Layers;
 use crate::problem::{ConfigProblems, Findings, Place, Problem, Warning};
 use crate::schema::Sections;
+use crate::watch::FileMarks;
 use crate::yaml::YamlFile;
 
 /// What a configuration is read from. The process environment is handed in, so that reading is
@@ -47,20 +48,40 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
 }
 
+/// A configuration as it was read, and the files it came from.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// What came of it.
+    pub outcome: Result<Loaded, ConfigProblems>,
+    /// The files looked at, as they were just before: when one differs, reading again may come
+    /// to something else.
+    pub marks: FileMarks,
+}
+
 /// Reads the configuration.
 ///
 /// # Errors
 /// [`ConfigProblems`] with everything that is wrong, each with its place and a remedy.
 pub fn load(request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {
+    read(request, catalogue).outcome
+}
+
+/// Reads the configuration, and says from which files, also when they hold none that is valid.
+pub fn read(request: LoadRequest, catalogue: &[Adapter]) -> Reading {
+    let files = Files::find(request.working_dir.clone(), request.config.as_deref());
+    let outcome = read_from(&files, request, catalogue);
+    Reading { outcome, marks: files.marks() }
+}
+
+fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {
     let mut findings = Findings::default();
-    let files = Files::find(request.working_dir, request.config.as_deref());
-    let file = read_file(&files).map_err(|problem| ConfigProblems(vec![problem]))?;
-    let environment = Environment::read(request.environment, &files, &mut findings);
+    let file = read_file(files).map_err(|problem| ConfigProblems(vec![problem]))?;
+    let environment = Environment::read(request.environment, files, &mut findings);
     let mut layers = Layers::new(file, &environment, request.bind);
     let mut sections: Sections = layers.take(&mut findings);
     let mut judge = Judge {
         layers: &layers,
-        sources: Sources { environment: &environment, files: &files },
+        sources: Sources { environment: &environment, files },
         allow_empty: request.allow_empty,
         findings: &mut findings,
     };
@@ -69,13 +90,13 @@ pub fn load(request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, Confi
     let mut sources = effective_values(&sections, &layers);
     sources.extend(shown);
     sources.sort_by_cached_key(|value| order_of(&value.path));
-    Ok(Loaded { config, warnings, sources, file: files.config })
+    Ok(Loaded { config, warnings, sources, file: files.config.clone() })
 }
 
 fn read_file(files: &Files) -> Result<Option<YamlFile>, Problem> {
     let Some(path) = &files.config else { return Ok(None) };
     let shown = files.shown(path);
-    let text = read_text(path).map_err(|reason| Problem {
+    let text = files.read_text(path).map_err(|reason| Problem {
         place: Place::WholeFile(shown.clone()),
         what: format!("the file cannot be read: {reason}"),
         remedy: "correct --config, or leave it out to use ./keygate.yaml or ./config/keygate.yaml".to_owned(),

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     UserLimited,
     /// The resources named belong to different owners, or to another client.
     AffinityConflict,
+    /// The configuration that was to be put in force is not valid.
+    ConfigurationRefused,
     /// Every key rests; time will cure it.
     PoolExhausted,
     /// Every key is disabled; only an operator can cure it.
@@ -57,7 +59,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, for tables and their tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Unauthenticated,
         Self::Forbidden,
         Self::AmbiguousCredentials,
@@ -67,6 +69,7 @@ impl ErrorKind {
         Self::TooLarge,
         Self::UserLimited,
         Self::AffinityConflict,
+        Self::ConfigurationRefused,
         Self::PoolExhausted,
         Self::PoolDisabled,
         Self::Overloaded,
@@ -89,6 +92,7 @@ impl ErrorKind {
             Self::TooLarge => "too_large",
             Self::UserLimited => "user_limited",
             Self::AffinityConflict => "affinity_conflict",
+            Self::ConfigurationRefused => "configuration_refused",
             Self::PoolExhausted => "pool_exhausted",
             Self::PoolDisabled => "pool_disabled",
             Self::Overloaded => "overloaded",
@@ -111,7 +115,8 @@ impl ErrorKind {
             | Self::MethodNotAllowed
             | Self::TooLarge
             | Self::UserLimited
-            | Self::AffinityConflict => Blame::Caller,
+            | Self::AffinityConflict
+            | Self::ConfigurationRefused => Blame::Caller,
             Self::PoolExhausted | Self::PoolDisabled | Self::Overloaded | Self::Internal => Blame::Gateway,
             Self::DeadlineExceeded
             | Self::UpstreamUnreachable

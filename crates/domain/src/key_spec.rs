@@ -16,7 +16,7 @@ pub enum Role {
 }
 
 /// One configured key, resolved to its secret.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeySpec {
     /// The secret.
     pub secret: ApiKey,

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::caller::wrong_token;
 use crate::credentials::admin_token;
 use crate::proxy::{headers_of, read};
-use crate::worker::Worker;
+use crate::worker::{OnDuty, Worker};
 use crate::{error_response, request_id};
 
 /// Which keys to reset; all of them when absent.
@@ -33,7 +33,7 @@ pub(crate) async fn reset_keys(
     request: HttpRequest,
     provider: web::Path<String>,
     payload: web::Payload,
-    worker: web::Data<Worker>,
+    worker: OnDuty,
 ) -> HttpResponse {
     let id = request_id::of(&headers_of(request.headers()));
     match reset(&worker, &request, &provider, payload).await {
@@ -89,7 +89,7 @@ pub(crate) fn no_such_provider(name: &str) -> Refusal {
 
 /// Admin routes need a token on loopback too: a web page in the operator's browser can reach
 /// loopback.
-async fn must_be_admin(worker: &Worker, request: &HttpRequest) -> Result<(), Refusal> {
+pub(crate) async fn must_be_admin(worker: &Worker, request: &HttpRequest) -> Result<(), Refusal> {
     if !worker.doorkeeper.has_admin() {
         return Err(Refusal::new(
             ErrorKind::Forbidden,

@@ -35,13 +35,13 @@ pub(crate) fn recognise(
     query: Option<&str>,
     peer: IpAddr,
 ) -> Result<Recognised, Refusal> {
-    let user = named_user(headers, &worker.settings.user_header)?;
+    let user = named_user(headers, &worker.rules.user_header)?;
     let shown = shown(headers, query);
     let known = match &shown {
         Shown::One(token) => worker.doorkeeper.client_of(token),
         Shown::Nothing | Shown::Several => None,
     };
-    let identity = match (known, worker.settings.clients.auth) {
+    let identity = match (known, worker.rules.clients.auth) {
         (Some(token), _) => Identity::Known(client(token, user)),
         (None, AuthMode::Open) if is_from_a_foreign_page(headers) => return Err(foreign_page()),
         (None, AuthMode::Open) => {

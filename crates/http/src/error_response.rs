@@ -20,6 +20,7 @@ pub fn status_of(kind: ErrorKind) -> u16 {
         ErrorKind::MethodNotAllowed => 405,
         ErrorKind::AffinityConflict => 409,
         ErrorKind::TooLarge => 413,
+        ErrorKind::ConfigurationRefused => 422,
         ErrorKind::UserLimited | ErrorKind::PoolExhausted => 429,
         ErrorKind::Internal => 500,
         ErrorKind::UpstreamUnreachable | ErrorKind::UpstreamGarbled => 502,

@@ -1,15 +1,18 @@
 //! What the front is told before it opens its door.
 
 use keygate_actors::{Bookkeeper, KeySupervisor, UserLimiter};
-use keygate_config::{ClientsConfig, ProviderConfig, ServerConfig};
+use keygate_config::ServerConfig;
 use keygate_domain::Redactor;
+
+use crate::reload::ReloadDesk;
+use crate::rules::RuleBoard;
 
 /// The actors that requests ask.
 #[derive(Clone, Debug)]
 pub struct Crew {
     /// Who admits.
     pub limiter: UserLimiter,
-    /// Who lends keys, one for each provider in the order of [`FrontSettings::providers`].
+    /// Who lends keys, one for each provider in the order of [`crate::Rules::providers`].
     pub supervisors: Vec<KeySupervisor>,
     /// Who writes down what they learn.
     pub bookkeeper: Bookkeeper,
@@ -19,12 +22,10 @@ pub struct Crew {
 pub struct FrontSettings {
     /// Where and how to listen.
     pub server: ServerConfig,
-    /// Who may ask.
-    pub clients: ClientsConfig,
-    /// The header that names the user.
-    pub user_header: String,
-    /// The providers.
-    pub providers: Vec<ProviderConfig>,
+    /// Where the workers read what may change while they run.
+    pub board: RuleBoard,
+    /// Where operators order a reload; nowhere, if there is nothing to read again.
+    pub reloads: Option<ReloadDesk>,
     /// Starts the crew. Called once, on the thread of a worker: an only worker has it on its own.
     pub start_crew: Box<dyn Fn() -> Crew + Send + Sync>,
     /// Takes secrets out of what providers say.

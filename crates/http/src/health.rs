@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use actix_web::HttpResponse;
 use actix_web::rt::time::timeout;
-use actix_web::{HttpResponse, web};
 use keygate_actors::Vital;
 use serde_json::json;
 
-use crate::worker::Worker;
+use crate::worker::OnDuty;
 
 /// How long a part may take to answer. It does in microseconds; this is for one that is stuck.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ pub(crate) async fn healthz() -> HttpResponse {
 /// Every provider's pool answers, and so does the limiter in front of them. A pool whose keys all
 /// rest is ready too: it answers, honestly. So is a house whose database fails: it serves on and
 /// makes up for it, and says so.
-pub(crate) async fn readyz(worker: web::Data<Worker>) -> HttpResponse {
+pub(crate) async fn readyz(worker: OnDuty) -> HttpResponse {
     let house = &worker.house;
     let mut is_ready = is_ready_now(&house.limiter).await;
     let mut providers = serde_json::Map::new();

@@ -6,7 +6,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, web}
 use keygate_domain::{ErrorKind, Refusal};
 
 use crate::proxy::headers_of;
-use crate::{admin, error_response, health, panic_response, request_id, status};
+use crate::{admin, error_response, health, panic_response, reload, request_id, status};
 
 /// Declares them.
 pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
@@ -19,13 +19,22 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
             web::scope("/api")
                 .service(readable("/keys/status", status::all_keys))
                 .service(readable("/{provider}/status", status::one_provider))
-                .service(
-                    web::resource("/{provider}/reset-keys")
-                        .wrap(from_fn(panic_response::catch))
-                        .route(web::post().to(admin::reset_keys))
-                        .default_service(web::to(async |request| wrong_method(&request, "POST"))),
-                ),
+                .service(order("/keys/reload", reload::reload))
+                .service(order("/{provider}/reset-keys", admin::reset_keys)),
         );
+}
+
+/// A route that changes something.
+fn order<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .wrap(from_fn(panic_response::catch))
+        .route(web::post().to(handler))
+        .default_service(web::to(async |request| wrong_method(&request, "POST")))
 }
 
 /// A route to be read: load balancers probe with HEAD.

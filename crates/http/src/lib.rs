@@ -13,11 +13,15 @@ mod line;
 mod panic_response;
 mod proxy;
 mod rate_limit_headers;
+mod reload;
 mod request_id;
+mod rules;
 mod server;
 mod status;
 mod worker;
 
 pub use error_response::status_of;
 pub use front::{Crew, FrontSettings};
+pub use reload::{KeysChanged, ReloadDesk, ReloadOrders, ReloadRefused, ReloadReport, reload_desk};
+pub use rules::{ConfigState, RuleBoard, Rules};
 pub use server::{Front, FrontError};

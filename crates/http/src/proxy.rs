@@ -19,7 +19,7 @@ use tracing::Span;
 use crate::caller::{Recognised, after_wrong_token, peer_of, recognise};
 use crate::error_response::status_of;
 use crate::line::hung_up;
-use crate::worker::Worker;
+use crate::worker::{OnDuty, Worker};
 use crate::{answer_out, error_response, panic_response, request_id};
 
 /// Largest body read of a caller that has shown no valid token: an avatar session start is small,
@@ -30,11 +30,7 @@ const UNKNOWN_CALLERS_BODY_BYTES: usize = 64 * 1024;
 const MAX_BYTES_ON_CREDIT: usize = 64 * 1024;
 
 /// Serves any path that no other route took.
-pub(crate) async fn proxy(
-    request: HttpRequest,
-    payload: web::Payload,
-    worker: web::Data<Worker>,
-) -> HttpResponse {
+pub(crate) async fn proxy(request: HttpRequest, payload: web::Payload, worker: OnDuty) -> HttpResponse {
     let began = clock::now();
     let headers = headers_of(request.headers());
     let id = request_id::of(&headers);

@@ -15,10 +15,9 @@ use keygate_config::ServerConfig;
 use keygate_upstream::{ClientSettings, ClientUnusable, UpstreamClient};
 use thiserror::Error;
 
-use crate::credentials::Doorkeeper;
 use crate::front::{Crew, FrontSettings};
 use crate::house_routes::house_routes;
-use crate::worker::Worker;
+use crate::worker::Station;
 use crate::{line, proxy};
 
 /// How long an idle connection of a caller is kept. Backends keep theirs in pools for minutes;
@@ -60,7 +59,6 @@ impl Front {
     pub async fn open(settings: FrontSettings) -> Result<Self, FrontError> {
         let server = settings.server.clone();
         let asked = server.bind;
-        let doorkeeper = Arc::new(Doorkeeper::new(&settings.clients));
         let settings = Arc::new(settings);
         // Workers build their client inside a factory that can only panic: find out here first.
         UpstreamClient::new(ClientSettings::default())?;
@@ -74,9 +72,9 @@ impl Front {
             let client = UpstreamClient::new(ClientSettings::default())
                 .expect("the HTTP client was built once already");
             let crew = its_crew.get_or_init(|| (settings.start_crew)());
-            let worker = Worker::new(Arc::clone(&settings), Arc::clone(&doorkeeper), crew, &client);
+            let station = Station::new(&settings, crew.clone(), client);
             App::new()
-                .app_data(web::Data::new(worker))
+                .app_data(web::Data::new(station))
                 .configure(house_routes)
                 .default_service(web::to(proxy::proxy))
         })

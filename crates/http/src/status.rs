@@ -19,14 +19,15 @@ use crate::admin::{no_such_provider, unavailable};
 use crate::caller::{why_not, wrong_token};
 use crate::credentials::{Shown, admin_token, shown};
 use crate::proxy::headers_of;
-use crate::worker::Worker;
+use crate::rules::ConfigState;
+use crate::worker::{OnDuty, Worker};
 use crate::{error_response, request_id};
 
 /// A pool with this few keys left, and more in all, is told as `degraded`.
 const LOW_KEYS: usize = 1;
 
 /// Counts of all pools.
-pub(crate) async fn all_keys(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
+pub(crate) async fn all_keys(request: HttpRequest, worker: OnDuty) -> HttpResponse {
     respond(&request, all(&worker, &request).await)
 }
 
@@ -34,7 +35,7 @@ pub(crate) async fn all_keys(request: HttpRequest, worker: web::Data<Worker>) ->
 pub(crate) async fn one_provider(
     request: HttpRequest,
     provider: web::Path<String>,
-    worker: web::Data<Worker>,
+    worker: OnDuty,
 ) -> HttpResponse {
     respond(&request, one(&worker, &request, &provider).await)
 }
@@ -49,7 +50,9 @@ fn respond(request: &HttpRequest, told: Result<impl Serialize, Refusal>) -> Http
 
 async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refusal> {
     may_read(worker, request).await?;
-    let mut told = KeysStatus { status: "ok", api_keys: BTreeMap::new() };
+    let config = ConfigStatus::of(&worker.rules.state);
+    let status = if config.problem.is_some() { "degraded" } else { "ok" };
+    let mut told = KeysStatus { status, api_keys: BTreeMap::new(), config };
     for (name, lane) in &worker.house.lanes {
         // A supervisor that cannot tell is worth a word, and no reason to hide the others.
         let pool = snapshot(lane).await.ok();
@@ -95,6 +98,7 @@ async fn one(worker: &Worker, request: &HttpRequest, provider: &str) -> Result<P
         keys: pool.keys.into_iter().map(|key| KeyStatus::of(key, lane, now)).collect(),
         provider: lane.adapter.name.as_str(),
         groups: pool.groups,
+        draining: pool.draining,
         ledger: pool.ledger,
         breakers: pool.breakers.into_iter().map(|breaker| BreakerStatus::of(breaker, now)).collect(),
         waiting: pool.waiting,
@@ -112,6 +116,28 @@ async fn snapshot(lane: &Lane) -> Result<PoolSnapshot, Refusal> {
 struct KeysStatus {
     status: &'static str,
     api_keys: BTreeMap<&'static str, KeyCounts>,
+    config: ConfigStatus,
+}
+
+/// Which configuration holds.
+#[derive(Serialize)]
+struct ConfigStatus {
+    /// Since when.
+    loaded_at: String,
+    /// Why a newer one does not.
+    problem: Option<String>,
+    /// Settings that were changed and wait for a restart.
+    needs_restart: Vec<String>,
+}
+
+impl ConfigStatus {
+    fn of(state: &ConfigState) -> Self {
+        Self {
+            loaded_at: state.loaded_at.to_string(),
+            problem: state.problem.clone(),
+            needs_restart: state.needs_restart.clone(),
+        }
+    }
 }
 
 /// One pool. The first five fields are those that existing scripts read.
@@ -124,6 +150,7 @@ struct ProviderStatus {
     keys: Vec<KeyStatus>,
     provider: &'static str,
     groups: usize,
+    draining: usize,
     ledger: PoolLedger,
     breakers: Vec<BreakerStatus>,
     waiting: usize,
@@ -285,7 +312,7 @@ fn ceiled(span: std::time::Duration) -> u64 {
 /// with the scope `status` and to the admin token.
 async fn may_read(worker: &Worker, request: &HttpRequest) -> Result<(), Refusal> {
     let is_loopback = request.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
-    if is_loopback || worker.settings.server.status_public {
+    if is_loopback || worker.rules.status_public {
         return Ok(());
     }
     let headers = headers_of(request.headers());

@@ -1,43 +1,102 @@
 //! What one worker owns: its HTTP client and the house built on it.
 
+use std::cell::RefCell;
+use std::future::{Ready, ready};
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use actix_web::dev::Payload;
+use actix_web::error::ErrorInternalServerError;
+use actix_web::{FromRequest, HttpRequest, web};
 use keygate_actors::{Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
+use keygate_domain::Redactor;
 use keygate_journey::{House, Lane};
 use keygate_upstream::UpstreamClient;
+use tokio::sync::watch;
 
 use crate::credentials::Doorkeeper;
 use crate::error_response::status_of;
 use crate::front::{Crew, FrontSettings};
+use crate::reload::ReloadDesk;
+use crate::rules::{Posted, Rules};
 
-/// A worker's belongings. Never leaves its thread: connections belong to the runtime that
-/// opened them.
+/// A worker's place. Never leaves its thread: connections belong to the runtime that opened them.
+pub(crate) struct Station {
+    crew: Crew,
+    client: UpstreamClient,
+    redactor: Redactor,
+    reloads: Option<ReloadDesk>,
+    board: RefCell<watch::Receiver<Arc<Posted>>>,
+    on_duty: RefCell<Rc<Worker>>,
+}
+
+/// What a worker serves with, made anew when other rules are posted. Requests that began under
+/// earlier ones keep theirs.
 pub(crate) struct Worker {
     pub(crate) house: House,
     pub(crate) bookkeeper: Bookkeeper,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
-    pub(crate) settings: Arc<FrontSettings>,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) reloads: Option<ReloadDesk>,
     pub(crate) max_body_bytes: usize,
 }
 
+impl Station {
+    pub(crate) fn new(settings: &FrontSettings, crew: Crew, client: UpstreamClient) -> Self {
+        let mut board = settings.board.reader();
+        let (redactor, reloads) = (settings.redactor.clone(), settings.reloads.clone());
+        let posted = Arc::clone(&board.borrow_and_update());
+        let worker = Worker::new(&posted, &crew, &client, &redactor, reloads.clone());
+        Self {
+            crew,
+            client,
+            redactor,
+            reloads,
+            board: RefCell::new(board),
+            on_duty: RefCell::new(Rc::new(worker)),
+        }
+    }
+
+    /// The worker under the rules in force. Between two postings this is one look at a number.
+    fn on_duty(&self) -> Rc<Worker> {
+        // Nobody posts any more once the sender is gone; what was posted last holds.
+        if self.board.borrow().has_changed().unwrap_or_default() {
+            let posted = Arc::clone(&self.board.borrow_mut().borrow_and_update());
+            let worker = Worker::new(&posted, &self.crew, &self.client, &self.redactor, self.reloads.clone());
+            self.on_duty.replace(Rc::new(worker));
+        }
+        Rc::clone(&self.on_duty.borrow())
+    }
+}
+
 impl Worker {
-    pub(crate) fn new(
-        settings: Arc<FrontSettings>,
-        doorkeeper: Arc<Doorkeeper>,
+    fn new(
+        posted: &Posted,
         crew: &Crew,
         client: &UpstreamClient,
+        redactor: &Redactor,
+        reloads: Option<ReloadDesk>,
     ) -> Self {
-        let lanes = settings.providers.iter().zip(&crew.supervisors);
+        let rules = Arc::clone(&posted.rules);
+        let lanes = rules.providers.iter().zip(&crew.supervisors);
         let lanes = lanes.map(|(config, supervisor)| (config.adapter.name, lane(config, supervisor, client)));
         let house = House {
             lanes: lanes.collect(),
             limiter: crew.limiter.clone(),
-            redactor: settings.redactor.clone(),
+            redactor: redactor.clone(),
             status_of,
         };
-        let max_body_bytes = usize::try_from(settings.server.max_body).unwrap_or(usize::MAX);
-        Self { house, bookkeeper: crew.bookkeeper.clone(), doorkeeper, settings, max_body_bytes }
+        let max_body_bytes = usize::try_from(rules.max_body).unwrap_or(usize::MAX);
+        Self {
+            house,
+            bookkeeper: crew.bookkeeper.clone(),
+            doorkeeper: Arc::clone(&posted.doorkeeper),
+            rules,
+            reloads,
+            max_body_bytes,
+        }
     }
 }
 
@@ -49,5 +108,31 @@ fn lane(config: &ProviderConfig, supervisor: &KeySupervisor, client: &UpstreamCl
         upstream: client.upstream(config.base_url.clone()),
         retry: config.retry,
         timeout: config.timeout,
+    }
+}
+
+/// The worker that serves a request, from its beginning to its end. The only way in which a
+/// handler gets one.
+pub(crate) struct OnDuty(Rc<Worker>);
+
+impl Deref for OnDuty {
+    type Target = Worker;
+
+    fn deref(&self) -> &Worker {
+        &self.0
+    }
+}
+
+impl FromRequest for OnDuty {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let station = request.app_data::<web::Data<Station>>();
+        ready(
+            station
+                .map(|station| Self(station.on_duty()))
+                .ok_or_else(|| ErrorInternalServerError("no station")),
+        )
     }
 }

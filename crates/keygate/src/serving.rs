@@ -1,5 +1,6 @@
 //! A running gateway: from a validated configuration to the last answer.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use actix_rt::System;
 use keygate_actors::{Arbiters, Bookkeeper, Chaos, Home, KeySupervisor, Vital, beyond_repair, start_limiter};
 use keygate_config::{Config, Loaded, ProviderConfig};
 use keygate_domain::Redactor;
-use keygate_http::{Crew, Front, FrontError, FrontSettings};
+use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, reload_desk};
 use keygate_provider::Adapter;
 use keygate_storage::StorageError;
 use thiserror::Error;
@@ -19,6 +20,7 @@ use thiserror::Error;
 use crate::commands::print;
 use crate::exit::Exit;
 use crate::memory::{Memories, Memory};
+use crate::reloading::{Again, Hangups, Reloader, Surroundings, first_state, rules};
 use crate::shutdown::Signals;
 use crate::wiring;
 
@@ -43,16 +45,23 @@ impl CannotServe {
 }
 
 /// Serves until a signal; tells the address once it listens.
-pub(crate) fn run(loaded: Loaded, catalogue: &'static [Adapter], ready: impl FnOnce(SocketAddr)) -> Exit {
-    run_with(loaded, catalogue, |address| {
+pub(crate) fn run(
+    loaded: Loaded,
+    again: Again,
+    catalogue: &'static [Adapter],
+    ready: impl FnOnce(SocketAddr),
+) -> Exit {
+    run_with(loaded, Some(again), catalogue, |address| {
         ready(address);
         std::future::pending()
     })
 }
 
-/// Serves until a signal, or until `companion` ends with an exit of its own.
+/// Serves until a signal, or until `companion` ends with an exit of its own. What was read from
+/// files is read `again` when they change.
 pub(crate) fn run_with<F>(
     loaded: Loaded,
+    again: Option<Again>,
     catalogue: &'static [Adapter],
     companion: impl FnOnce(SocketAddr) -> F,
 ) -> Exit
@@ -76,7 +85,7 @@ where
         tracing::warn!("{warning}");
     }
     let exit = System::new()
-        .block_on(serve(loaded.config, redactor, chaos, companion))
+        .block_on(serve(loaded, again.map(|again| (again, catalogue)), redactor, chaos, companion))
         .unwrap_or_else(|error| failed(&error, error.exit()));
     telemetry.shutdown();
     exit
@@ -95,7 +104,8 @@ fn failed(error: &dyn std::error::Error, exit: Exit) -> Exit {
 }
 
 async fn serve<F>(
-    config: Config,
+    loaded: Loaded,
+    again: Option<(Again, &'static [Adapter])>,
     redactor: Redactor,
     chaos: Option<Chaos>,
     companion: impl FnOnce(SocketAddr) -> F,
@@ -104,6 +114,8 @@ where
     F: Future<Output = Option<Exit>>,
 {
     let signals = Signals::listen()?;
+    let hangups = again.is_some().then(Hangups::listen).transpose()?;
+    let config = loaded.config.clone();
     let (storage, memories) = Memory::open(&config.storage, &config.providers).await?;
     let memory = Memory::start(storage)?;
     let dwelling = Dwelling::for_workers(config.server.workers)?;
@@ -114,13 +126,32 @@ where
         bookkeeper: memory.bookkeeper(),
         memories: Arc::downgrade(&memories),
     };
-    let front = Front::open(front_settings(config, redactor, crew)).await?;
+    let state = first_state();
+    let board = RuleBoard::new(rules(&config, state.clone()));
+    let (desk, orders) = reload_desk();
+    let front = Front::open(FrontSettings {
+        server: config.server.clone(),
+        board: board.clone(),
+        reloads: again.is_some().then_some(desk),
+        start_crew: crew_starter(config, crew),
+        redactor: redactor.clone(),
+    })
+    .await?;
     drop(memories);
     tracing::info!(address = %front.address(), "listening");
     let crew = front.crew().clone();
     let watched = watched(&crew);
     let companion = companion(front.address());
-    let exit = until_the_end(front, signals, &watched, companion).await;
+    let reloader = again.zip(hangups).map(|((again, catalogue), hangups)| {
+        let crew = crew.clone();
+        Reloader::new(
+            again,
+            catalogue,
+            loaded,
+            Surroundings { state, board, redactor, crew, orders, hangups },
+        )
+    });
+    let exit = until_the_end(front, signals, &watched, companion, reloading(reloader)).await;
     dwelling.stop();
     memory.close(&crew.supervisors).await;
     exit
@@ -179,21 +210,22 @@ impl CrewPlan {
     }
 }
 
-fn front_settings(config: Config, redactor: Redactor, plan: CrewPlan) -> FrontSettings {
-    let per_user = config.limits.per_user;
-    let providers = config.providers.clone();
-    let start_crew = move || Crew {
-        limiter: start_limiter(per_user, wiring::GATE, &plan.homes.admission),
+type CrewStarter = Box<dyn Fn() -> Crew + Send + Sync>;
+
+fn crew_starter(config: Config, plan: CrewPlan) -> CrewStarter {
+    let Config { limits, providers, .. } = config;
+    Box::new(move || Crew {
+        limiter: start_limiter(limits.per_user, wiring::GATE, &plan.homes.admission),
         supervisors: providers.iter().map(|provider| plan.supervisor(provider)).collect(),
         bookkeeper: plan.bookkeeper.clone(),
-    };
-    FrontSettings {
-        server: config.server,
-        clients: config.clients,
-        user_header: config.limits.user_header,
-        providers: config.providers,
-        start_crew: Box::new(start_crew),
-        redactor,
+    })
+}
+
+/// Reloads for as long as anybody polls it.
+async fn reloading(reloader: Option<Reloader>) -> Infallible {
+    match reloader {
+        Some(reloader) => reloader.run().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -209,6 +241,7 @@ async fn until_the_end(
     mut signals: Signals,
     watched: &[Arc<dyn Vital>],
     companion: impl Future<Output = Option<Exit>>,
+    reloading: impl Future<Output = Infallible>,
 ) -> Result<Exit, CannotServe> {
     let handle = front.handle();
     let mut serving = pin!(front.run());
@@ -219,6 +252,7 @@ async fn until_the_end(
         }
         () = signals.next() => Exit::Done,
         Some(exit) = companion => exit,
+        never = reloading => match never {},
         name = beyond_repair(watched) => {
             tracing::error!(actor = %name, "restarting does not cure it; giving up");
             Exit::Internal

@@ -18,14 +18,18 @@ use crate::environment;
 
 /// Reads and validates the configuration.
 pub(crate) fn load(source: &Source, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {
-    let request = LoadRequest {
+    keygate_config::load(request(source), catalogue)
+}
+
+/// What the configuration is read from, now and whenever it is read again.
+pub(crate) fn request(source: &Source) -> LoadRequest {
+    LoadRequest {
         config: source.config.clone(),
         bind: source.bind,
         environment: environment::read(),
         working_dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         allow_empty: source.allow_empty,
-    };
-    keygate_config::load(request, catalogue)
+    }
 }
 
 /// What a client token of this gateway looks like. Those of the YAML are known by their digest only.
@@ -36,13 +40,20 @@ const TOKEN_VARIABLES: [&str; 2] = ["KEYGATE_ADMIN_TOKEN", "KEYGATE_CLIENT_TOKEN
 
 /// Knows every secret of the configuration and the environment, and what keys and tokens look like.
 pub(crate) fn redactor(config: &Config, catalogue: &[Adapter]) -> Result<Redactor, InvalidRedaction> {
+    let shapes: Vec<&str> =
+        catalogue.iter().flat_map(|adapter| adapter.key_shapes).copied().chain([TOKEN_SHAPE]).collect();
+    let redactor = Redactor::new([], &shapes)?;
+    teach(&redactor, config)?;
+    Ok(redactor)
+}
+
+/// Teaches the redactor the secrets of a configuration; it goes on to know earlier ones.
+pub(crate) fn teach(redactor: &Redactor, config: &Config) -> Result<(), InvalidRedaction> {
     let environment = environment::read();
     let tokens = TOKEN_VARIABLES.iter().filter_map(|name| environment.get(*name));
     let tokens = tokens.flat_map(|list| list.split(',')).map(str::trim);
     let keys = config.providers.iter().flat_map(|p| p.keys.iter().map(|key| key.secret.expose()));
-    let shapes: Vec<&str> =
-        catalogue.iter().flat_map(|adapter| adapter.key_shapes).copied().chain([TOKEN_SHAPE]).collect();
-    Redactor::new(keys.chain(tokens), &shapes)
+    redactor.learn(keys.chain(tokens))
 }
 
 /// `google: configured with 3 keys in 2 quota groups`.
@@ -66,6 +77,17 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// Tells how many keys a provider has, and what that means.
+pub(crate) fn tell_pool(provider: &ProviderConfig) {
+    tracing::info!("{}", pool_in_words(provider));
+    if group_count(provider) < provider.keys.len() {
+        tracing::warn!(
+            "{}: several keys share a quota group: that gives resilience, not quota",
+            provider.adapter.name
+        );
+    }
+}
+
 /// How many asks may wait at an actor at once. An answer takes microseconds: a queue this long is
 /// an overload, and more waiting would not cure it.
 pub(crate) const GATE: usize = 4096;
@@ -83,13 +105,7 @@ pub(crate) fn supervisor(
     bookkeeper: Bookkeeper,
     home: &Home,
 ) -> KeySupervisor {
-    tracing::info!("{}", pool_in_words(provider));
-    if group_count(provider) < provider.keys.len() {
-        tracing::warn!(
-            "{}: several keys share a quota group: that gives resilience, not quota",
-            provider.adapter.name
-        );
-    }
+    tell_pool(provider);
     let spec = SupervisorSpec {
         provider: provider.adapter.name,
         keys: provider.keys.clone(),

@@ -60,6 +60,18 @@ impl UserQuotas {
         &self.policy
     }
 
+    /// Puts another policy in force. Everybody's minute goes on as it was: what was done counts
+    /// against a lower limit too, and a higher one gives the difference at once.
+    pub fn set_policy(&mut self, policy: UserPolicy) {
+        let fresh = Self::new(policy);
+        let pace = |policy: &UserPolicy| (policy.requests_per_minute, policy.burst);
+        // Bursts that were used up are whole again under another pace only; the minute bounds them.
+        if pace(&fresh.policy) != pace(&self.policy) {
+            self.smoother = fresh.smoother;
+        }
+        self.policy = fresh.policy;
+    }
+
     /// Admits a call that counts `units`, zero for one that uses no key. Every admitted call
     /// must [`leave`](Self::leave) when it ends.
     ///

@@ -175,3 +175,34 @@ fn rebuilding_gives_no_user_a_fresh_minute() {
     quotas.advance(at(60_000));
     assert_eq!(quotas.users(), 0);
 }
+
+#[test]
+fn another_limit_holds_at_once_and_forgets_nothing() {
+    let ann = user("ann");
+    let mut quotas = UserQuotas::new(policy(5, 5));
+    let admit = |quotas: &mut UserQuotas, millis| {
+        let admitted = quotas.admit(&ann, 1, at(millis));
+        if admitted.is_ok() {
+            quotas.leave(&ann);
+        }
+        admitted
+    };
+    assert!((0..5).all(|second| admit(&mut quotas, second * 1_000).is_ok()));
+    quotas.set_policy(policy(3, 3));
+    let away = admit(&mut quotas, 5_000).unwrap_err();
+    assert_eq!((away.why, away.limit), (TurnedAwayWhy::Window, 3));
+    assert_eq!(away.retry_after, Duration::from_secs(57), "until no more than two of the five count");
+    quotas.set_policy(policy(7, 7));
+    assert_eq!(admit(&mut quotas, 5_000).unwrap().remaining, 1);
+    assert_eq!(admit(&mut quotas, 5_000).unwrap().remaining, 0);
+    assert!(admit(&mut quotas, 5_000).is_err());
+}
+
+#[test]
+fn another_limit_does_not_give_a_burst_back() {
+    let ann = user("ann");
+    let mut quotas = UserQuotas::new(policy(60, 2));
+    assert!((0..2).all(|_| quotas.admit(&ann, 1, at(0)).is_ok()));
+    quotas.set_policy(UserPolicy { max_concurrent: 5, ..policy(60, 2) });
+    assert_eq!(quotas.admit(&ann, 1, at(0)).unwrap_err().why, TurnedAwayWhy::Burst);
+}

@@ -117,6 +117,15 @@ impl Affinity {
         self.arrivals.remove(&bound.number);
     }
 
+    /// What belonged to the groups named belongs to the groups they became.
+    pub(crate) fn rename(&mut self, renamed: &BTreeMap<GroupId, GroupId>) {
+        for bound in self.by_kind.values_mut().flat_map(BTreeMap::values_mut) {
+            if let Some(name) = renamed.get(&bound.group) {
+                bound.group = name.clone();
+            }
+        }
+    }
+
     /// When the next binding expires.
     pub(crate) fn next_expiry(&self) -> Option<Moment> {
         self.expiries.first().map(|(expires, _)| *expires)

@@ -179,6 +179,11 @@ impl Breaker {
         true
     }
 
+    /// Groups go by other names.
+    pub(crate) fn rename_groups(&mut self, renamed: &BTreeMap<GroupId, GroupId>) {
+        self.incidents.values_mut().for_each(|incident| incident.rename_groups(renamed));
+    }
+
     /// Takes out a circuit whose time is over.
     pub(crate) fn pop_due(&mut self, now: Moment) -> Option<(Extent, Circuit)> {
         let mut due = self.all().filter(|(_, circuit)| circuit.due() <= now);

@@ -72,7 +72,7 @@ impl Group {
     /// Notes what a key is used for. Of too many uses the one longest ago is forgotten.
     pub(crate) fn used_for(&mut self, new: Use) {
         if let Some(known) = self.uses.iter_mut().find(|known| known.is_same(&new)) {
-            known.at = new.at;
+            known.at = known.at.max(new.at);
             return;
         }
         if self.uses.len() == Self::MOST_USES {

@@ -127,6 +127,16 @@ impl Health {
         whole
     }
 
+    /// The same for keys that stand elsewhere by now.
+    pub(crate) fn carried_over(self, moved: impl Fn(usize) -> Option<usize>) -> Self {
+        let Self { tick, whole_at, due } = self;
+        Self {
+            tick,
+            whole_at: whole_at.into_iter().filter_map(|(key, at)| Some((moved(key)?, at))).collect(),
+            due: due.into_iter().filter_map(|(tick, key)| Some((tick, moved(key)?))).collect(),
+        }
+    }
+
     fn lacking(&self, key: usize, tick: u64) -> u64 {
         self.whole_tick(key).map_or(0, |whole| whole.saturating_sub(tick).min(WHOLE))
     }

@@ -101,12 +101,19 @@ pub(crate) fn promise_is_kept(pool: &KeyPool, ask: &Ask, refusal: &PoolRefusal) 
 /// KP-7, across anything but a reset, an enabling or a replacement.
 #[cfg(test)]
 pub(crate) fn disabled_stays_disabled(before: &KeyPool, after: &KeyPool) -> bool {
-    let keys = before.roster.keys.iter().zip(&after.roster.keys);
-    let groups = before.roster.groups.iter().zip(&after.roster.groups);
-    let standings = keys.map(|(before, after)| (&before.standing, &after.standing));
-    standings
-        .chain(groups.map(|(before, after)| (&before.standing, &after.standing)))
-        .all(|(before, after)| before.disabled.is_none() || after.disabled.is_some())
+    let is_out = |standing: &crate::standing::Standing| standing.disabled.is_some();
+    let mut keys = before.roster.keys_in_use().iter().filter(|key| is_out(&key.standing));
+    let in_use = before.roster.groups.iter().filter(|group| !group.members.is_empty());
+    let mut groups = in_use.filter(|group| is_out(&group.standing));
+    let keys_stay = keys.all(|key| {
+        let same = after.roster.keys.iter().find(|same| same.id() == key.id());
+        same.is_some_and(|same| is_out(&same.standing))
+    });
+    keys_stay
+        && groups.all(|group| {
+            let position = after.roster.group_at(after.name_now(&group.id));
+            position.is_some_and(|position| is_out(&after.roster.groups[position].standing))
+        })
 }
 
 /// KP-8, across a settlement that was not for an outstanding lease. Time may have passed.
@@ -121,7 +128,7 @@ pub(crate) fn nothing_changed(before: &KeyPool, after: &KeyPool) -> bool {
 pub(crate) fn ledger_balances(pool: &KeyPool) -> bool {
     let ledger = &pool.ledger;
     let sum = |count: fn(&crate::key::KeyUse) -> u64| -> u64 {
-        pool.roster.keys.iter().map(|key| count(&key.counts)).sum()
+        pool.roster.keys.iter().map(|key| &key.counts).chain([&pool.gone]).map(count).sum()
     };
     ledger.attempts == ledger.settled + ledger.refunded + ledger.lost + ledger.in_flight
         && ledger.attempts == sum(|counts| counts.attempts)

@@ -33,6 +33,18 @@ pub(crate) struct KeyUse {
 }
 
 impl KeyUse {
+    /// Adds what became of another key's.
+    pub(crate) fn add(&mut self, other: Self) {
+        let Self { in_flight, attempts, served, failed, refused, lost, unsent } = other;
+        self.in_flight += in_flight;
+        self.attempts += attempts;
+        self.served += served;
+        self.failed += failed;
+        self.refused += refused;
+        self.lost += lost;
+        self.unsent += unsent;
+    }
+
     /// Attempts that ended with an answer of the provider.
     pub(crate) fn settled(&self) -> u64 {
         self.served + self.failed + self.refused

@@ -5,13 +5,14 @@ mod fare;
 mod observe;
 mod operate;
 mod refuse;
+mod reload;
 mod remember;
 mod settle;
 mod spend;
 mod trouble;
 mod wait;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keygate_domain::{
@@ -26,6 +27,7 @@ use crate::budget::Estimates;
 use crate::cooldown::{Jitter, Rest};
 use crate::event::Events;
 use crate::health::Health;
+use crate::key::KeyUse;
 use crate::lane::Lanes;
 use crate::leases::Leases;
 use crate::order::Order;
@@ -34,9 +36,10 @@ use crate::roster::{Due, Owner, Place, Roster};
 use crate::rotation::Rota;
 use crate::standing::{Part, Wish};
 use crate::state::Changes;
+use crate::unclaimed::Unclaimed;
 use crate::{
-    Ask, Decision, Granted, Policy, PoolEvent, PoolLedger, PoolRefusal, PoolSnapshot, PoolState, Settled,
-    invariants,
+    Ask, Decision, Granted, Policy, PoolEvent, PoolLedger, PoolRefusal, PoolSnapshot, PoolState, Reloaded,
+    Settled, invariants,
 };
 
 /// The keys of one provider and what is known of them.
@@ -65,6 +68,11 @@ pub struct KeyPool {
     affinity: Arc<Affinity>,
     pub(crate) leases: Leases,
     pub(crate) ledger: PoolLedger,
+    /// What became of the leases of keys that are forgotten.
+    pub(crate) gone: KeyUse,
+    /// Groups that go by another name since a reload, for what requests under the old one still tell.
+    renamed: BTreeMap<GroupId, GroupId>,
+    unclaimed: Unclaimed,
     pub(crate) breaker: Breaker,
     /// The key leased last.
     current: Option<usize>,
@@ -100,6 +108,9 @@ impl KeyPool {
             affinity: Arc::default(),
             leases: Leases::default(),
             ledger: PoolLedger::default(),
+            gone: KeyUse::default(),
+            renamed: BTreeMap::new(),
+            unclaimed: Unclaimed::default(),
             breaker: Breaker::default(),
             current: None,
             last_disabling: None,
@@ -166,6 +177,7 @@ impl KeyPool {
     /// another client owns stays as it is.
     pub fn bind(&mut self, group: &GroupId, client: &ClientId, binding: Binding, now: Moment) {
         self.advance(now);
+        let group = self.renamed.get(group).unwrap_or(group);
         let name = (binding.resource.kind.into(), binding.resource.name.clone());
         let affinity = Arc::make_mut(&mut self.affinity);
         if !affinity.bind(group, client, binding, self.now) {
@@ -184,6 +196,7 @@ impl KeyPool {
     /// A session of `group` ended: asks that open one need not wait any longer.
     pub fn slot_freed(&mut self, group: &GroupId, now: Moment) {
         self.advance(now);
+        let group = self.renamed.get(group).unwrap_or(group);
         if let Some(group) = self.roster.group_at(group) {
             self.end_rest(&Place::new(Owner::Group(group), Part::Sessions));
             self.session_ended(group);
@@ -263,6 +276,17 @@ impl KeyPool {
         std::mem::take(&mut self.resolved)
     }
 
+    /// Takes another list of keys and another policy, at once and without losing anything: a key
+    /// that stays keeps all that is known of it, a new one is fresh, and the leases of one that
+    /// goes are settled like any other. A new secret is a new key, whatever its label.
+    pub fn reload(&mut self, keys: Vec<KeySpec>, policy: Policy, now: Moment) -> Reloaded {
+        self.advance(now);
+        let reloaded = self.take_over(keys, policy);
+        self.attend();
+        invariants::assert_holds(self);
+        reloaded
+    }
+
     /// What the pool would answer, and why, key by key. Looks at every key: for operators, not
     /// for every request.
     pub fn explain(&self, ask: &Ask, now: Moment) -> Decision {
@@ -285,7 +309,7 @@ impl KeyPool {
     /// [`KeyPool::state`], and nothing is lost that storage was not given yet.
     pub fn state_after(&self, older: PoolState) -> PoolState {
         let mut state = self.write_state();
-        state.follow(older, &self.roster);
+        state.follow(older);
         state
     }
 
@@ -362,6 +386,9 @@ impl KeyPool {
     }
 
     fn tell_recovered(&mut self, place: &Place, fault: Fault) {
+        if !self.roster.is_owner_in_use(place.owner) {
+            return;
+        }
         let (group, key) = match place.owner {
             Owner::Key(key) => {
                 let found = &self.roster.keys[key];

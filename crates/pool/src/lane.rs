@@ -140,6 +140,13 @@ impl Lanes {
         Self { common, special: BTreeMap::new(), clock: 0, taken: 0 }
     }
 
+    /// Goes on with the order of use of earlier lanes, where both have one.
+    pub(crate) fn carry_over(&mut self, earlier: &Self, moved: impl Fn(usize) -> Option<usize>) {
+        let Self { common, special: _, clock: _, taken } = earlier;
+        self.taken = *taken;
+        self.common.turns.carry_over(&common.turns, moved);
+    }
+
     /// Makes sure that the lane of `scope` exists; `is_usable` is asked about each key once if
     /// it has to be made.
     pub(crate) fn open(&mut self, scope: &LaneScope, is_usable: impl Fn(usize) -> bool) {

@@ -11,6 +11,8 @@ use crate::standing::Wish;
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) key: usize,
+    /// The group whose budgets it draws from, whatever group the key goes over to.
+    pub(crate) group: usize,
     pub(crate) operation: Operation,
     pub(crate) model: Option<ModelName>,
     pub(crate) opens_session: bool,
@@ -25,9 +27,10 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(crate) fn new(key: usize, ask: &Ask, reserved: Spend, now: Moment) -> Self {
+    pub(crate) fn new(key: usize, group: usize, ask: &Ask, reserved: Spend, now: Moment) -> Self {
         Self {
             key,
+            group,
             operation: ask.operation,
             model: ask.model.clone(),
             opens_session: ask.opens_session,
@@ -84,6 +87,12 @@ impl Leases {
         let is_overdue = expires <= now || self.held.len() > Self::MOST;
         is_overdue.then_some(())?;
         Some((number, self.end(number)?))
+    }
+
+    /// Lets `change` rewrite what every lease was granted for; their ends stay.
+    pub(crate) fn rewrite(&mut self, change: impl Fn(Held) -> Held) {
+        self.held =
+            std::mem::take(&mut self.held).into_iter().map(|(number, held)| (number, change(held))).collect();
     }
 
     pub(crate) fn next_expiry(&self) -> Option<Moment> {

@@ -9,6 +9,7 @@ mod breaker;
 mod buckets;
 mod budget;
 mod calendar;
+mod carry;
 mod cooldown;
 mod decision;
 mod event;
@@ -24,6 +25,7 @@ mod leases;
 mod order;
 mod policy;
 mod queue;
+mod reloaded;
 mod roster;
 mod rotation;
 mod rows;
@@ -34,6 +36,7 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 mod tried;
+mod unclaimed;
 
 pub use ask::{Ask, Tried, TriedHow};
 pub use budget::{Budgets, SpentState};
@@ -44,6 +47,7 @@ pub use key_pool::KeyPool;
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
 pub use policy::{Cooldowns, Overloaded, Policy, QueueBounds, Strategy};
 pub use queue::{Resolved, Ticket};
+pub use reloaded::{KeyName, Reloaded};
 pub use rotation::{InvalidRotation, Rotation};
 pub use rows::{StateRow, UnreadableRow, Urgency};
 pub use snapshot::{

@@ -57,6 +57,24 @@ impl Order {
         moved
     }
 
+    /// The same order for other keys: each role begins with the first of its keys that is still one
+    /// of it, wherever that stands by now.
+    pub(crate) fn carried_over(
+        self,
+        before: &[Key],
+        now: &[Key],
+        moved: impl Fn(usize) -> Option<usize>,
+    ) -> Self {
+        let mut order = Self::default();
+        for role in [Role::Primary, Role::Backup] {
+            let stays = |key| moved(key).filter(|key| now.get(*key).is_some_and(|key| key.role == role));
+            if let Some(first) = self.of_role(role, before).find_map(stays) {
+                order.begin_with(first, now);
+            }
+        }
+        order
+    }
+
     fn of_role(self, role: Role, keys: &[Key]) -> impl Iterator<Item = usize> + '_ {
         let start = self.start(role);
         (start..keys.len()).chain(0..start).filter(move |key| keys[*key].role == role)

@@ -55,6 +55,12 @@ impl Line {
             alone: None,
         }
     }
+
+    fn rename_group(&mut self, renamed: &BTreeMap<GroupId, GroupId>) {
+        if let Some(name) = self.bound_to.as_ref().and_then(|group| renamed.get(group)) {
+            self.bound_to = Some(name.clone());
+        }
+    }
 }
 
 /// A user's place in the order of turns: the lower, the longer ago.
@@ -217,6 +223,24 @@ impl Queue {
             return None;
         }
         self.users.get(greediest)?.tickets.last().copied()
+    }
+
+    /// Groups go by other names: who waits for one of them waits with those who came for it later.
+    pub(crate) fn rename_groups(&mut self, renamed: &BTreeMap<GroupId, GroupId>) {
+        for waiting in self.tickets.values_mut() {
+            waiting.line.rename_group(renamed);
+        }
+        for (mut line, users) in std::mem::take(&mut self.lines) {
+            line.rename_group(renamed);
+            let known = self.lines.entry(line).or_default();
+            users.into_iter().for_each(|(turn, tickets)| known.entry(turn).or_default().extend(tickets));
+        }
+        for user in self.users.values_mut() {
+            for (mut line, count) in std::mem::take(&mut user.lines) {
+                line.rename_group(renamed);
+                *user.lines.entry(line).or_default() += count;
+            }
+        }
     }
 
     fn take_turn(&mut self) -> Turn {

@@ -1,5 +1,7 @@
 //! The keys and groups and where each stands: who may be used for what, and until when not.
 
+mod succession;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use keygate_domain::{GroupId, KeyId, KeySpec, Moment, Scope};
@@ -10,6 +12,8 @@ use crate::key::Key;
 use crate::lane::RestingParts;
 use crate::standing::{Block, Part, Standing, Wish};
 use crate::{Budgets, Skip};
+
+pub(crate) use succession::Succession;
 
 /// A key or a group, by position.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -74,10 +78,15 @@ impl Obstacle<'_> {
 }
 
 /// All keys and groups.
+///
+/// Behind the keys in use stand former ones, taken out by a reload: their leases have to come
+/// back somewhere, and one that is put in again is not forgiven what it did before. They are no
+/// group's members, are found by no id, and are never usable.
 #[derive(Clone, Debug)]
 pub(crate) struct Roster {
     pub(crate) keys: Vec<Key>,
     pub(crate) groups: Vec<Group>,
+    /// The keys in use.
     by_id: BTreeMap<KeyId, usize>,
     by_group: BTreeMap<GroupId, usize>,
     /// When something has to be done about which rest.
@@ -119,6 +128,34 @@ impl Roster {
         *own = own.or(spec.allowance);
         self.by_id.insert(spec.secret.id().clone(), position);
         self.keys.push(Key::new(spec, group));
+    }
+
+    /// How many keys are in use; they stand first.
+    pub(crate) fn in_use(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// The keys in use, in the order of the configuration.
+    pub(crate) fn keys_in_use(&self) -> &[Key] {
+        &self.keys[..self.in_use()]
+    }
+
+    /// How many groups the keys in use make.
+    pub(crate) fn groups_in_use(&self) -> usize {
+        self.groups.iter().filter(|group| !group.members.is_empty()).count()
+    }
+
+    /// Former keys whose leases are not all back.
+    pub(crate) fn draining(&self) -> usize {
+        self.keys[self.in_use()..].iter().filter(|key| key.counts.in_flight > 0).count()
+    }
+
+    /// Whether a key in use, or a group of such keys, is meant.
+    pub(crate) fn is_owner_in_use(&self, owner: Owner) -> bool {
+        match owner {
+            Owner::Key(key) => key < self.in_use(),
+            Owner::Group(group) => !self.groups[group].members.is_empty(),
+        }
     }
 
     /// The position of a key.
@@ -184,7 +221,7 @@ impl Roster {
 
     /// Whether a key can be used for `wish`.
     pub(crate) fn is_usable(&self, key: usize, wish: &Wish<'_>, now: Moment) -> bool {
-        self.obstacle(key, wish, now).is_none()
+        key < self.in_use() && self.obstacle(key, wish, now).is_none()
     }
 
     /// Whether something that stood in the way of `wish` after `since` is over.

@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 
 use crate::PoolState;
 use crate::affinity::{Affinity, ResourceName};
-use crate::roster::Roster;
 use crate::state::{SavedBinding, SavedGroup, SavedOrder, SavedStanding};
 
 /// One row of a pool's memory. Holds no secret: keys are named by id, credentials by their sum.
@@ -146,19 +145,13 @@ impl PoolState {
     }
 
     /// Takes the place of `older`: what that had not given to storage is still to be given, and so
-    /// is what this one knows otherwise. Of keys and groups only those that are `known` here:
-    /// others keep their rows, for the day they come back.
-    pub(crate) fn follow(&mut self, older: Self, known: &Roster) {
+    /// is what this one knows otherwise.
+    pub(crate) fn follow(&mut self, older: Self) {
         let mut differ: Vec<RowName> = Vec::new();
         differ.extend(differing(&self.keys, &older.keys).map(RowName::Key));
         differ.extend(differing(&self.groups, &older.groups).map(RowName::Group));
         differ.extend((self.order != older.order).then_some(RowName::Order));
         differ.extend(differing(&self.buckets, &older.buckets).map(RowName::Model));
-        differ.retain(|name| match name {
-            RowName::Key(id) => known.key_at(id).is_some(),
-            RowName::Group(id) => known.group_at(id).is_some(),
-            RowName::Order | RowName::Model(_) | RowName::Binding(_) => true,
-        });
         for (kind, names) in &older.bindings {
             let gone = names.keys().filter(|name| self.binding(kind, name).is_none());
             differ.extend(gone.map(|name| RowName::Binding((kind.clone().into(), name.clone()))));

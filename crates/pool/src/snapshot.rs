@@ -19,6 +19,8 @@ pub struct PoolSnapshot {
     pub current_index: Option<usize>,
     /// How many quota groups the keys make.
     pub groups: usize,
+    /// Keys taken out of the configuration whose last leases are still outstanding.
+    pub draining: usize,
     /// What became of all leases of this life.
     pub ledger: PoolLedger,
     /// Requests that wait for a key.

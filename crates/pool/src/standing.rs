@@ -196,6 +196,26 @@ impl Standing {
         until
     }
 
+    /// The same without what budgets stop.
+    pub(crate) fn without_budgets(mut self) -> Self {
+        self.rests.retain(|(part, _)| !matches!(part, Part::Budget(..)));
+        self
+    }
+
+    /// Takes in how another owner stood that is this one from here on: of two rests of one part
+    /// the later end wins (KP-4).
+    pub(crate) fn absorb(&mut self, other: Self, now: Moment) {
+        let Self { disabled, rests } = other;
+        self.disabled = self.disabled.take().or(disabled);
+        for (part, rest) in rests {
+            let part = self.place_for(part);
+            self.put(part.clone(), rest, now);
+            if let Some(rest) = self.rest_mut(&part) {
+                rest.over = !rest.is_running(now);
+            }
+        }
+    }
+
     /// Takes a rest out, with what was remembered of it.
     pub(crate) fn forget(&mut self, part: &Part) -> Option<Rest> {
         let position = self.rests.iter().position(|(at, _)| at == part)?;

@@ -64,6 +64,12 @@ impl SavedStanding {
         self.disabled.is_none() && self.rests.is_empty() && self.whole_at.is_none()
     }
 
+    /// What waited so long that it passed unseen has nothing to say any more.
+    pub(crate) fn forget_what_is_over(&mut self, now: Timestamp) {
+        self.rests.retain(|rest| rest.until > now);
+        self.whole_at = self.whole_at.filter(|at| *at > now);
+    }
+
     /// Whether the same is out: what must be on disk at once when it changes.
     pub(crate) fn is_out_like(&self, other: &Self) -> bool {
         self.disabled == other.disabled && self.rests == other.rests
@@ -125,6 +131,10 @@ pub(crate) struct SavedBinding {
 
 /// What changed since the state was written last.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each names a part that changed; together they are no state"
+)]
 pub(crate) struct Changes {
     pub(crate) owners: BTreeSet<Owner>,
     pub(crate) names: bool,
@@ -132,13 +142,23 @@ pub(crate) struct Changes {
     pub(crate) bindings: BTreeSet<ResourceName>,
     /// Set when too many bindings changed to name them.
     pub(crate) all_bindings: bool,
+    /// Set when positions mean other keys than before.
+    pub(crate) everything: bool,
 }
 
 impl Changes {
     const MOST_BINDINGS: usize = 4096;
 
+    /// Everything has to be written anew.
+    pub(crate) fn everything() -> Self {
+        Self { everything: true, ..Self::default() }
+    }
+
     pub(crate) fn owner(&mut self, owner: Owner) {
-        self.owners.insert(owner);
+        // Positions of before a reload would mean other keys after it.
+        if !self.everything {
+            self.owners.insert(owner);
+        }
     }
 
     pub(crate) fn order(&mut self) {

@@ -128,6 +128,14 @@ impl Turns {
         }
     }
 
+    /// Goes on with the order of earlier turns as far as it is the keys' own. What the others
+    /// know follows from the keys, or is over with the round.
+    pub(crate) fn carry_over(&mut self, earlier: &Self, moved: impl Fn(usize) -> Option<usize>) {
+        if let (Self::LeastRecentlyUsed(order), Self::LeastRecentlyUsed(earlier)) = (self, earlier) {
+            order.carry_over(earlier, moved);
+        }
+    }
+
     /// A key was leased, in whichever lane; `number` is larger than that of any lease before.
     pub(crate) fn leased(&mut self, key: usize, number: u64) {
         if let Self::LeastRecentlyUsed(order) = self {

@@ -13,6 +13,7 @@ mod provider_model;
 mod random;
 mod recovery_stories;
 mod reference;
+mod reload_stories;
 mod restart_stories;
 mod row_stories;
 mod status_stories;

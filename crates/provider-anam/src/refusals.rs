@@ -30,6 +30,7 @@ fn error(refusal: &Refusal) -> &'static str {
         ErrorKind::TooLarge => "Request body too large",
         ErrorKind::UserLimited => "Rate limit exceeded",
         ErrorKind::AffinityConflict => "Conflict",
+        ErrorKind::ConfigurationRefused => "Unprocessable configuration",
         ErrorKind::PoolExhausted if is_soon_over(refusal) => CONCURRENT_LIMIT,
         ErrorKind::PoolExhausted => "Usage limit reached",
         ErrorKind::PoolDisabled => "Service unavailable",

@@ -20,11 +20,15 @@ async fn a_fresh_house_tells_that_all_is_well() {
     let expected = json!({"status": "ready", "providers": providers, "storage": "ready"});
     assert_eq!((ready.status, ready.json()), (200, expected));
     let all = Answer::to(house.get("/api/keys/status")).await;
+    let mut told = all.json();
+    let config = told.as_object_mut().and_then(|told| told.remove("config")).expect("the configuration");
+    assert!(config["loaded_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{config}");
+    assert_eq!((&config["problem"], &config["needs_restart"]), (&json!(null), &json!([])));
     let expected = json!({"status": "ok", "api_keys": {
         "google": {"total": 3, "available": 3, "cooling_down": 0, "exhausted": 0, "disabled": 0},
         "anam": {"total": 2, "available": 2, "cooling_down": 0, "exhausted": 0, "disabled": 0},
     }});
-    assert_eq!((all.status, all.json()), (200, expected));
+    assert_eq!((all.status, told), (200, expected));
     let counts = house.counts();
     assert_eq!((counts.google.requests, counts.anam.requests), (0, 0), "looking costs nothing");
     house.close().await;

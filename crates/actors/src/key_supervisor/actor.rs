@@ -10,7 +10,9 @@ use keygate_pool::{Granted, KeyPool, PoolEvent, PoolState, Resolved};
 use super::SupervisorSpec;
 use super::keeping::Keeping;
 use super::lease::{Delivery, LeaseRefused, Parcel};
-use super::messages::{ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ResetKeys, SwitchKey};
+use super::messages::{
+    ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ReloadKeys, ResetKeys, SwitchKey,
+};
 use super::waiting::Askers;
 use crate::alarm::Alarm;
 use crate::chaos::Saboteur;
@@ -121,6 +123,10 @@ impl KeySupervisorActor {
     }
 
     fn give_up_this_life(&mut self, ctx: &mut Context<Self>) -> Unavailable {
+        // Notices read before the panic had their effect, which is kept: so they are told too.
+        for event in fenced(|| self.pool.drain_events()).unwrap_or_default() {
+            events::in_pool(self.spec.provider, &event);
+        }
         events::panicked(self.vitals.name());
         self.vitals.panicked();
         ctx.stop();
@@ -271,6 +277,18 @@ impl Handler<ResetKeys> for KeySupervisorActor {
     fn handle(&mut self, order: ResetKeys, ctx: &mut Context<Self>) -> Self::Result {
         let ResetKeys { ids, permit: _permit } = order;
         self.call(ctx, |pool, _, now| pool.reset(ids.as_deref(), now))
+    }
+}
+
+impl Handler<ReloadKeys> for KeySupervisorActor {
+    type Result = Result<keygate_pool::Reloaded, Unavailable>;
+
+    fn handle(&mut self, order: ReloadKeys, ctx: &mut Context<Self>) -> Self::Result {
+        let ReloadKeys { keys, policy } = order;
+        // Before the call: a pool that is rebuilt is rebuilt from these.
+        self.spec.keys.clone_from(&keys);
+        self.spec.policy.clone_from(&policy);
+        self.call(ctx, |pool, _, now| pool.reload(keys, policy, now))
     }
 }
 

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use actix::{Addr, Handler, Message};
 use async_trait::async_trait;
-use keygate_domain::{KeyId, ProviderName};
-use keygate_pool::{Ask, Decision, PoolSnapshot};
+use keygate_domain::{KeyId, KeySpec, ProviderName};
+use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded};
 
 use super::SupervisorSpec;
 use super::actor::KeySupervisorActor;
 use super::lease::{Delivery, LeaseRefused, Leased};
-use super::messages::{ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ResetKeys, SwitchKey};
+use super::messages::{
+    ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ReloadKeys, ResetKeys, SwitchKey,
+};
 use crate::gate::{Gate, Permit};
 use crate::tray::{Tray, tray};
 use crate::{Home, Unavailable, Vital, Vitals};
@@ -116,6 +118,15 @@ impl KeySupervisor {
     /// When the supervisor restarts or too many questions wait.
     pub async fn enable(&self, id: KeyId) -> Result<bool, Unavailable> {
         self.ask(|permit| SwitchKey { id, is_enabled: true, permit }).await?
+    }
+
+    /// Puts other keys and another policy in force. Keys that stay keep all that is known of them;
+    /// leases of keys that go are settled like any other.
+    ///
+    /// # Errors
+    /// When the supervisor restarts; it does so with the new keys.
+    pub async fn reload(&self, keys: Vec<KeySpec>, policy: Policy) -> Result<Reloaded, Unavailable> {
+        self.desk.address.send(ReloadKeys { keys, policy }).await?
     }
 
     /// Its signs of life; read without asking it.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use actix::Message;
-use keygate_domain::{Binding, ClientId, GroupId, KeyId, LeaseId, Verdict};
-use keygate_pool::{Ask, Decision, PoolSnapshot, Ticket};
+use keygate_domain::{Binding, ClientId, GroupId, KeyId, KeySpec, LeaseId, Verdict};
+use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded, Ticket};
 
 use super::handle::Desk;
 use super::lease::{Delivery, LeaseRefused};
@@ -93,6 +93,15 @@ pub(crate) struct SwitchKey {
     pub(crate) id: KeyId,
     pub(crate) is_enabled: bool,
     pub(crate) permit: Permit,
+}
+
+/// "These are the keys from here on, and this is how they are used." Rare, and not for callers: it
+/// needs no place in the queue.
+#[derive(Message)]
+#[rtype(result = "Result<Reloaded, Unavailable>")]
+pub(crate) struct ReloadKeys {
+    pub(crate) keys: Vec<KeySpec>,
+    pub(crate) policy: Policy,
 }
 
 /// "Are you there?"

@@ -302,6 +302,41 @@ async fn operators_can_take_keys_out_and_bring_them_back() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_reload_keeps_what_is_known_and_settles_what_is_under_way() {
+    on_one_thread(async {
+        let supervisor = start_supervisor(spec(&["a", "b"], 0), &Home::Here);
+        let (draining, invalid) = (lease(&supervisor).await, lease(&supervisor).await);
+        let invalid_id = invalid.key_id().clone();
+        // A notice that lies in the tray is older than the reload.
+        invalid.settle(failed(Fault::KeyInvalid));
+        let told = supervisor.reload(vec![key("c"), key("b")], Policy::default()).await.unwrap();
+        assert_eq!((told.added.len(), told.removed.len(), told.kept), (1, 1, 1));
+        assert_eq!(lease(&supervisor).await.label(), "c");
+        let snapshot = supervisor.observe().await.unwrap();
+        assert_eq!(state_of(&snapshot, &invalid_id), KeyState::Disabled);
+        assert_eq!(snapshot.draining, 1);
+        draining.settle(Verdict::Served(Spend::default()));
+        let snapshot = supervisor.observe().await.unwrap();
+        assert_eq!((snapshot.draining, snapshot.ledger.in_flight, snapshot.ledger.settled), (0, 0, 2));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_panics_after_a_reload_is_rebuilt_from_the_new_keys() {
+    on_one_thread(async {
+        let supervisor = start_supervisor(spec(&["a", "b"], 2), &Home::Here);
+        lease(&supervisor).await.settle(failed(Fault::KeyInvalid));
+        supervisor.reload(vec![key("c"), key("a")], Policy::default()).await.unwrap();
+        assert!(supervisor.lease(ask()).await.is_err(), "the second ask panics");
+        let snapshot = supervisor.observe().await.unwrap();
+        let states: Vec<_> = snapshot.keys.iter().map(|key| (&*key.label, key.state)).collect();
+        assert_eq!(states, [("c", KeyState::Available), ("a", KeyState::Disabled)]);
+    })
+    .await;
+}
+
 #[test]
 fn handles_work_from_other_threads_and_runtimes() {
     let system = actix_rt::System::new();

@@ -5,7 +5,7 @@ use keygate_domain::Moment;
 use keygate_limits::{Peers, RestartBudget, UserPolicy, UserQuotas};
 
 use super::admission::{LimiterRefusal, Ticket};
-use super::messages::{Admit, FailedLogin, Leave, Ping, ReadNotices};
+use super::messages::{Admit, FailedLogin, Leave, Ping, ReadNotices, SetPolicy};
 use crate::alarm::Alarm;
 use crate::chaos::{Chaos, Saboteur};
 use crate::fence::{Panicked, fenced};
@@ -34,6 +34,14 @@ struct Limits {
 impl Limits {
     fn new(policy: UserPolicy) -> Self {
         Self { users: UserQuotas::new(policy), peers: Peers::new(policy.failed_logins_per_minute) }
+    }
+
+    /// Failed logins start over where their limit changes.
+    fn set_policy(&mut self, policy: UserPolicy) {
+        if policy.failed_logins_per_minute != self.users.policy().failed_logins_per_minute {
+            self.peers = Peers::new(policy.failed_logins_per_minute);
+        }
+        self.users.set_policy(policy);
     }
 
     fn advance(&mut self, now: Moment) {
@@ -107,7 +115,10 @@ impl UserLimiterActor {
         self.alarm.clear();
         let broken = std::mem::replace(&mut self.limits, Limits::new(self.policy));
         match fenced(|| broken.users.rebuilt()) {
-            Ok(users) => self.limits.users = users,
+            Ok(users) => {
+                self.limits.users = users;
+                self.limits.users.set_policy(self.policy);
+            }
             Err(Panicked) => events::state_lost(self.vitals.name()),
         }
     }
@@ -175,6 +186,16 @@ impl Handler<FailedLogin> for UserLimiterActor {
         let FailedLogin { peer, permit: _permit } = message;
         let counted = self.call(ctx, |limits, _, now| limits.peers.failed_login(peer, now))?;
         counted.map_err(LimiterRefusal::TurnedAway)
+    }
+}
+
+impl Handler<SetPolicy> for UserLimiterActor {
+    type Result = Result<(), Unavailable>;
+
+    fn handle(&mut self, SetPolicy(policy): SetPolicy, ctx: &mut Context<Self>) -> Self::Result {
+        // Before the call: a limiter that is rebuilt is rebuilt with it.
+        self.policy = policy;
+        self.call(ctx, |limits, _, _| limits.set_policy(policy))
     }
 }
 

@@ -10,7 +10,7 @@ use keygate_limits::UserPolicy;
 
 use super::actor::UserLimiterActor;
 use super::admission::{Admission, LimiterRefusal};
-use super::messages::{Admit, FailedLogin, Leave, Ping, ReadNotices};
+use super::messages::{Admit, FailedLogin, Leave, Ping, ReadNotices, SetPolicy};
 use crate::gate::Gate;
 use crate::tray::{Tray, tray};
 use crate::{Chaos, Home, Unavailable, Vital, Vitals};
@@ -71,6 +71,14 @@ impl UserLimiter {
     pub async fn failed_login(&self, peer: IpAddr) -> Result<(), LimiterRefusal> {
         let permit = self.desk.gate.enter()?;
         self.desk.address.send(FailedLogin { peer, permit }).await.map_err(Unavailable::from)?
+    }
+
+    /// Puts other limits in force; what users did already counts on.
+    ///
+    /// # Errors
+    /// When the limiter restarts; it does so with the new limits.
+    pub async fn set_policy(&self, policy: UserPolicy) -> Result<(), Unavailable> {
+        self.desk.address.send(SetPolicy(policy)).await?
     }
 
     /// Its signs of life; read without asking it.

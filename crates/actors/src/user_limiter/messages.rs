@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use actix::Message;
 use keygate_domain::UserId;
+use keygate_limits::UserPolicy;
 
 use super::admission::{LimiterRefusal, Ticket};
 use super::handle::Desk;
+use crate::Unavailable;
 use crate::gate::Permit;
 
 /// "May this user pass?"
@@ -40,6 +42,11 @@ pub(crate) struct FailedLogin {
     pub(crate) peer: IpAddr,
     pub(crate) permit: Permit,
 }
+
+/// "These are the limits from here on." Rare, and not for callers: it needs no place in the queue.
+#[derive(Message)]
+#[rtype(result = "Result<(), Unavailable>")]
+pub(crate) struct SetPolicy(pub(crate) UserPolicy);
 
 /// "Are you there?"
 #[derive(Message)]

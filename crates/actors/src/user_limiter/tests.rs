@@ -144,6 +144,21 @@ async fn a_full_queue_says_so_at_the_door() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_policy_holds_at_once_and_after_a_panic() {
+    on_one_thread(async {
+        let limiter =
+            start(policy(5, 9), 64, NonZeroU64::new(4).map(|panic_every| Chaos { panic_every }), &Home::Here);
+        drop(limiter.admit(user("ann"), 1).await.unwrap());
+        drop(limiter.admit(user("ann"), 1).await.unwrap());
+        limiter.set_policy(policy(2, 9)).await.unwrap();
+        assert_eq!(turned_away(&limiter, "ann").await.why, TurnedAwayWhy::Window);
+        assert!(limiter.admit(user("ben"), 1).await.is_err(), "the fourth ask panics");
+        assert_eq!(turned_away(&limiter, "ann").await.limit, 2);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn guessing_tokens_is_slowed_down() {
     on_one_thread(async {
         let limiter = start_limiter(UserPolicy::default(), 64, &Home::Here);

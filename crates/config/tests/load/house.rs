@@ -98,6 +98,10 @@ impl House {
         self.folder.path()
     }
 
+    pub(crate) fn request(&self) -> LoadRequest {
+        self.request.clone()
+    }
+
     pub(crate) fn load(&self) -> Result<Loaded, ConfigProblems> {
         load(self.request.clone(), &catalogue())
     }

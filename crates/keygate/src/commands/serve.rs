@@ -6,11 +6,14 @@ use serde_json::json;
 use super::print;
 use crate::cli::Serve;
 use crate::exit::Exit;
+use crate::reloading::Again;
 use crate::serving;
 use crate::wiring;
 
 pub(crate) fn run(arguments: &Serve, catalogue: &'static [Adapter]) -> Exit {
-    let loaded = match wiring::load(&arguments.source, catalogue) {
+    let request = wiring::request(&arguments.source);
+    let reading = keygate_config::read(request.clone(), catalogue);
+    let loaded = match reading.outcome {
         Ok(loaded) => loaded,
         Err(problems) => {
             print::remark(&problems.to_string());
@@ -18,7 +21,8 @@ pub(crate) fn run(arguments: &Serve, catalogue: &'static [Adapter]) -> Exit {
         }
     };
     let wants_json = arguments.ready_json;
-    serving::run(loaded, catalogue, |address| {
+    let again = Again { request, read: reading.marks };
+    serving::run(loaded, again, catalogue, |address| {
         if wants_json {
             print::line(&json!({ "listening": format!("http://{address}") }).to_string());
         }

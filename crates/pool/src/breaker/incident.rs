@@ -29,6 +29,15 @@ impl Incident {
         self.met.entry(group).or_insert(Met { first: now, last: now }).last = now;
     }
 
+    /// Groups go by other names; those that become one met it together.
+    pub(super) fn rename_groups(&mut self, renamed: &BTreeMap<GroupId, GroupId>) {
+        for (group, met) in std::mem::take(&mut self.met) {
+            let group = renamed.get(&group).cloned().unwrap_or(group);
+            let known = self.met.entry(group).or_insert(met);
+            *known = Met { first: known.first.min(met.first), last: known.last.max(met.last) };
+        }
+    }
+
     /// When it began; what was put to rest before is not of this incident.
     pub(crate) fn began(&self) -> Option<Moment> {
         self.met.values().map(|met| met.first).min()

@@ -60,6 +60,17 @@ impl CalendarCount {
         }
     }
 
+    /// Counts what another count counted; of two periods the later one is at hand.
+    pub(super) fn absorb(&mut self, other: Self) {
+        if other.ends > self.ends {
+            *self = other;
+        } else if other.ends == self.ends {
+            self.used = self.used.saturating_add(other.used);
+            self.edge = self.edge.saturating_add(other.edge);
+            self.began = self.began.min(other.began);
+        }
+    }
+
     /// From when on `amount` more stays within `limit`; more than the limit fits a fresh period.
     pub(super) fn free_from(&self, amount: u64, limit: u64, now: Moment, margin: Duration) -> Moment {
         let fits = |used: u64| used == 0 || used.saturating_add(amount) <= limit;

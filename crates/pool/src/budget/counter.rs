@@ -111,6 +111,21 @@ impl Counter {
         }
     }
 
+    /// Counts what another counter of the same metric counted.
+    pub(super) fn absorb(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Minute(window), Self::Minute(other)) => window.absorb(other),
+            (Self::Calendar(count), Self::Calendar(other)) => count.absorb(other),
+            (Self::Running(running), Self::Running(Running { leases, sessions })) => {
+                running.leases.extend(leases);
+                running.sessions.extend(sessions);
+                running.sessions.make_contiguous().sort_unstable();
+            }
+            (Self::Interval { last }, Self::Interval { last: other }) => *last = (*last).max(other),
+            (Self::Minute(_) | Self::Calendar(_) | Self::Running(_) | Self::Interval { .. }, _) => {}
+        }
+    }
+
     pub(super) fn correct(&mut self, at: Moment, was: u64, is: u64, margin: Duration) {
         match self {
             Self::Minute(window) => window.correct(at.mono, was, is),

@@ -54,6 +54,17 @@ impl Meter {
         self.limits = Allowance::METRICS.into_iter().filter_map(limited).collect();
     }
 
+    /// What another meter counted was used of this one too: their groups are one.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        let Self { limits, stop: _ } = other;
+        for one in limits {
+            match self.limits.iter_mut().find(|known| known.metric == one.metric) {
+                Some(known) => known.counter.absorb(one.counter),
+                None => self.limits.push(one),
+            }
+        }
+    }
+
     /// What stands in the way of `spend` longest, if anything does.
     pub(crate) fn stop_for(&self, spend: &Spend, budgets: &Budgets, now: Moment) -> Option<Stop> {
         let stops = self.limits.iter().filter_map(|one| {

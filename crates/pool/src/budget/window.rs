@@ -71,6 +71,15 @@ impl MinuteWindow {
         self.used += amount;
     }
 
+    /// Counts what another window counted.
+    pub(super) fn absorb(&mut self, other: Self) {
+        let Self { slots, used } = other;
+        self.slots.extend(slots);
+        // By when they leave: that is how they are let go.
+        self.slots.make_contiguous().sort_by_key(|slot| (slot.last, slot.first));
+        self.used += used;
+    }
+
     /// From when on `amount` more stays within `limit`. More than the limit fits when nothing else
     /// counts: estimates may be wrong, and only the provider knows.
     pub(super) fn free_from(&self, amount: u64, limit: u64, now: Duration, margin: Duration) -> Duration {

@@ -147,7 +147,7 @@ impl KeyPool {
         let bucket = ask.model.as_ref().map(|model| self.buckets.of_model(model));
         self.note_use(key, ask);
         self.note_rotation(key);
-        let held = Held::new(key, ask, spend, self.now);
+        let held = Held::new(key, self.roster.keys[key].group, ask, spend, self.now);
         self.reserve(&held, self.leases.next_number());
         let number = self.leases.add(held);
         let found = &mut self.roster.keys[key];

@@ -49,7 +49,7 @@ impl KeyPool {
             self.lanes.set_whole_tick(key, self.health.whole_tick(key));
         }
         self.lanes.set_tick(self.health.tick());
-        self.lanes.start_at(self.order, self.order.lead(&self.roster.keys).unwrap_or_default());
+        self.lanes.start_at(self.order, self.order.lead(self.roster.keys_in_use()).unwrap_or_default());
     }
 
     fn tell_health(&mut self, key: usize) {
@@ -59,10 +59,10 @@ impl KeyPool {
 
     fn rotate(&mut self, turns: u64) {
         self.changes.order();
-        if !self.order.rotate(&self.roster.keys, turns) {
+        if !self.order.rotate(self.roster.keys_in_use(), turns) {
             return;
         }
-        let Some(lead) = self.order.lead(&self.roster.keys) else { return };
+        let Some(lead) = self.order.lead(self.roster.keys_in_use()) else { return };
         self.lanes.start_at(self.order, lead);
         let first = &self.roster.keys[lead];
         let (first, label) = (first.id().clone(), first.label.clone());
@@ -85,7 +85,7 @@ impl KeyPool {
         }
         if let (Some(rotation), Some(saved)) = (&self.policy.rotation, &state.order) {
             for key in saved.first.iter().filter_map(|id| self.roster.key_at(id)) {
-                self.order.begin_with(key, &self.roster.keys);
+                self.order.begin_with(key, self.roster.keys_in_use());
             }
             self.rota = Some(Rota::new(rotation.clone(), saved.rotated_at.min(self.now.wall)));
         }
@@ -94,7 +94,7 @@ impl KeyPool {
     }
 
     fn firsts(&self) -> Vec<KeyId> {
-        let keys = &self.roster.keys;
+        let keys = self.roster.keys_in_use();
         let firsts = [Role::Primary, Role::Backup].map(|role| self.order.first(role, keys));
         firsts.into_iter().flatten().map(|key| keys[key].id().clone()).collect()
     }

@@ -48,7 +48,7 @@ impl KeyPool {
             let obstacle = self.roster.obstacle(index, &wish, self.now).map(|obstacle| obstacle.skip());
             obstacle.or_else(|| tried.skip(index, group))
         };
-        let keys = self.roster.keys.iter().enumerate();
+        let keys = self.roster.keys_in_use().iter().enumerate();
         keys.map(|(index, key)| KeyDecision {
             index,
             id: key.id().clone(),
@@ -61,12 +61,13 @@ impl KeyPool {
 
     pub(super) fn observe(&self, now: Moment) -> PoolSnapshot {
         let keys: Vec<KeySnapshot> =
-            (0..self.roster.keys.len()).map(|index| self.observe_key(index, now)).collect();
+            (0..self.roster.in_use()).map(|index| self.observe_key(index, now)).collect();
         PoolSnapshot {
             counts: count(&keys),
             keys,
-            current_index: self.current,
-            groups: self.roster.groups.len(),
+            current_index: self.current.filter(|key| *key < self.roster.in_use()),
+            groups: self.roster.groups_in_use(),
+            draining: self.roster.draining(),
             ledger: self.ledger,
             breakers: self.breaker.observe(now),
             waiting: self.queue.len(),

@@ -13,7 +13,7 @@ impl KeyPool {
     pub(super) fn reset_keys(&mut self, ids: Option<&[KeyId]>) -> usize {
         let keys: Vec<usize> = match ids {
             Some(ids) => ids.iter().filter_map(|id| self.roster.key_at(id)).collect(),
-            None => (0..self.roster.keys.len()).collect(),
+            None => (0..self.roster.in_use()).collect(),
         };
         let groups: BTreeSet<usize> = keys.iter().map(|key| self.roster.keys[*key].group).collect();
         let mut gained = BTreeSet::new();

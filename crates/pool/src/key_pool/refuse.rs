@@ -48,7 +48,7 @@ impl KeyPool {
     fn next_of_all(&self, wish: &Wish<'_>) -> Option<(Moment, Fault)> {
         if self.is_measured(wish) {
             // How much fits at the end of a rest is another question than whether anything does.
-            let keys = 0..self.roster.keys.len();
+            let keys = 0..self.roster.in_use();
             return keys.filter_map(|key| self.return_of(key, wish)).min_by_key(|(until, _)| *until);
         }
         let relevant = self.roster.ending().filter(|(_, place, _)| place.part.concerns(wish));

@@ -13,7 +13,7 @@ use crate::roster::{Owner, Place};
 use crate::rows::Unsaved;
 use crate::standing::{Disabled, Part, Standing};
 use crate::state::{SavedBinding, SavedDisabled, SavedGroup, SavedPart, SavedRest, SavedStanding};
-use crate::{PoolState, state};
+use crate::{PoolState, SpentState, state};
 
 impl KeyPool {
     pub(super) fn write_state(&self) -> PoolState {
@@ -24,6 +24,8 @@ impl KeyPool {
         for group in 0..self.roster.groups.len() {
             self.write_owner(Owner::Group(group), &mut state);
         }
+        self.unclaimed.keys().for_each(|(id, saved)| state.put_key(id, saved.clone()));
+        self.unclaimed.groups().for_each(|(id, saved)| state.put_group(id, saved.clone()));
         self.write_names(&mut state);
         self.write_order(&mut state);
         self.write_bindings(&mut state);
@@ -33,9 +35,15 @@ impl KeyPool {
     }
 
     pub(super) fn write_changes(&mut self, state: &mut PoolState) -> bool {
-        let state::Changes { owners, names, order, bindings, all_bindings } =
+        let state::Changes { owners, names, order, bindings, all_bindings, everything } =
             std::mem::take(&mut self.changes);
         let circuits = std::mem::take(&mut self.breaker.is_unsaved);
+        if everything {
+            // Bindings one by one: those whose group goes by another name changed, too.
+            self.write_bindings(state);
+            *state = self.state_after(std::mem::take(state));
+            return true;
+        }
         let changed =
             names || order || circuits || all_bindings || !owners.is_empty() || !bindings.is_empty();
         for owner in owners {
@@ -97,23 +105,22 @@ impl KeyPool {
         }
     }
 
-    /// Takes an earlier life's state in. Keys and groups that are gone are skipped.
+    /// Takes an earlier life's state in. What it says of keys and groups that are gone waits for
+    /// them.
     pub(super) fn remember(&mut self, state: &PoolState) {
         for (model, bucket) in &state.buckets {
             self.buckets.learn(model, bucket);
         }
         for (id, saved) in &state.keys {
-            if let Some(key) = self.roster.key_at(id) {
-                self.remember_standing(Owner::Key(key), saved);
+            match self.roster.key_at(id) {
+                Some(key) => self.remember_standing(Owner::Key(key), saved),
+                None => self.unclaimed.put_key(id, saved),
             }
         }
         for (id, saved) in &state.groups {
-            if let Some(position) = self.roster.group_at(id) {
-                let group = &mut self.roster.groups[position];
-                group.reported_name.clone_from(&saved.reported_name);
-                let limits = saved.limits.iter().cloned();
-                group.limits = limits.map(|(bucket, metric, limit)| ((bucket, metric), limit)).collect();
-                self.remember_standing(Owner::Group(position), &saved.standing);
+            match self.roster.group_at(id) {
+                Some(position) => self.remember_group(position, saved),
+                None => self.unclaimed.put_group(id, saved),
             }
         }
         self.affinity = Arc::new(self.read_bindings(state));
@@ -121,6 +128,39 @@ impl KeyPool {
         self.remember_spent(&state.spent);
         let now = self.now;
         self.breaker.remember(&state.circuits, &self.policy.cooldowns.overloaded, |wall| at(now, wall));
+    }
+
+    /// Gives keys and groups that were put in again what is remembered of them.
+    pub(super) fn remember_unclaimed(&mut self) {
+        if self.unclaimed.is_empty() {
+            return;
+        }
+        for key in 0..self.roster.in_use() {
+            let id = self.roster.keys[key].id().clone();
+            let Some(mut saved) = self.unclaimed.take_key(&id) else { continue };
+            saved.forget_what_is_over(self.now.wall);
+            self.remember_standing(Owner::Key(key), &saved);
+            if let Some(whole_at) = saved.whole_at {
+                self.health.remember(key, self.at(whole_at), self.now);
+            }
+        }
+        for position in 0..self.roster.groups.len() {
+            let id = self.roster.groups[position].id.clone();
+            if let Some(mut saved) = self.unclaimed.take_group(&id) {
+                saved.standing.forget_what_is_over(self.now.wall);
+                self.remember_group(position, &saved);
+            }
+            let meters = self.unclaimed.take_meters(&id);
+            self.remember_spent(&SpentState { meters });
+        }
+    }
+
+    fn remember_group(&mut self, position: usize, saved: &SavedGroup) {
+        let group = &mut self.roster.groups[position];
+        group.reported_name.clone_from(&saved.reported_name);
+        let limits = saved.limits.iter().cloned();
+        group.limits = limits.map(|(bucket, metric, limit)| ((bucket, metric), limit)).collect();
+        self.remember_standing(Owner::Group(position), &saved.standing);
     }
 
     fn remember_standing(&mut self, owner: Owner, saved: &SavedStanding) {

@@ -39,7 +39,7 @@ impl KeyPool {
         if held.reserved == Spend::default() {
             return;
         }
-        let group = self.roster.keys[held.key].group;
+        let group = held.group;
         let bucket = self.buckets.of(held.model.as_ref(), held.operation);
         self.open_meter(group, &bucket);
         let reservation = reservation(held, lease);
@@ -58,7 +58,7 @@ impl KeyPool {
         let is_served = matches!(verdict, Some(Verdict::Served(_)));
         let session_ends =
             (held.opens_session && is_served).then(|| self.now.after(self.roster.budgets.session_length));
-        let group = self.roster.keys[held.key].group;
+        let group = held.group;
         let bucket = self.buckets.of(held.model.as_ref(), held.operation);
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
         let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
@@ -154,7 +154,7 @@ impl KeyPool {
         let meters = self.roster.groups.iter().flat_map(|group| {
             group.meters.iter().map(|(bucket, meter)| SavedMeter::of(&group.id, bucket, meter, self.now))
         });
-        SpentState { meters: meters.collect() }
+        SpentState { meters: meters.chain(self.unclaimed.meters().cloned()).collect() }
     }
 
     /// Whether something was used that [`KeyPool::take_spent_rows`] has not given out yet.
@@ -175,10 +175,13 @@ impl KeyPool {
         Some(StateRow { part: "spent".into(), name: format!("{} {bucket}", group.id), value })
     }
 
-    /// Takes in what was used in an earlier life. Groups that are gone are skipped.
+    /// Takes in what was used in an earlier life. What groups used that are gone waits for them.
     pub fn remember_spent(&mut self, state: &SpentState) {
         for saved in &state.meters {
-            let Some(group) = self.roster.group_at(&saved.group) else { continue };
+            let Some(group) = self.roster.group_at(&saved.group) else {
+                self.unclaimed.put_meter(saved);
+                continue;
+            };
             self.open_meter(group, &saved.bucket);
             let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
             if let Some(meter) = groups[group].meters.get_mut(&saved.bucket) {

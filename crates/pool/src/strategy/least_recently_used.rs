@@ -32,6 +32,15 @@ impl LeastRecentlyUsed {
         self.leased.rank(self.first, key)
     }
 
+    /// Takes over when each key was leased last.
+    pub(super) fn carry_over(&mut self, earlier: &Self, moved: impl Fn(usize) -> Option<usize>) {
+        for key in 0..earlier.leased.size() {
+            if let Some(place) = moved(key).filter(|place| *place < self.leased.size()) {
+                self.leased.set_value(place, earlier.leased.value(key));
+            }
+        }
+    }
+
     /// A key was leased, for whatever use. `number` is larger than that of any lease before.
     pub(super) fn leased(&mut self, key: usize, number: u64) {
         self.leased.set_value(key, number);

@@ -61,6 +61,11 @@ impl Ranking {
         (0, u128::from(self.value(key)) << 64 | ahead as u128)
     }
 
+    /// How many keys have a number.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
     fn put(&mut self, key: usize, value: u64) {
         let mut node = self.leaves + key;
         self.tree[node] = value;

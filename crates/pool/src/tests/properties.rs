@@ -83,6 +83,7 @@ impl Trial {
             Step::SlotFreed(key) => self.slot_freed(key),
             Step::Leave(which) => self.patients.leave(which, &mut self.pool, self.now),
             Step::Restart => self.restart(),
+            Step::Reload(specs, order) => self.reload(specs, order),
         }
         self.look_after_patients();
         invariants::assert_holds(&self.pool);
@@ -96,7 +97,8 @@ impl Trial {
         self.disk.write(self.saved.take_unsaved(1));
         let snapshot = self.pool.snapshot(self.now);
         for key in &snapshot.keys {
-            assert_eq!(key.health, self.reference.health(key.index, self.now), "key {}", key.index);
+            let known = self.reference.in_use[key.index];
+            assert_eq!(key.health, self.reference.health(known, self.now), "key {}", key.index);
         }
         let counts = snapshot.counts;
         assert_eq!(counts.total, counts.available + counts.cooling_down + counts.exhausted + counts.disabled);
@@ -118,7 +120,11 @@ impl Trial {
 
     fn look_after_patients(&mut self) {
         let served = self.patients.look_after(&mut self.pool, &self.reference, self.now);
-        self.reference.leased.extend(served.iter().map(|(lease, ..)| lease.index));
+        for (lease, ..) in &served {
+            let key = self.reference.key(lease.key.id());
+            self.reference.leased.push(key);
+            self.reference.current = Some(key);
+        }
         self.outstanding.extend(served);
     }
 
@@ -162,8 +168,10 @@ impl Trial {
         }
         match (&answer, expected) {
             (Ok(Granted::Lease(lease)), Expected::OneOf(keys)) => {
-                assert!(keys.contains(&lease.index), "{} instead of one of {keys:?}", lease.index);
-                self.check_order(&keys, lease.index);
+                let key = self.reference.key(lease.key.id());
+                assert!(keys.contains(&key), "{key} instead of one of {keys:?}");
+                assert_eq!(self.specs[lease.index].secret, lease.key);
+                self.check_order(&keys, key);
                 assert!(invariants::stays_with_its_owner(decision.bound_to.as_ref(), &lease.group));
                 assert!(lease.skipped.len() <= 8);
             }
@@ -228,8 +236,7 @@ impl Trial {
 
     /// Of equally good keys the strategy's is chosen, where it leaves no choice.
     fn check_order(&mut self, keys: &[usize], chosen: usize) {
-        let days = |at: Moment| usize::try_from(at.wall.as_second() / 86_400).unwrap();
-        let rotations = days(self.now) - days(start());
+        let rotations = self.rotations();
         let expected = match self.policy.strategy {
             Order::PrimaryBackup => self.reference.first_of(keys, rotations),
             Order::LeastRecentlyUsed => self.reference.longest_unused(keys, rotations),
@@ -237,6 +244,7 @@ impl Trial {
         };
         assert_eq!(chosen, expected.unwrap_or(chosen), "out of {keys:?} after {rotations} rotations");
         self.reference.leased.push(chosen);
+        self.reference.current = Some(chosen);
     }
 
     /// A promise is given for things as they are; a resource may expire before it is due, and
@@ -261,7 +269,9 @@ impl Trial {
             Verdict::Failed(failure) => health::is_blamed(failure).then_some(Judged::Blamed),
             Verdict::Abandoned | Verdict::Unsent => None,
         };
-        self.reference.judged.extend(judged.map(|judged| (lease.index, judged, self.now)));
+        self.reference
+            .judged
+            .extend(judged.map(|judged| (self.reference.key(lease.key.id()), judged, self.now)));
         let Verdict::Failed(failure) = verdict else {
             assert_eq!(settled, Settled::Ended);
             return;
@@ -282,14 +292,21 @@ impl Trial {
                 Some(until)
             }
         };
+        let key = self.reference.key(lease.key.id());
         self.reference.facts.push(Fact {
             scope: failure.scope,
-            key: lease.index,
+            key,
+            group: self.reference.groups[key].clone(),
             operation: ask.operation.0,
             bucket: self.reference.bucket(model, ask.operation.0),
             until,
             by_operator: false,
         });
+    }
+
+    fn rotations(&self) -> usize {
+        let days = |at: Moment| usize::try_from(at.wall.as_second() / 86_400).unwrap();
+        days(self.now) - days(start())
     }
 
     /// A provider's own delay is never undercut.
@@ -315,16 +332,20 @@ impl Trial {
         let id = |key: &usize| self.specs[*key].secret.id().clone();
         let ids: Option<Vec<_>> = named.as_ref().map(|keys| keys.iter().map(id).collect());
         self.pool.reset(ids.as_deref(), self.now);
-        self.reference.reset(&named.unwrap_or_else(|| (0..self.specs.len()).collect()), self.now);
+        let named = named.unwrap_or_else(|| (0..self.specs.len()).collect());
+        let keys: Vec<usize> = named.into_iter().map(|key| self.reference.in_use[key]).collect();
+        self.reference.reset(&keys, self.now);
     }
 
     fn disable(&mut self, key: usize) {
         let Some(spec) = self.specs.get(key) else { return };
         assert!(self.pool.disable(spec.secret.id(), self.now));
+        let key = self.reference.in_use[key];
         self.reference.facts.retain(|fact| !is_disabling_of_key(fact, key));
         self.reference.facts.push(Fact {
             scope: Scope::Key,
             key,
+            group: self.reference.groups[key].clone(),
             operation: "",
             bucket: String::new(),
             until: None,
@@ -335,10 +356,11 @@ impl Trial {
     fn enable(&mut self, key: usize) {
         let Some(spec) = self.specs.get(key) else { return };
         assert!(self.pool.enable(spec.secret.id(), self.now));
+        let key = self.reference.in_use[key];
         let groups = self.reference.groups.clone();
         self.reference.facts.retain(|fact| {
             let is_groups = fact.scope == Scope::Group && fact.until.is_none();
-            !(is_disabling_of_key(fact, key) || is_groups && groups[fact.key] == groups[key])
+            !(is_disabling_of_key(fact, key) || is_groups && fact.group == groups[key])
         });
     }
 
@@ -372,6 +394,18 @@ impl Trial {
         self.reference.slot_freed(&group, self.now);
     }
 
+    fn reload(&mut self, specs: Vec<KeySpec>, strategy: Order) {
+        let is_in = |list: &[KeySpec], key: &KeySpec| list.iter().any(|other| other.secret == key.secret);
+        let kept = specs.iter().filter(|key| is_in(&self.specs, key)).count();
+        let goes_on = strategy == Order::LeastRecentlyUsed && self.policy.strategy == strategy;
+        self.policy = Policy { strategy, ..self.policy.clone() };
+        let told = self.pool.reload(specs.clone(), self.policy.clone(), self.now);
+        assert_eq!(told.kept, kept);
+        assert_eq!((told.added.len(), told.removed.len()), (specs.len() - kept, self.specs.len() - kept));
+        self.reference.reload(&specs, self.rotations(), goes_on);
+        self.specs = specs;
+    }
+
     /// Another process goes on with what is on disk.
     fn restart(&mut self) {
         self.disk.write(self.saved.take_unsaved(usize::MAX));
@@ -383,10 +417,12 @@ impl Trial {
         self.life += 1;
         self.pool = KeyPool::restore(self.life, self.specs.clone(), self.policy.clone(), 3, &state, self.now);
         self.saved = self.pool.state_after(state);
+        self.reference.restart();
         // Keepsakes are not written down: what was a preference is a law from here on.
         self.reference.owned.iter_mut().for_each(|owned| owned.is_law = true);
         self.outstanding.clear();
         self.reference.leased.clear();
+        self.reference.current = None;
         self.ended = None;
         self.tried.clear();
         self.patients = Patients::default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use keygate_domain::{Allowance, Reset, Spend, Verdict};
+use keygate_domain::{Allowance, KeySpec, Reset, Spend, Verdict};
 use proptest::prelude::*;
 
 use super::world::{ask, spec, start};
@@ -91,6 +91,20 @@ fn allowance() -> impl Strategy<Value = Allowance> {
     )
 }
 
+/// What an operator may make of the keys without being wrong about whose they are.
+fn keys() -> impl Strategy<Value = Vec<KeySpec>> {
+    let names = prop::sample::subsequence(vec!["a1", "a2", "b", "c"], 1..=4).prop_shuffle();
+    (names, any::<bool>(), any::<bool>()).prop_map(|(names, a_by_another_name, c_has_a_name)| {
+        let group = |name: &str| match &name[..1] {
+            "a" if a_by_another_name => Some("projects/a"),
+            "a" => Some("a"),
+            "b" => Some("b"),
+            _ => Some("c").filter(|_| c_has_a_name),
+        };
+        names.into_iter().map(|name| spec(name, group(name))).collect()
+    })
+}
+
 fn pool(allowance: Allowance) -> KeyPool {
     let keys = vec![spec("a1", Some("a")), spec("a2", Some("a")), spec("b", Some("b")), spec("c", None)];
     KeyPool::new(1, keys, policy(allowance), 7, start())
@@ -121,6 +135,7 @@ proptest! {
         skew in -2_000_i64..2_000,
         arrivals in prop::collection::vec(arrival(), 1..120),
         restart_at in prop::option::of(0_usize..120),
+        reloads in prop::collection::btree_map(0_usize..120, keys(), 0..6),
     ) {
         let minutes = if is_fixed { Minutes::Fixed } else { Minutes::Sliding };
         let mut provider = Provider { minutes, skew, allowance, served: BTreeMap::new() };
@@ -136,6 +151,11 @@ proptest! {
                 pool.remember_spent(&spent);
                 ending.clear();
             }
+            // A restart forgets keys that are not configured by then, so that it comes first here.
+            let is_restarted = restart_at.is_none_or(|at| at < number);
+            if let Some(keys) = reloads.get(&number).filter(|_| is_restarted) {
+                pool.reload(keys.clone(), policy(allowance), now);
+            }
             let millis = u64::try_from(now.mono.as_millis()).unwrap();
             let (over, still) = ending.into_iter().partition::<Vec<_>, _>(|(at, _)| *at <= millis);
             ending = still;
@@ -147,7 +167,7 @@ proptest! {
                 Ok(Granted::Lease(lease)) => {
                     let arrives = now.after(Duration::from_millis(arrival.wire)).wall;
                     let model = MODELS[arrival.model];
-                    let served = provider.ask(lease.group.as_str(), model, arrival.tokens, arrives);
+                    let served = provider.ask(&lease.label[..1], model, arrival.tokens, arrives);
                     prop_assert_eq!(served, Ok(()));
                     ending.push((millis + arrival.takes, lease));
                 }

@@ -42,6 +42,7 @@ pub(super) enum Step {
     SlotFreed(usize),
     Leave(usize),
     Restart,
+    Reload(Vec<KeySpec>, Order),
 }
 
 pub(super) fn wanted() -> impl Strategy<Value = Wanted> {
@@ -149,6 +150,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => (0_usize..6).prop_map(Step::SlotFreed),
         1 => (0_usize..4).prop_map(Step::Leave),
         1 => Just(Step::Restart),
+        2 => (other_specs(), order()).prop_map(|(specs, order)| Step::Reload(specs, order)),
     ]
 }
 
@@ -163,6 +165,20 @@ pub(super) fn specs() -> impl Strategy<Value = Vec<KeySpec>> {
                 spec.weight = weight;
                 spec.role = if is_backup { Role::Backup } else { Role::Primary };
                 spec
+            })
+            .collect()
+    })
+}
+
+/// What an operator may make of the keys: some stay, in another place or group, some go, some come.
+fn other_specs() -> impl Strategy<Value = Vec<KeySpec>> {
+    let order = Just((0..8_usize).collect::<Vec<_>>()).prop_shuffle();
+    (specs(), order).prop_map(|(specs, order)| {
+        let numbered = specs.into_iter().zip(order);
+        numbered
+            .map(|(changed, number)| {
+                let key = spec(&format!("k{number}"), None);
+                KeySpec { secret: key.secret, label: key.label, ..changed }
             })
             .collect()
     })

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{KeySpec, Moment, Resource, Role, Scope};
+use keygate_domain::{KeyId, KeySpec, Moment, Resource, Role, Scope};
 
 use crate::{Ask, TriedHow};
 
@@ -12,6 +12,8 @@ use crate::{Ask, TriedHow};
 pub(crate) struct Fact {
     pub(crate) scope: Scope,
     pub(crate) key: usize,
+    /// The key's group at that time.
+    pub(crate) group: String,
     pub(crate) operation: &'static str,
     /// The bucket counted in.
     pub(crate) bucket: String,
@@ -46,13 +48,22 @@ pub(crate) enum Expected {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Reference {
+    /// The group of every key that ever was, the one it is or was last in.
     pub(crate) groups: Vec<String>,
-    pub(crate) ids: Vec<keygate_domain::KeyId>,
+    pub(crate) ids: Vec<KeyId>,
+    /// Which of them are in use, in the order of the configuration.
+    pub(crate) in_use: Vec<usize>,
     pub(crate) facts: Vec<Fact>,
     pub(crate) owned: Vec<Owned>,
     /// Model, bucket.
     pub(crate) names: Vec<(String, String)>,
     pub(crate) roles: Vec<Role>,
+    /// The key that each role began with, if it is not the first of the configuration, and after how
+    /// many rotations that was so.
+    began_with: [Option<usize>; 2],
+    rotated: usize,
+    /// The key leased last.
+    pub(crate) current: Option<usize>,
     /// The keys leased in this life, in order.
     pub(crate) leased: Vec<usize>,
     /// What each key was judged by, and when.
@@ -67,21 +78,80 @@ pub(crate) enum Judged {
     Forgiven,
 }
 
+const ROLES: [Role; 2] = [Role::Primary, Role::Backup];
+
 impl Reference {
     pub(crate) fn of(specs: &[KeySpec]) -> Self {
-        let group = |spec: &KeySpec| {
-            spec.group.as_ref().map_or_else(|| format!("key:{}", spec.secret.id()), ToString::to_string)
-        };
         Self {
-            groups: specs.iter().map(group).collect(),
+            groups: specs.iter().map(group_of).collect(),
             ids: specs.iter().map(|spec| spec.secret.id().clone()).collect(),
+            in_use: (0..specs.len()).collect(),
             facts: Vec::new(),
             owned: Vec::new(),
             names: Vec::new(),
             roles: specs.iter().map(|spec| spec.role).collect(),
             leased: Vec::new(),
+            began_with: [None; 2],
+            rotated: 0,
+            current: None,
             judged: Vec::new(),
         }
+    }
+
+    /// Another configuration: groups all of whose keys went to one other are that one from here on.
+    pub(crate) fn reload(&mut self, specs: &[KeySpec], rotations: usize, same_order: bool) {
+        let orders = ROLES.map(|role| self.order_of(role, rotations));
+        let before = self.groups.clone();
+        let mut renamed = Vec::new();
+        for name in
+            before.iter().filter(|name| !name.is_empty() && specs.iter().all(|spec| group_of(spec) != **name))
+        {
+            let members = specs.iter().filter(|spec| {
+                let known = self.ids.iter().position(|id| id == spec.secret.id());
+                known.is_some_and(|key| before[key] == *name)
+            });
+            let mut targets: Vec<String> = members.map(group_of).collect();
+            targets.dedup();
+            if let [target] = targets.as_slice() {
+                renamed.push((name.clone(), target.clone()));
+            }
+        }
+        for (name, target) in renamed {
+            let known = self.groups.iter_mut().chain(self.facts.iter_mut().map(|fact| &mut fact.group));
+            let known = known.chain(self.owned.iter_mut().map(|owned| &mut owned.group));
+            known.filter(|known| **known == name).for_each(|known| known.clone_from(&target));
+        }
+        self.in_use.clear();
+        for spec in specs {
+            let known = self.ids.iter().position(|id| id == spec.secret.id());
+            let key = known.unwrap_or(self.ids.len());
+            if known.is_none() {
+                self.ids.push(spec.secret.id().clone());
+                self.groups.push(String::new());
+                self.roles.push(spec.role);
+            }
+            self.groups[key] = group_of(spec);
+            self.roles[key] = spec.role;
+            self.in_use.push(key);
+        }
+        let still = |key: &usize, role| self.in_use.contains(key) && self.roles[*key] == role;
+        let first = |role: usize| orders[role].iter().copied().find(|key| still(key, ROLES[role]));
+        self.began_with = [first(0), first(1)];
+        self.rotated = rotations;
+        self.leased.retain(|key| same_order && self.in_use.contains(key));
+        self.leased.extend(self.current.filter(|key| self.in_use.contains(key)));
+    }
+
+    /// A restart forgets in which groups keys were that are not in use.
+    pub(crate) fn restart(&mut self) {
+        for key in (0..self.ids.len()).filter(|key| !self.in_use.contains(key)) {
+            self.groups[key].clear();
+        }
+    }
+
+    /// The key of an id.
+    pub(crate) fn key(&self, id: &KeyId) -> usize {
+        self.ids.iter().position(|known| known == id).expect("a known key")
     }
 
     /// A key's health, counted up from the beginning.
@@ -102,22 +172,27 @@ impl Reference {
 
     /// The keys of a role in their order, after so many rotations.
     fn order_of(&self, role: Role, rotations: usize) -> Vec<usize> {
-        let mut keys: Vec<usize> = (0..self.roles.len()).filter(|key| self.roles[*key] == role).collect();
-        let by = rotations % keys.len().max(1);
+        let mut keys: Vec<usize> =
+            self.in_use.iter().copied().filter(|key| self.roles[*key] == role).collect();
+        let began_with = self.began_with[ROLES.iter().position(|one| *one == role).unwrap()];
+        let start = keys.iter().position(|key| Some(*key) == began_with).unwrap_or_default();
+        let by = (start + rotations - self.rotated) % keys.len().max(1);
         keys.rotate_left(by);
         keys
     }
 
     /// Of these keys the one that `primary_backup` uses.
     pub(crate) fn first_of(&self, keys: &[usize], rotations: usize) -> Option<usize> {
-        let order = [Role::Primary, Role::Backup].map(|role| self.order_of(role, rotations)).concat();
+        let order = ROLES.map(|role| self.order_of(role, rotations)).concat();
         order.into_iter().find(|key| keys.contains(key))
     }
 
     /// Of these keys the one that was leased longest ago, of those never leased the first.
     pub(crate) fn longest_unused(&self, keys: &[usize], rotations: usize) -> Option<usize> {
-        let lead = [Role::Primary, Role::Backup].map(|role| self.order_of(role, rotations)).concat()[0];
-        let order = (lead..self.roles.len()).chain(0..lead).filter(|key| keys.contains(key));
+        let lead = ROLES.map(|role| self.order_of(role, rotations)).concat()[0];
+        let lead = self.in_use.iter().position(|key| *key == lead).unwrap();
+        let order = self.in_use[lead..].iter().chain(&self.in_use[..lead]).copied();
+        let order = order.filter(|key| keys.contains(key));
         order.min_by_key(|key| self.leased.iter().rposition(|leased| leased == key).map(|at| at + 1))
     }
 
@@ -140,7 +215,7 @@ impl Reference {
     }
 
     fn forbids(&self, fact: &Fact, key: usize, ask: &Ask) -> bool {
-        let same_group = self.groups[fact.key] == self.groups[key];
+        let same_group = fact.group == self.groups[key];
         let bucket = self.bucket(ask.model.as_ref().map(keygate_domain::ModelName::as_str), ask.operation.0);
         match fact.scope {
             Scope::Nothing => false,
@@ -205,7 +280,8 @@ impl Reference {
         let home = owners.first().map(|owner| owner.group.as_str());
         let is_law = owners.iter().any(|owner| owner.is_law);
         let is_home = |key: usize| home.is_none_or(|home| self.groups[key] == home);
-        let allowed: Vec<usize> = (0..self.ids.len()).filter(|key| !is_law || is_home(*key)).collect();
+        let allowed: Vec<usize> =
+            self.in_use.iter().copied().filter(|key| !is_law || is_home(*key)).collect();
         let usable = allowed.iter().copied().filter(|key| self.free_from(*key, ask, now) == Some(now));
         let ranked: Vec<_> = usable
             .filter_map(|key| Some(((self.eagerness(key, ask, now)?, u8::from(!is_home(key))), key)))
@@ -239,17 +315,15 @@ impl Reference {
                 fact.scope,
                 Scope::Group | Scope::GroupRoute | Scope::GroupBucket | Scope::GroupSessions
             );
-            let is_meant = keys
-                .iter()
-                .any(|key| if of_group { groups[*key] == groups[fact.key] } else { *key == fact.key });
+            let is_meant =
+                keys.iter().any(|key| if of_group { groups[*key] == fact.group } else { *key == fact.key });
             !fact.by_operator && is_meant
         });
     }
 
     /// A session of a group ended.
     pub(crate) fn slot_freed(&mut self, group: &str, now: Moment) {
-        let groups = self.groups.clone();
-        self.end(now, |fact| fact.scope == Scope::GroupSessions && groups[fact.key] == group);
+        self.end(now, |fact| fact.scope == Scope::GroupSessions && fact.group == group);
     }
 
     /// What rests ends and is remembered as such; what rested or is disabled is forgotten.
@@ -263,4 +337,8 @@ impl Reference {
             was_running
         });
     }
+}
+
+fn group_of(spec: &KeySpec) -> String {
+    spec.group.as_ref().map_or_else(|| format!("key:{}", spec.secret.id()), ToString::to_string)
 }

@@ -58,7 +58,8 @@ impl Patients {
             let patient = self.waiting.remove(at.expect("it waited"));
             match (resolved.outcome, reference.expects(&patient.ask, now)) {
                 (Ok(Granted::Lease(lease)), Expected::OneOf(keys)) => {
-                    assert!(keys.contains(&lease.index), "{} instead of one of {keys:?}", lease.index);
+                    let key = reference.key(lease.key.id());
+                    assert!(keys.contains(&key), "{key} instead of one of {keys:?}");
                     let expires = now.after(patient.ask.hold);
                     served.push((lease, patient.ask, expires));
                 }

@@ -53,6 +53,7 @@ fn every_refusal_is_in_anams_envelope() {
       "affinity_conflict": "Conflict",
       "ambiguous_credentials": "Ambiguous credentials",
       "bad_request": "Bad request",
+      "configuration_refused": "Unprocessable configuration",
       "deadline_exceeded": "Gateway timeout",
       "forbidden": "Forbidden",
       "internal": "Internal server error",

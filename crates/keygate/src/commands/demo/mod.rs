@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Demo, catalogue: &'static [Adapter]) -> Exit {
         }
     };
     let is_once = arguments.once;
-    serving::run_with(loaded, catalogue, |address| async move {
+    serving::run_with(loaded, None, catalogue, |address| async move {
         if let Err(problem) = story::tell(address, &simulator).await {
             print::remark(&problem);
             return Some(Exit::Internal);

@@ -1,0 +1,139 @@
+//! Operators order the configuration to be read again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::rt::time::timeout;
+use actix_web::{HttpRequest, HttpResponse};
+use keygate_domain::{ErrorKind, Refusal};
+use keygate_journey::restarting;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::admin::must_be_admin;
+use crate::proxy::headers_of;
+use crate::worker::{OnDuty, Worker};
+use crate::{error_response, request_id};
+
+/// Orders that may wait at once; each is answered by a reload of its own.
+const MOST_ORDERS: usize = 8;
+
+/// How long an order may take. Reading thousands of keys is a matter of milliseconds; this is for
+/// a disk that hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a reload did, as operators are told.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ReloadReport {
+    /// The settings that changed.
+    pub changed: Vec<String>,
+    /// The settings that changed and hold after a restart only.
+    pub needs_restart: Vec<String>,
+    /// What became of the keys of each provider that got others.
+    pub keys: BTreeMap<&'static str, KeysChanged>,
+    /// What an operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// What became of the keys of one provider.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct KeysChanged {
+    /// The labels of new keys.
+    pub added: Vec<String>,
+    /// The labels of keys that are lent no more; what runs under them goes on to its end.
+    pub removed: Vec<String>,
+    /// How many stay, with all that is known of them.
+    pub kept: usize,
+}
+
+/// Why the configuration that runs stays.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReloadRefused {
+    /// The new one is not valid: what, where, and the remedy.
+    Invalid(String),
+    /// The gateway itself could not do it; it tries again by itself.
+    Failed(String),
+}
+
+/// An order under way: where its answer is waited for.
+pub type ReloadOrder = oneshot::Sender<Result<ReloadReport, ReloadRefused>>;
+
+/// Where orders come in.
+pub type ReloadOrders = mpsc::Receiver<ReloadOrder>;
+
+/// Where orders are given. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ReloadDesk(mpsc::Sender<ReloadOrder>);
+
+/// A desk, and where its orders come in.
+pub fn reload_desk() -> (ReloadDesk, ReloadOrders) {
+    let (orders, incoming) = mpsc::channel(MOST_ORDERS);
+    (ReloadDesk(orders), incoming)
+}
+
+/// `POST /api/keys/reload`.
+pub(crate) async fn reload(request: HttpRequest, worker: OnDuty) -> HttpResponse {
+    let id = request_id::of(&headers_of(request.headers()));
+    match ordered(&worker, &request).await {
+        Ok(report) => {
+            tracing::info!(
+                audit = true, request_id = %id, changed = ?report.changed, needs_restart = ?report.needs_restart,
+                "configuration reloaded by an operator"
+            );
+            HttpResponse::Ok().insert_header(("x-request-id", id)).json(told(&report))
+        }
+        Err(refusal) => {
+            if refusal.kind == ErrorKind::ConfigurationRefused {
+                tracing::warn!(audit = true, request_id = %id, "an operator's reload was refused");
+            }
+            error_response::on_house(&refusal, &id)
+        }
+    }
+}
+
+fn told(report: &ReloadReport) -> Value {
+    let ReloadReport { changed, needs_restart, keys, warnings } = report;
+    let message = match (changed.is_empty(), needs_restart.is_empty()) {
+        (true, true) => "Nothing changed",
+        (true, false) => "Nothing changed that holds without a restart",
+        (false, true) => "Configuration reloaded",
+        (false, false) => "Configuration reloaded; some settings need a restart",
+    };
+    json!({
+        "message": message,
+        "changed": changed,
+        "needs_restart": needs_restart,
+        "keys": keys,
+        "warnings": warnings,
+    })
+}
+
+async fn ordered(worker: &Worker, request: &HttpRequest) -> Result<ReloadReport, Refusal> {
+    must_be_admin(worker, request).await?;
+    let Some(ReloadDesk(desk)) = &worker.reloads else {
+        let message =
+            "This gateway does not read its configuration from files, so there is nothing to reload.";
+        return Err(Refusal::new(ErrorKind::NotFound, message));
+    };
+    let (order, answer) = oneshot::channel();
+    desk.try_send(order).map_err(|_full| restarting(Duration::from_secs(1)))?;
+    match timeout(PATIENCE, answer).await {
+        Ok(Ok(outcome)) => outcome.map_err(refusal),
+        // It was dropped: the gateway is stopping.
+        Ok(Err(_dropped)) => Err(restarting(Duration::from_secs(1))),
+        Err(_elapsed) => {
+            Err(Refusal::new(ErrorKind::DeadlineExceeded, "Reading the configuration took too long."))
+        }
+    }
+}
+
+fn refusal(refused: ReloadRefused) -> Refusal {
+    match refused {
+        ReloadRefused::Invalid(problem) => {
+            let message = format!("The new configuration is refused, the running one stays: {problem}");
+            Refusal::new(ErrorKind::ConfigurationRefused, message)
+        }
+        ReloadRefused::Failed(why) => Refusal::new(ErrorKind::Internal, why),
+    }
+}

@@ -1,0 +1,74 @@
+//! What may change while the gateway runs, and how workers come to know it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keygate_config::{ClientsConfig, ProviderConfig};
+use tokio::sync::watch;
+
+use crate::credentials::Doorkeeper;
+
+/// What requests are served by, besides keys and limits, which their actors have. A request reads
+/// it once: it sees one configuration from its beginning to its end.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Who may ask.
+    pub clients: ClientsConfig,
+    /// The header that names the user.
+    pub user_header: String,
+    /// The providers that run.
+    pub providers: Vec<ProviderConfig>,
+    /// Whether status is open to everybody.
+    pub status_public: bool,
+    /// The largest request body, in bytes.
+    pub max_body: u64,
+    /// Where these rules come from.
+    pub state: ConfigState,
+}
+
+/// Which configuration holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigState {
+    /// When it was read.
+    pub loaded_at: Timestamp,
+    /// Why what stands in the files by now was refused.
+    pub problem: Option<String>,
+    /// Settings that were changed and need a restart.
+    pub needs_restart: Vec<String>,
+}
+
+/// Rules, and the tokens prepared for being looked up.
+pub(crate) struct Posted {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) doorkeeper: Arc<Doorkeeper>,
+}
+
+impl Posted {
+    fn new(rules: Rules) -> Arc<Self> {
+        let doorkeeper = Arc::new(Doorkeeper::new(&rules.clients));
+        Arc::new(Self { rules: Arc::new(rules), doorkeeper })
+    }
+}
+
+/// Where rules are posted for all workers. Cheap to clone.
+#[derive(Clone)]
+pub struct RuleBoard {
+    posted: watch::Sender<Arc<Posted>>,
+}
+
+impl RuleBoard {
+    /// A board with the first rules.
+    pub fn new(rules: Rules) -> Self {
+        Self { posted: watch::Sender::new(Posted::new(rules)) }
+    }
+
+    /// Puts other rules in force: for requests that begin from here on.
+    pub fn post(&self, rules: Rules) {
+        self.posted.send_replace(Posted::new(rules));
+    }
+
+    /// A view of the board that knows what it has seen.
+    pub(crate) fn reader(&self) -> watch::Receiver<Arc<Posted>> {
+        self.posted.subscribe()
+    }
+}

@@ -1,0 +1,51 @@
+//! What of each part of the pool outlives a reload.
+//!
+//! Everything is taken apart field by field, so that whoever adds a field has to say here what
+//! becomes of it: a forgotten one does not compile. The pool's own fields are in
+//! `key_pool/reload.rs`.
+
+use keygate_domain::Moment;
+
+use crate::group::Group;
+use crate::key::Key;
+use crate::leases::Held;
+
+/// A key that stays: what it is, is the new configuration's; what became of it, its own.
+pub(crate) fn key(new: &mut Key, earlier: Key) {
+    let Key { secret: _, label: _, group: _, weight: _, role: _, standing, counts } = earlier;
+    new.standing = standing;
+    new.counts = counts;
+}
+
+/// A group takes over what is known of `earlier`: of itself, or of one whose keys all went over
+/// to it. Nothing that rests is let off by that, nothing that was used is given back, and nothing
+/// learned is lost. What budgets stop follows from their meters, under the new limits.
+pub(crate) fn group(new: &mut Group, earlier: Group, now: Moment) {
+    let Group { id: _, members: _, allowance: _, standing, reported_name, limits, uses, meters } = earlier;
+    new.standing.absorb(standing.without_budgets(), now);
+    let name = new.reported_name.take().or(reported_name);
+    new.reported_name = name.filter(|name| *name != new.id);
+    for ((bucket, metric), limit) in limits {
+        if !new.limits.contains_key(&(bucket.clone(), metric)) {
+            new.limit_stated(&bucket, metric, limit);
+        }
+    }
+    for one in uses {
+        new.used_for(one);
+    }
+    for (bucket, mut meter) in meters {
+        meter.stop = None;
+        match new.meters.get_mut(&bucket) {
+            Some(known) => known.absorb(meter),
+            None => drop(new.meters.insert(bucket, meter)),
+        }
+    }
+}
+
+/// A lease stays what it is; its key and the group it draws from stand elsewhere.
+pub(crate) fn lease(earlier: Held, place_of: impl Fn(usize, usize) -> (usize, usize)) -> Held {
+    let Held { key, group, operation, model, opens_session, is_first, granted, estimate, reserved, expires } =
+        earlier;
+    let (key, group) = place_of(key, group);
+    Held { key, group, operation, model, opens_session, is_first, granted, estimate, reserved, expires }
+}

@@ -1,0 +1,149 @@
+//! One roster follows another: keys and groups change places and keep what is known of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keygate_domain::{GroupId, KeySpec, Moment};
+
+use super::{Owner, Place, Roster};
+use crate::group::Group;
+use crate::key::{Key, KeyUse};
+use crate::standing::{Part, Standing};
+use crate::{Budgets, KeyName, Reloaded, carry};
+
+/// What changed from one roster to the next.
+pub(crate) struct Succession {
+    /// Where each key stands now, by its former position; `None` for one that is forgotten.
+    pub(crate) moved: Vec<Option<usize>>,
+    /// Where each group stands now, likewise.
+    pub(crate) groups: Vec<Option<usize>>,
+    /// Groups that go by another name.
+    pub(crate) renamed: BTreeMap<GroupId, GroupId>,
+    /// What became of the leases of keys that are forgotten.
+    pub(crate) gone: KeyUse,
+    /// The difference in the words of operators.
+    pub(crate) told: Reloaded,
+}
+
+impl Roster {
+    /// Most former keys remembered, and most groups without a key; the latest stay. A key whose
+    /// leases are not back is remembered in any case.
+    const MOST_FORMER: usize = 256;
+
+    /// Makes the roster of `specs`, which takes over everything this one knows.
+    pub(crate) fn succeeded_by(
+        self,
+        specs: Vec<KeySpec>,
+        budgets: Budgets,
+        now: Moment,
+    ) -> (Self, Succession) {
+        let were_in_use = self.in_use();
+        // Timers and counts of what rests follow from the standings.
+        let Self { keys, groups, by_id: _, by_group: _, timers: _, resting: _, budgets: _ } = self;
+        let mut next = Self::new(specs, budgets);
+        let renamed = renamed_groups(&keys, &groups, &next);
+        let names: Vec<GroupId> = groups.iter().map(|group| name_now(&renamed, &group.id).clone()).collect();
+        let mut succession = Succession {
+            moved: Vec::new(),
+            groups: Vec::new(),
+            renamed,
+            gone: KeyUse::default(),
+            told: Reloaded::default(),
+        };
+        let mut is_new = vec![true; next.in_use()];
+        for (position, key) in keys.into_iter().enumerate() {
+            let stays_at = next.key_at(key.id());
+            match stays_at {
+                Some(place) if position < were_in_use => {
+                    is_new[place] = false;
+                    succession.told.kept += 1;
+                }
+                None if position < were_in_use => succession.told.removed.push(name_of(&key)),
+                Some(_) | None => {}
+            }
+            succession.moved.push(match stays_at {
+                Some(place) => {
+                    carry::key(&mut next.keys[place], key);
+                    Some(place)
+                }
+                None => next.remember_former(key, &names, &mut succession.gone),
+            });
+        }
+        let added = next.keys_in_use().iter().zip(is_new).filter(|(_, is_new)| *is_new);
+        succession.told.added = added.map(|(key, _)| name_of(key)).collect();
+        for (group, name) in groups.into_iter().zip(names) {
+            let place = next.take_group_over(group, &name, now);
+            succession.groups.push(place);
+        }
+        next.count_anew();
+        (next, succession)
+    }
+
+    /// Puts a key that is in use no longer behind the others.
+    fn remember_former(&mut self, key: Key, names: &[GroupId], gone: &mut KeyUse) -> Option<usize> {
+        let former = self.keys.len() - self.in_use();
+        if former >= Self::MOST_FORMER && key.counts.in_flight == 0 {
+            gone.add(key.counts);
+            return None;
+        }
+        let group = self.group_or_new(&names[key.group]);
+        self.keys.push(Key { group, ..key });
+        Some(self.keys.len() - 1)
+    }
+
+    fn take_group_over(&mut self, group: Group, name: &GroupId, now: Moment) -> Option<usize> {
+        let without_keys = self.groups.len() - self.groups_in_use();
+        if self.group_at(name).is_none() && without_keys >= Self::MOST_FORMER {
+            return None;
+        }
+        let position = self.group_or_new(name);
+        carry::group(&mut self.groups[position], group, now);
+        Some(position)
+    }
+
+    fn group_or_new(&mut self, name: &GroupId) -> usize {
+        *self.by_group.entry(name.clone()).or_insert_with(|| {
+            self.groups.push(Group::new(name.clone()));
+            self.groups.len() - 1
+        })
+    }
+
+    /// Sets the timers of everything that rests or rested lately, and counts it.
+    fn count_anew(&mut self) {
+        let keys = self.keys.iter().enumerate().map(|(at, key)| (Owner::Key(at), &key.standing));
+        let groups = self.groups.iter().enumerate().map(|(at, group)| (Owner::Group(at), &group.standing));
+        let parts_of = |(owner, standing): (Owner, &Standing)| -> Vec<(Owner, Part)> {
+            standing.remembered().map(|(part, _)| (owner, part.clone())).collect()
+        };
+        let places: Vec<(Owner, Part)> = keys.chain(groups).flat_map(parts_of).collect();
+        for (owner, part) in places {
+            self.start_timer(&Place::new(owner, part));
+        }
+        self.resting = self.count_resting();
+    }
+}
+
+/// The groups whose keys all went over to one other group while nothing else came in their
+/// place. The provider's project is the same as before: what is known of it, and what belongs to
+/// it, goes along.
+fn renamed_groups(keys: &[Key], groups: &[Group], next: &Roster) -> BTreeMap<GroupId, GroupId> {
+    let mut went_to: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for key in keys {
+        if let Some(place) = next.key_at(key.id()) {
+            went_to.entry(key.group).or_default().insert(next.keys[place].group);
+        }
+    }
+    let renamed = went_to.into_iter().filter_map(|(group, targets)| {
+        let before = &groups[group].id;
+        let only = targets.first().filter(|_| targets.len() == 1 && next.group_at(before).is_none())?;
+        Some((before.clone(), next.groups[*only].id.clone()))
+    });
+    renamed.collect()
+}
+
+fn name_now<'a>(renamed: &'a BTreeMap<GroupId, GroupId>, name: &'a GroupId) -> &'a GroupId {
+    renamed.get(name).unwrap_or(name)
+}
+
+fn name_of(key: &Key) -> KeyName {
+    KeyName { id: key.id().clone(), label: key.label.clone() }
+}
