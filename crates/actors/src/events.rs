@@ -4,6 +4,9 @@ use keygate_domain::{BucketName, Fault, ProviderName};
 use keygate_pool::PoolEvent;
 use tracing::{debug, error, info, warn};
 
+/// Most labels of keys in one line.
+const MOST_LABELS: usize = 16;
+
 /// What happened inside a pool.
 pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
     let provider = provider.as_str();
@@ -43,6 +46,15 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
             provider, key.id = %id, key.label = %label, lease = lease.number, held = ?held,
             "a lease was never settled and counts as lost"
         ),
+        PoolEvent::Noticed(warning) => {
+            let labels: Vec<&str> = warning.keys().map(|key| &*key.label).take(MOST_LABELS).collect();
+            let labels = (!labels.is_empty()).then(|| labels.join(", "));
+            warn!(provider, group = %warning.group(), key.labels = labels, "{provider}: {warning}");
+        }
+        PoolEvent::LimitLearned { group, bucket, metric, limit, before: Some(before) } => warn!(
+            provider, group = %group, bucket = %bucket, metric = metric.as_str(), limit, before,
+            "the provider states another limit than before"
+        ),
         PoolEvent::BindingsEvicted { count } => {
             warn!(provider, count, "too many bindings, the oldest are forgotten");
         }
@@ -55,6 +67,7 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
         | PoolEvent::GroupEnabled { .. }
         | PoolEvent::GroupNamed { .. }
         | PoolEvent::LimitLearned { .. }
+        | PoolEvent::TierLearned { .. }
         | PoolEvent::BreakerProbing { .. }
         | PoolEvent::BreakerClosed { .. }) => good_news(provider, cured),
     }
@@ -74,10 +87,13 @@ fn good_news(provider: &str, event: &PoolEvent) {
         PoolEvent::GroupNamed { group, name } => {
             info!(provider, group = %group, name = %name, "the provider named the quota group");
         }
-        PoolEvent::LimitLearned { group, bucket, metric, limit } => info!(
+        PoolEvent::LimitLearned { group, bucket, metric, limit, before: _ } => info!(
             provider, group = %group, bucket = %bucket, metric = metric.as_str(), limit,
             "the provider stated a limit"
         ),
+        PoolEvent::TierLearned { group, tier } => {
+            info!(provider, group = %group, tier = tier.as_str(), "the provider told the quota group's tier");
+        }
         PoolEvent::BreakerProbing { bucket } => debug!(
             provider,
             bucket = bucket.as_ref().map(BucketName::as_str),
@@ -98,6 +114,7 @@ fn good_news(provider: &str, event: &PoolEvent) {
         | PoolEvent::BreakerOpened { .. }
         | PoolEvent::LeaseExpired { .. }
         | PoolEvent::BindingsEvicted { .. }
+        | PoolEvent::Noticed(_)
         | PoolEvent::Dropped { .. } => {}
     }
 }

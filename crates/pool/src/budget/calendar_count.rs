@@ -60,14 +60,23 @@ impl CalendarCount {
         }
     }
 
-    /// Counts what another count counted; of two periods the later one is at hand.
-    pub(super) fn absorb(&mut self, other: Self) {
-        if other.ends > self.ends {
-            *self = other;
-        } else if other.ends == self.ends {
+    /// The same count as it was written down.
+    pub(super) fn saved(&self, used: u64, edge: u64, ends: Timestamp) -> Self {
+        Self { reset: self.reset, used, edge, began: self.began, ends }
+    }
+
+    /// Counts what another count counted. Of two periods the later one is at hand, and what may
+    /// belong to it of the earlier one counts there.
+    pub(super) fn absorb(&mut self, mut other: Self) {
+        if self.used == 0 || other.ends > self.ends {
+            std::mem::swap(self, &mut other);
+        }
+        if other.ends == self.ends {
             self.used = self.used.saturating_add(other.used);
             self.edge = self.edge.saturating_add(other.edge);
             self.began = self.began.min(other.began);
+        } else if other.used > 0 && next(other.reset, other.ends) == self.ends {
+            self.used = self.used.saturating_add(other.edge);
         }
     }
 

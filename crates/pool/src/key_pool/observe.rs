@@ -71,6 +71,7 @@ impl KeyPool {
             ledger: self.ledger,
             breakers: self.breaker.observe(now),
             waiting: self.queue.len(),
+            warnings: self.warnings(),
         }
     }
 
@@ -87,7 +88,11 @@ impl KeyPool {
             id: key.id().clone(),
             label: key.label.clone(),
             group: group.id.clone(),
-            reported_group: group.reported_name.clone(),
+            reported_group: key.project.as_ref().or(group.project.as_ref()).cloned(),
+            tier: group.tier,
+            stated_limits: group.limits.observe(now.wall, |bucket, metric| {
+                self.configured_allowance(key.group, bucket).limit(metric)
+            }),
             role: key.role,
             weight: key.weight,
             health: self.health.points(index, now),

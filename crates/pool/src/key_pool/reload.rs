@@ -27,6 +27,10 @@ impl KeyPool {
             now,
             ledger: _,
             last_disabling: _,
+            // What is not so any more is forgotten below.
+            warned: _,
+            // Names; what is called so now is looked up when they are given out.
+            spent_elsewhere: _,
             events: _,
             // What models count in, and how far estimates are off, are facts whatever the keys.
             buckets: _,
@@ -96,6 +100,7 @@ impl KeyPool {
         self.remember_unclaimed();
         self.brief_lanes();
         self.allow_all_anew();
+        self.notice_all();
         told
     }
 
@@ -107,12 +112,6 @@ impl KeyPool {
                 self.allow_anew(group, &bucket);
             }
         }
-    }
-
-    /// The name a group goes by.
-    #[cfg(test)]
-    pub(crate) fn name_now<'a>(&'a self, name: &'a GroupId) -> &'a GroupId {
-        self.renamed.get(name).unwrap_or(name)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keygate_domain::{GroupId, KeySpec, Moment};
 
-use super::{Owner, Place, Roster};
+use super::{Naming, Owner, Place, Roster};
 use crate::group::Group;
 use crate::key::{Key, KeyUse};
 use crate::standing::{Part, Standing};
@@ -38,8 +38,19 @@ impl Roster {
     ) -> (Self, Succession) {
         let were_in_use = self.in_use();
         // Timers and counts of what rests follow from the standings.
-        let Self { keys, groups, by_id: _, by_group: _, timers: _, resting: _, budgets: _ } = self;
+        let Self {
+            keys,
+            groups,
+            by_id: _,
+            by_group: _,
+            by_project: _,
+            merged: _,
+            timers: _,
+            resting: _,
+            budgets: _,
+        } = self;
         let mut next = Self::new(specs, budgets);
+        next.put_projects_together(&keys, now);
         let renamed = renamed_groups(&keys, &groups, &next);
         let names: Vec<GroupId> = groups.iter().map(|group| name_now(&renamed, &group.id).clone()).collect();
         let mut succession = Succession {
@@ -71,11 +82,22 @@ impl Roster {
         let added = next.keys_in_use().iter().zip(is_new).filter(|(_, is_new)| *is_new);
         succession.told.added = added.map(|(key, _)| name_of(key)).collect();
         for (group, name) in groups.into_iter().zip(names) {
-            let place = next.take_group_over(group, &name, now);
+            let place =
+                if group.merged_into.is_some() { None } else { next.take_group_over(group, &name, now) };
             succession.groups.push(place);
         }
         next.count_anew();
         (next, succession)
+    }
+
+    /// Groups the keys by what is known of their projects.
+    fn put_projects_together(&mut self, known: &[Key], now: Moment) {
+        for key in known {
+            let (Some(place), Some(project)) = (self.key_at(key.id()), &key.project) else { continue };
+            if let Naming::Same { from, into } = self.name_project(place, project) {
+                self.merge(from, into, now);
+            }
+        }
     }
 
     /// Puts a key that is in use no longer behind the others.
@@ -91,7 +113,7 @@ impl Roster {
     }
 
     fn take_group_over(&mut self, group: Group, name: &GroupId, now: Moment) -> Option<usize> {
-        let without_keys = self.groups.len() - self.groups_in_use();
+        let without_keys = self.groups.len() - self.groups_in_use() - self.merged;
         if self.group_at(name).is_none() && without_keys >= Self::MOST_FORMER {
             return None;
         }
@@ -101,8 +123,9 @@ impl Roster {
     }
 
     fn group_or_new(&mut self, name: &GroupId) -> usize {
-        *self.by_group.entry(name.clone()).or_insert_with(|| {
+        self.group_at(name).unwrap_or_else(|| {
             self.groups.push(Group::new(name.clone()));
+            self.by_group.insert(name.clone(), self.groups.len() - 1);
             self.groups.len() - 1
         })
     }
