@@ -173,13 +173,18 @@ impl Roster {
         self.by_id.get(id).copied()
     }
 
-    /// The position of a group, by any name it goes or went by.
+    /// The position of a group, by any name it goes or went by, the provider's included.
     pub(crate) fn group_at(&self, id: &GroupId) -> Option<usize> {
-        let mut position = self.by_group.get(id).copied()?;
+        let mut position = self.by_group.get(id).or_else(|| self.by_project.get(id)).copied()?;
         while let Some(next) = self.groups[position].merged_into {
             position = next;
         }
         Some(position)
+    }
+
+    /// Whether a group goes by this name, and not by another by now.
+    pub(crate) fn is_name_in_use(&self, id: &GroupId) -> bool {
+        self.group_at(id).is_some_and(|position| self.groups[position].id == *id)
     }
 
     /// The group of a key.

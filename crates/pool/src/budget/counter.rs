@@ -88,9 +88,9 @@ impl Counter {
         match metric {
             Metric::RequestsPerMinute | Metric::InputTokensPerMinute => Self::Minute(MinuteWindow::default()),
             Metric::RequestsPerDay | Metric::TokensPerDay => {
-                Self::Calendar(CalendarCount::new(budgets.day, now))
+                Self::Calendar(CalendarCount::new(budgets.day, now, budgets.margin))
             }
-            Metric::TokensPerMonth => Self::Calendar(CalendarCount::new(budgets.month, now)),
+            Metric::TokensPerMonth => Self::Calendar(CalendarCount::new(budgets.month, now, budgets.margin)),
             Metric::Concurrent => Self::Running(Running::default()),
             Metric::MinInterval | Metric::Unnamed | Metric::Spend | Metric::Tier | Metric::Storage => {
                 Self::Interval { last: None }

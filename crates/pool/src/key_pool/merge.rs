@@ -106,11 +106,8 @@ impl KeyPool {
     pub(super) fn take_rows_that_moved(&mut self, most: usize) -> Vec<StateRow> {
         let names = std::iter::from_fn(|| self.spent_elsewhere.pop_first()).take(most);
         let names: Vec<(GroupId, BucketName)> = names.collect();
-        let roster = &self.roster;
         // A group may have come into being under that name since.
-        let is_in_use =
-            |name: &GroupId| roster.group_at(name).is_some_and(|at| roster.groups[at].id == *name);
-        let gone = names.into_iter().filter(|(group, _)| !is_in_use(group));
+        let gone = names.into_iter().filter(|(group, _)| !self.roster.is_name_in_use(group));
         let row = |(group, bucket): (GroupId, BucketName)| StateRow {
             part: "spent".into(),
             name: spent_row_name(&group, &bucket),

@@ -38,7 +38,7 @@ impl KeyPool {
             // The lanes are told of all headroom below.
             headroom_known_at: _,
             // Those who came back claim what is remembered of them below.
-            unclaimed: _,
+            unclaimed,
             jitter,
             policy: in_force,
             roster,
@@ -60,7 +60,8 @@ impl KeyPool {
         } = self;
         let before = std::mem::replace(roster, Roster::new(Vec::new(), Budgets::default()));
         let former_keys = before.keys_in_use().to_vec();
-        let (next, succession) = before.succeeded_by(keys, policy.budgets.clone(), *now);
+        let (next, succession) =
+            before.succeeded_by(keys, policy.budgets.clone(), |id| unclaimed.project_of(id).cloned(), *now);
         let Succession { moved, groups, renamed: newly_renamed, gone: newly_gone, told } = succession;
         *roster = next;
         // A key with a lease outstanding is never forgotten, so each has its place.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keygate_domain::Moment;
+use keygate_domain::{GroupId, Moment};
 
 use super::KeyPool;
 use crate::affinity::{Affinity, Bound};
@@ -117,6 +117,14 @@ impl KeyPool {
         for (model, bucket) in &state.buckets {
             self.buckets.learn(model, bucket);
         }
+        // Which groups there are depends on whose project is told first: in the order of the
+        // configuration, as after a reload.
+        for key in 0..self.roster.in_use() {
+            let saved = state.keys.get(self.roster.keys[key].id());
+            if let Some(project) = saved.and_then(|saved| saved.project.as_ref()) {
+                self.put_in_project(key, project);
+            }
+        }
         for (id, saved) in &state.keys {
             match self.roster.key_at(id) {
                 Some(key) => self.remember_standing(Owner::Key(key), saved),
@@ -151,8 +159,10 @@ impl KeyPool {
                 self.health.remember(key, self.at(whole_at), self.now);
             }
         }
-        for position in 0..self.roster.groups.len() {
-            let id = self.roster.groups[position].id.clone();
+        let names = self.roster.groups.iter().map(|group| &group.id);
+        let names: Vec<GroupId> = names.chain(self.roster.projects()).cloned().collect();
+        for id in names {
+            let Some(position) = self.roster.group_at(&id) else { continue };
             if let Some(mut saved) = self.unclaimed.take_group(&id) {
                 saved.standing.forget_what_is_over(self.now.wall);
                 self.remember_group(position, &saved);
@@ -170,9 +180,6 @@ impl KeyPool {
     }
 
     fn remember_standing(&mut self, owner: Owner, saved: &SavedStanding) {
-        if let (Owner::Key(key), Some(project)) = (owner, &saved.project) {
-            self.put_in_project(key, project);
-        }
         if let Some(disabled) = &saved.disabled {
             self.last_disabling = disabled.fault.or(self.last_disabling);
             self.roster.standing_mut(owner).disabled = Some(Disabled {

@@ -27,9 +27,7 @@ impl KeyPool {
     /// The same for every group, after all of them changed.
     pub(super) fn notice_all(&mut self) {
         let roster = &self.roster;
-        self.warned.retain(|group, _| {
-            roster.group_at(group).is_some_and(|position| roster.groups[position].id == *group)
-        });
+        self.warned.retain(|group, _| roster.is_name_in_use(group));
         for group in 0..self.roster.groups.len() {
             self.notice(group);
         }

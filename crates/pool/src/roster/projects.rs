@@ -35,7 +35,11 @@ impl Roster {
         }
         key.project = Some(project.clone());
         let (own, is_declared) = (key.group, key.is_declared);
-        if is_declared { self.name_declared(own, project) } else { self.name_undeclared(own, project) }
+        if !is_declared {
+            return self.name_undeclared(own, project);
+        }
+        // A declaration that holds no more has no say in whose the project is.
+        if position < self.in_use() { self.name_declared(own, project) } else { Naming::Noted }
     }
 
     fn name_declared(&mut self, own: usize, project: &GroupId) -> Naming {
@@ -70,6 +74,11 @@ impl Roster {
         self.by_group.insert(project.clone(), own);
         self.by_project.insert(project.clone(), own);
         Naming::Renamed { group: own, was }
+    }
+
+    /// The projects that are known.
+    pub(crate) fn projects(&self) -> impl Iterator<Item = &GroupId> {
+        self.by_project.keys()
     }
 
     /// The group that is `project`.

@@ -1,6 +1,7 @@
 //! "Which key may be used?", answered a second time, as plainly as possible: a list of facts
 //! that is read from end to end for every question.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use keygate_domain::{KeyId, KeySpec, Moment, Resource, Role, Scope};
@@ -68,6 +69,14 @@ pub(crate) struct Reference {
     pub(crate) leased: Vec<usize>,
     /// What each key was judged by, and when.
     pub(crate) judged: Vec<(usize, Judged, Moment)>,
+    /// Whether the configuration names, or last named, the group of each key.
+    declared: Vec<bool>,
+    /// The project that the provider named for each key.
+    projects: Vec<Option<String>>,
+    /// The group that each project is.
+    homes: BTreeMap<String, String>,
+    /// The project that each declared group is.
+    named: BTreeMap<String, String>,
 }
 
 /// What changes a key's health.
@@ -95,42 +104,42 @@ impl Reference {
             rotated: 0,
             current: None,
             judged: Vec::new(),
+            declared: specs.iter().map(|spec| spec.group.is_some()).collect(),
+            projects: vec![None; specs.len()],
+            homes: BTreeMap::new(),
+            named: BTreeMap::new(),
         }
     }
 
-    /// Another configuration: groups all of whose keys went to one other are that one from here on.
+    /// Another configuration: groups all of whose keys went to one other are that one from here on, and
+    /// so are those that are a project for the group of that project.
     pub(crate) fn reload(&mut self, specs: &[KeySpec], rotations: usize, same_order: bool) {
         let orders = ROLES.map(|role| self.order_of(role, rotations));
         let before = self.groups.clone();
-        let mut renamed = Vec::new();
-        for name in
-            before.iter().filter(|name| !name.is_empty() && specs.iter().all(|spec| group_of(spec) != **name))
-        {
-            let members = specs.iter().filter(|spec| {
-                let known = self.ids.iter().position(|id| id == spec.secret.id());
-                known.is_some_and(|key| before[key] == *name)
-            });
-            let mut targets: Vec<String> = members.map(group_of).collect();
-            targets.dedup();
-            if let [target] = targets.as_slice() {
-                renamed.push((name.clone(), target.clone()));
-            }
-        }
-        for (name, target) in renamed {
-            let known = self.groups.iter_mut().chain(self.facts.iter_mut().map(|fact| &mut fact.group));
-            let known = known.chain(self.owned.iter_mut().map(|owned| &mut owned.group));
-            known.filter(|known| **known == name).for_each(|known| known.clone_from(&target));
-        }
-        self.in_use.clear();
         for spec in specs {
-            let known = self.ids.iter().position(|id| id == spec.secret.id());
-            let key = known.unwrap_or(self.ids.len());
-            if known.is_none() {
+            if !self.ids.contains(spec.secret.id()) {
                 self.ids.push(spec.secret.id().clone());
                 self.groups.push(String::new());
                 self.roles.push(spec.role);
+                self.declared.push(false);
+                self.projects.push(None);
             }
-            self.groups[key] = group_of(spec);
+        }
+        let after = self.grouping(specs);
+        let mut renamed = Vec::new();
+        for name in self.names_in_use_no_more(&after) {
+            let members = after.iter().filter(|(key, _)| before.get(**key) == Some(&name));
+            let targets: BTreeSet<&String> = members.map(|(_, group)| group).collect();
+            let only = targets.first().copied().filter(|_| targets.len() == 1);
+            if let Some(target) = only.or_else(|| self.homes.get(&name)) {
+                renamed.push((name.clone(), target.clone()));
+            }
+        }
+        renamed.iter().for_each(|(name, target)| self.rename(name, target));
+        self.in_use.clear();
+        for spec in specs {
+            let key = self.key(spec.secret.id());
+            self.groups[key] = after[&key].clone();
             self.roles[key] = spec.role;
             self.in_use.push(key);
         }
@@ -143,10 +152,108 @@ impl Reference {
     }
 
     /// A restart forgets in which groups keys were that are not in use.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self, specs: &[KeySpec]) {
         for key in (0..self.ids.len()).filter(|key| !self.in_use.contains(key)) {
             self.groups[key].clear();
         }
+        let after = self.grouping(specs);
+        for name in self.names_in_use_no_more(&after) {
+            if let Some(home) = self.homes.get(&name).cloned() {
+                self.rename(&name, &home);
+            }
+        }
+        for (key, group) in after {
+            self.groups[key] = group;
+        }
+    }
+
+    /// The group of each configured key, by what is configured and by what is known of projects.
+    fn grouping(&mut self, specs: &[KeySpec]) -> BTreeMap<usize, String> {
+        self.homes.clear();
+        self.named.clear();
+        let keys: Vec<usize> = specs.iter().map(|spec| self.key(spec.secret.id())).collect();
+        let mut groups: BTreeMap<usize, String> =
+            keys.iter().copied().zip(specs.iter().map(group_of)).collect();
+        for (key, spec) in keys.iter().zip(specs) {
+            self.declared[*key] = spec.group.is_some();
+        }
+        let declared: BTreeSet<String> =
+            specs.iter().filter(|spec| spec.group.is_some()).map(group_of).collect();
+        for key in keys {
+            let Some(project) = self.projects[key].clone() else { continue };
+            let own = groups[&key].clone();
+            if let Some((from, to)) = self.find_home(&own, self.declared[key], &project, &declared) {
+                groups.values_mut().filter(|group| **group == from).for_each(|group| group.clone_from(&to));
+            }
+        }
+        groups
+    }
+
+    /// The provider named a key's project.
+    pub(crate) fn name_project(&mut self, key: usize, project: &str) {
+        let known = self.projects[key].as_deref();
+        if known == Some(project) || (known.is_some() && !self.declared[key]) {
+            return;
+        }
+        self.projects[key] = Some(project.to_owned());
+        if self.declared[key] && !self.in_use.contains(&key) {
+            return;
+        }
+        let declared = self.in_use.iter().filter(|key| self.declared[**key]);
+        let declared = declared.map(|key| self.groups[*key].clone()).collect();
+        let own = self.groups[key].clone();
+        if let Some((from, to)) = self.find_home(&own, self.declared[key], project, &declared) {
+            self.rename(&from, &to);
+        }
+    }
+
+    /// Which group becomes which by the name of a project.
+    fn find_home(
+        &mut self,
+        own: &str,
+        is_declared: bool,
+        project: &str,
+        declared: &BTreeSet<String>,
+    ) -> Option<(String, String)> {
+        let home = self.homes.get(project).cloned();
+        if is_declared {
+            let named = self.named.entry(own.to_owned()).or_insert_with(|| project.to_owned());
+            if named != project {
+                return None;
+            }
+            let moves = home.as_ref().filter(|home| **home != own && !declared.contains(*home)).cloned();
+            if home.is_none() || moves.is_some() {
+                self.homes.insert(project.to_owned(), own.to_owned());
+            }
+            return moves.map(|from| (from, own.to_owned()));
+        }
+        let home = home.unwrap_or_else(|| project.to_owned());
+        self.named.entry(home.clone()).or_insert_with(|| project.to_owned());
+        self.homes.insert(project.to_owned(), home.clone());
+        Some((own.to_owned(), home))
+    }
+
+    fn rename(&mut self, name: &str, target: &str) {
+        let known = self.groups.iter_mut().chain(self.facts.iter_mut().map(|fact| &mut fact.group));
+        let known = known.chain(self.owned.iter_mut().map(|owned| &mut owned.group));
+        known.filter(|known| *known == name).for_each(|known| target.clone_into(known));
+    }
+
+    fn names_in_use_no_more(&self, after: &BTreeMap<usize, String>) -> BTreeSet<String> {
+        let facts = self.facts.iter().map(|fact| &fact.group);
+        let owned = self.owned.iter().map(|owned| &owned.group);
+        let all = self.groups.iter().chain(facts).chain(owned);
+        all.filter(|name| !name.is_empty() && !after.values().any(|group| group == *name)).cloned().collect()
+    }
+
+    /// The name by which a group goes that was called so.
+    fn name_now(&self, name: &str) -> String {
+        if self.groups.iter().any(|group| group == name) {
+            return name.to_owned();
+        }
+        let is_of_key = |key: &&usize| !self.declared[**key] && name == format!("key:{}", self.ids[**key]);
+        let of_key = self.in_use.iter().find(is_of_key).map(|key| &self.groups[*key]);
+        of_key.or_else(|| self.homes.get(name)).cloned().unwrap_or_else(|| name.to_owned())
     }
 
     /// The key of an id.
@@ -246,7 +353,9 @@ impl Reference {
             match tried.how {
                 TriedHow::Refused if is_key && !was_cured(tried.at) => return None,
                 TriedHow::Failed if is_key => eagerness = 2,
-                TriedHow::Failed if tried.group.as_str() == self.groups[key] => eagerness = eagerness.max(1),
+                TriedHow::Failed if self.name_now(tried.group.as_str()) == self.groups[key] => {
+                    eagerness = eagerness.max(1)
+                }
                 TriedHow::Refused | TriedHow::Failed => {}
             }
         }
