@@ -46,15 +46,6 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
             provider, key.id = %id, key.label = %label, lease = lease.number, held = ?held,
             "a lease was never settled and counts as lost"
         ),
-        PoolEvent::Noticed(warning) => {
-            let labels: Vec<&str> = warning.keys().map(|key| &*key.label).take(MOST_LABELS).collect();
-            let labels = (!labels.is_empty()).then(|| labels.join(", "));
-            warn!(provider, group = %warning.group(), key.labels = labels, "{provider}: {warning}");
-        }
-        PoolEvent::LimitLearned { group, bucket, metric, limit, before: Some(before) } => warn!(
-            provider, group = %group, bucket = %bucket, metric = metric.as_str(), limit, before,
-            "the provider states another limit than before"
-        ),
         PoolEvent::BindingsEvicted { count } => {
             warn!(provider, count, "too many bindings, the oldest are forgotten");
         }
@@ -62,14 +53,39 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
         PoolEvent::OrderRotated { first, label } => {
             info!(provider, key.id = %first, key.label = %label, "the order of the keys rotated");
         }
+        told @ (PoolEvent::Noticed(_)
+        | PoolEvent::GroupNamed { .. }
+        | PoolEvent::LimitLearned { .. }
+        | PoolEvent::TierLearned { .. }) => learned(provider, told),
         cured @ (PoolEvent::Recovered { .. }
         | PoolEvent::KeyEnabled { .. }
         | PoolEvent::GroupEnabled { .. }
-        | PoolEvent::GroupNamed { .. }
-        | PoolEvent::LimitLearned { .. }
-        | PoolEvent::TierLearned { .. }
         | PoolEvent::BreakerProbing { .. }
         | PoolEvent::BreakerClosed { .. }) => good_news(provider, cured),
+    }
+}
+
+/// What a provider told of a group, and what follows from it.
+fn learned(provider: &str, event: &PoolEvent) {
+    if let PoolEvent::Noticed(warning) = event {
+        let labels: Vec<&str> = warning.keys().map(|key| &*key.label).take(MOST_LABELS).collect();
+        let labels = (!labels.is_empty()).then(|| labels.join(", "));
+        warn!(provider, group = %warning.group(), key.labels = labels, "{provider}: {warning}");
+    }
+    if let PoolEvent::GroupNamed { group, name } = event {
+        info!(provider, group = %group, name = %name, "the provider named the quota group");
+    }
+    if let PoolEvent::TierLearned { group, tier } = event {
+        info!(provider, group = %group, tier = tier.as_str(), "the provider told the quota group's tier");
+    }
+    if let PoolEvent::LimitLearned { group, bucket, metric, limit, before } = event {
+        let metric = metric.as_str();
+        if let Some(before) = before {
+            let text = "the provider states another limit than before";
+            warn!(provider, group = %group, bucket = %bucket, metric, limit, before, "{text}");
+        } else {
+            info!(provider, group = %group, bucket = %bucket, metric, limit, "the provider stated a limit");
+        }
     }
 }
 
@@ -84,16 +100,6 @@ fn good_news(provider: &str, event: &PoolEvent) {
             info!(provider, key.id = %id, key.label = %label, "API key is enabled");
         }
         PoolEvent::GroupEnabled { group } => info!(provider, group = %group, "quota group is enabled"),
-        PoolEvent::GroupNamed { group, name } => {
-            info!(provider, group = %group, name = %name, "the provider named the quota group");
-        }
-        PoolEvent::LimitLearned { group, bucket, metric, limit, before: _ } => info!(
-            provider, group = %group, bucket = %bucket, metric = metric.as_str(), limit,
-            "the provider stated a limit"
-        ),
-        PoolEvent::TierLearned { group, tier } => {
-            info!(provider, group = %group, tier = tier.as_str(), "the provider told the quota group's tier");
-        }
         PoolEvent::BreakerProbing { bucket } => debug!(
             provider,
             bucket = bucket.as_ref().map(BucketName::as_str),
@@ -115,6 +121,9 @@ fn good_news(provider: &str, event: &PoolEvent) {
         | PoolEvent::LeaseExpired { .. }
         | PoolEvent::BindingsEvicted { .. }
         | PoolEvent::Noticed(_)
+        | PoolEvent::GroupNamed { .. }
+        | PoolEvent::LimitLearned { .. }
+        | PoolEvent::TierLearned { .. }
         | PoolEvent::Dropped { .. } => {}
     }
 }

@@ -141,7 +141,10 @@ impl KeyPool {
     fn resting_parts(&self, index: usize, now: Moment) -> Vec<RestingPart> {
         let owners = [Owner::Key(index), Owner::Group(self.roster.keys[index].group)];
         let running = owners.into_iter().flat_map(|owner| self.roster.standing(owner).running(now));
-        running.map(|(part, rest)| resting_part(part, rest)).collect()
+        // What a provider said comes before what was only counted.
+        let (counted, said): (Vec<_>, Vec<_>) =
+            running.partition(|(part, _)| matches!(part, Part::Budget(..)));
+        said.into_iter().chain(counted).map(|(part, rest)| resting_part(part, rest)).collect()
     }
 }
 

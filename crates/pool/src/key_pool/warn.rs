@@ -113,10 +113,7 @@ impl KeyPool {
     }
 
     fn with_counts(&self, warning: Warning) -> Warning {
-        match warning {
-            Warning::OneProject { .. } => counted(warning, self.counts()),
-            other => other,
-        }
+        if matches!(warning, Warning::OneProject { .. }) { counted(warning, self.counts()) } else { warning }
     }
 
     /// How many groups the keys in use are, and how many by the configuration.

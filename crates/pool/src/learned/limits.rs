@@ -165,7 +165,7 @@ impl Stated {
             *self = Self { limit, times: 1, last: now };
             return Statement::News { before: Some(before) };
         }
-        if (now.as_second() - self.last.as_second()).abs() < ONE_STATEMENT_SECONDS {
+        if self.is_one_statement(now) {
             return Statement::Known;
         }
         self.times = self.times.saturating_add(1);
@@ -173,12 +173,20 @@ impl Stated {
         Statement::Confirmed
     }
 
+    fn is_one_statement(&self, at: Timestamp) -> bool {
+        (at.as_second() - self.last.as_second()).abs() < ONE_STATEMENT_SECONDS
+    }
+
     fn absorb(&mut self, other: Self) {
-        let times = if self.limit == other.limit { self.times.saturating_add(other.times) } else { 0 };
+        let is_same = self.limit == other.limit;
+        let sum = if self.is_one_statement(other.last) { 0 } else { self.times.saturating_add(other.times) };
+        let most = sum.max(self.times).max(other.times);
         if other.last > self.last {
             *self = other;
         }
-        self.times = self.times.max(times);
+        if is_same {
+            self.times = most;
+        }
     }
 
     #[expect(clippy::cast_sign_loss, reason = "a share of a hundred is neither negative nor larger")]
@@ -228,6 +236,8 @@ mod tests {
         state(&mut other, 15, at(1, 0));
         one.absorb(other.clone());
         assert_eq!(seen(&one, at(1, 0)), (15, 2, 75));
+        one.absorb(other.clone());
+        assert_eq!(seen(&one, at(1, 0)), (15, 2, 75), "one incident that met both");
         state(&mut other, 30, at(2, 0));
         one.absorb(other.clone());
         assert_eq!(seen(&one, at(2, 0)), (30, 1, 50));

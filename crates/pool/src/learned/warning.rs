@@ -99,11 +99,15 @@ impl Warning {
         match &mut self {
             Self::OneProject { keys, budgets, configured, group: _ } => {
                 (*budgets, *configured) = (0, 0);
-                keys.iter_mut().for_each(|key| key.index = 0);
+                for key in keys.iter_mut() {
+                    key.index = 0;
+                }
                 keys.sort_unstable();
             }
             Self::SeveralProjects { keys, group: _ } => {
-                keys.iter_mut().for_each(|(key, _)| key.index = 0);
+                for (key, _) in keys.iter_mut() {
+                    key.index = 0;
+                }
                 keys.sort_unstable();
             }
             Self::DeclaredApart { .. } | Self::BudgetDiffers { .. } => {}
