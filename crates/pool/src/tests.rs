@@ -7,6 +7,7 @@ mod budget_stories;
 mod cooldown_stories;
 mod fairness;
 mod fare_stories;
+mod grouping;
 mod learning_model;
 mod lease_stories;
 mod merge_stories;

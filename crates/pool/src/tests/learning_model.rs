@@ -245,7 +245,7 @@ fn refused(broken: &Broken, group: Option<GroupId>) -> Verdict {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_known_is_never_run_into(

@@ -62,9 +62,9 @@ fn warnings(world: &World) -> Vec<String> {
 }
 
 fn noticed(world: &mut World) -> Vec<String> {
-    let told = world.events().into_iter().filter_map(|event| match event {
-        PoolEvent::Noticed(warning) => Some(warning.to_string()),
-        _ => None,
+    let told = world.events().into_iter().filter_map(|event| {
+        let PoolEvent::Noticed(warning) = event else { return None };
+        Some(warning.to_string())
     });
     told.collect()
 }
@@ -334,9 +334,13 @@ fn every_strategy_goes_on_with_keys_that_became_one() {
         let mut world = World { pool: KeyPool::new(1, keys, policy, 42, start()), now: start() };
         for key in ["a", "c"] {
             let others: Vec<_> = ["a", "b", "c"].into_iter().filter(|other| *other != key).collect();
-            others.iter().for_each(|other| assert!(world.pool.disable(&id(other), world.now)));
+            for other in &others {
+                assert!(world.pool.disable(&id(other), world.now));
+            }
             world.use_once(&listing(), naming("projects/1"));
-            others.iter().for_each(|other| assert!(world.pool.enable(&id(other), world.now)));
+            for other in &others {
+                assert!(world.pool.enable(&id(other), world.now));
+            }
         }
         assert_eq!(world.serve(&one("m"), 8).len(), 8, "two budgets of four: {strategy:?}");
         world.refused(&one("m"));

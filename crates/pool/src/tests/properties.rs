@@ -13,7 +13,7 @@ use keygate_domain::{
 };
 use proptest::prelude::*;
 
-use super::random::{CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, project_of, specs, step};
+use super::random::{self, CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
 use super::reference::{Expected, Fact, Judged, Owned, Reference};
 use super::waiting::Patients;
 use super::world::{ask, start, user};
@@ -261,13 +261,7 @@ impl Trial {
             return;
         }
         let (lease, ask, _) = self.outstanding.swap_remove(which);
-        let verdict = match verdict {
-            Verdict::Failed(mut failure) => {
-                failure.hint.group = failure.hint.group.map(|_| project_of(&lease.label).as_str().into());
-                Verdict::Failed(failure)
-            }
-            other => other,
-        };
+        let verdict = random::truly_named(verdict, &lease.label);
         let settled = self.pool.settle(lease.id, verdict.clone(), self.now);
         assert_ne!(settled, Settled::Stale);
         self.ended = Some(lease.id);

@@ -172,10 +172,13 @@ pub(super) fn specs() -> impl Strategy<Value = Vec<KeySpec>> {
     })
 }
 
-/// Whose a key is at the provider, whatever the configuration says.
-pub(super) fn project_of(label: &str) -> String {
-    let number: usize = label[1..].parse().unwrap();
-    format!("projects/{}", number / 2 % 3)
+/// The same verdict, naming the project whose the key really is, whatever the configuration says.
+pub(super) fn truly_named(mut verdict: Verdict, label: &str) -> Verdict {
+    if let Verdict::Failed(Failure { hint: Hint { group: Some(name), .. }, .. }) = &mut verdict {
+        let number: usize = label[1..].parse().unwrap();
+        *name = format!("projects/{}", number / 2 % 3).as_str().into();
+    }
+    verdict
 }
 
 /// What an operator may make of the keys: some stay, in another place or group, some go, some come.
