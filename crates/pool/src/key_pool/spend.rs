@@ -143,14 +143,13 @@ impl KeyPool {
     pub(super) fn share_budgets(&mut self, from: &BucketName, to: &BucketName) {
         for group in 0..self.roster.groups.len() {
             let known = &mut self.roster.groups[group].meters;
-            if known.contains_key(to) {
-                continue;
+            let Some(mut meter) = known.get(from).cloned() else { continue };
+            meter.stop = None;
+            match known.get_mut(to) {
+                Some(known) => known.absorb(meter),
+                None => drop(known.insert(to.clone(), meter)),
             }
-            if let Some(mut meter) = known.get(from).cloned() {
-                meter.stop = None;
-                known.insert(to.clone(), meter);
-                self.allow_anew(group, to);
-            }
+            self.allow_anew(group, to);
         }
     }
 

@@ -347,6 +347,25 @@ fn every_strategy_goes_on_with_keys_that_became_one() {
     }
 }
 
+#[test]
+fn what_was_used_under_a_models_own_name_counts_in_its_bucket() {
+    let mut world = undeclared(&["a"]);
+    world.serve(&one("pro-latest"), 3);
+    world.serve(&one("pro"), 2);
+    let hint = Hint {
+        retry_after: Some(seconds(1)),
+        metric: Metric::RequestsPerDay,
+        limit: Some(8),
+        bucket: Some("pro".into()),
+        ..Hint::default()
+    };
+    world.use_once(&one("pro-latest"), Verdict::Failed(Failure::of(Fault::RateLimited).hinting(hint)));
+    assert_eq!(used(&world, "a", Metric::RequestsPerDay), 6);
+    world.pass(seconds(3));
+    assert_eq!(world.serve(&one("pro"), 2).len(), 2);
+    world.refused(&one("pro-latest"));
+}
+
 // === limits, tiers, confidence ===
 
 #[test]
