@@ -9,17 +9,12 @@ use crate::PoolEvent;
 use crate::learned::{KeyPlace, Warning};
 
 impl KeyPool {
+    /// Most warnings told at once, when all groups are looked at; status shows the others, too.
+    const MOST_TOLD: usize = 32;
+
     /// Tells what is to be warned of in a group and was not told before.
     pub(super) fn notice(&mut self, group: usize) {
-        let warnings = self.warnings_of(group);
-        let id = &self.roster.groups[group].id;
-        let told = self.warned.remove(id).unwrap_or_default();
-        let topics: BTreeSet<Warning> = warnings.iter().cloned().map(Warning::topic).collect();
-        if !topics.is_empty() {
-            self.warned.insert(id.clone(), topics);
-        }
-        let news = warnings.into_iter().filter(|warning| !told.contains(&warning.clone().topic()));
-        for warning in news {
+        for warning in self.news_of(group) {
             self.events.push(PoolEvent::Noticed(self.with_counts(warning)));
         }
     }
@@ -28,9 +23,26 @@ impl KeyPool {
     pub(super) fn notice_all(&mut self) {
         let roster = &self.roster;
         self.warned.retain(|group, _| roster.is_name_in_use(group));
+        let mut news = Vec::new();
         for group in 0..self.roster.groups.len() {
-            self.notice(group);
+            news.append(&mut self.news_of(group));
         }
+        for warning in news.into_iter().take(Self::MOST_TOLD) {
+            self.events.push(PoolEvent::Noticed(self.with_counts(warning)));
+        }
+    }
+
+    /// What was not warned of before; it counts as told by this.
+    fn news_of(&mut self, group: usize) -> Vec<Warning> {
+        let mut warnings = self.warnings_of(group);
+        let id = &self.roster.groups[group].id;
+        let told = self.warned.remove(id).unwrap_or_default();
+        let topics: BTreeSet<Warning> = warnings.iter().cloned().map(Warning::topic).collect();
+        if !topics.is_empty() {
+            self.warned.insert(id.clone(), topics);
+        }
+        warnings.retain(|warning| !told.contains(&warning.clone().topic()));
+        warnings
     }
 
     /// Everything that is to be warned of.

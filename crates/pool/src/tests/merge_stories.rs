@@ -292,6 +292,36 @@ fn a_restart_and_a_reload_keep_keys_together_and_declaring_it_ends_the_warning()
     assert_eq!(world.pool.snapshot(world.now).keys[2].reported_group, Some("projects/1".into()));
 }
 
+/// As many as a gateway may have: nobody waits for it, and the log is not flooded.
+#[test]
+fn ten_thousand_keys_of_two_thousand_projects_are_put_together() {
+    const KEYS: usize = 10_000;
+    let specs: Vec<KeySpec> = (0..KEYS).map(|key| spec(&format!("k{key}"), None)).collect();
+    let policy = Policy { strategy: Strategy::PrimaryBackup, ..Policy::default() };
+    let mut world = World { pool: KeyPool::new(1, specs.clone(), policy.clone(), 42, start()), now: start() };
+    for key in 0..KEYS {
+        // The first usable one is the one to be named, then it is out of the way.
+        let lease = world.lease(&listing());
+        assert_eq!(&*lease.label, format!("k{key}"));
+        world.settle(&lease, naming(&format!("projects/{}", key % 2_000)));
+        world.pool.disable(lease.key.id(), world.now);
+    }
+    assert_eq!(world.pool.snapshot(world.now).groups, 2_000);
+    world.pool.drain_events();
+    let state = world.pool.state();
+    world.pool = KeyPool::restore(2, specs.clone(), policy.clone(), 7, &state, world.now);
+    assert_eq!(world.pool.snapshot(world.now).groups, 2_000);
+    let told = noticed(&mut world);
+    assert_eq!((told.len(), warnings(&world).len()), (32, 2_000));
+    assert_eq!(
+        told[0],
+        "keys 1, 2001, 4001, 6001 and 8001 are one project: this pool is 2000 budgets, not 10000"
+    );
+    world.pool.reload(specs, policy, world.now);
+    assert_eq!(world.pool.snapshot(world.now).groups, 2_000);
+    assert_eq!(noticed(&mut world), Vec::<String>::new());
+}
+
 #[test]
 fn storage_forgets_what_was_used_under_the_old_names() {
     let mut world = limited(&[("a", None), ("b", None), ("c", None)], per_minute(6));
