@@ -8,6 +8,7 @@ mod cooldown_stories;
 mod fairness;
 mod fare_stories;
 mod grouping;
+mod learned_stories;
 mod learning_model;
 mod lease_stories;
 mod merge_stories;

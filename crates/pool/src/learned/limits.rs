@@ -60,14 +60,21 @@ pub(crate) enum Statement {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct StatedLimits(BTreeMap<(BucketName, Metric), Stated>);
 
-/// A limit as it outlives a restart.
+/// A limit as it outlives a restart. Written without the last two it is read as well: nobody knows
+/// then when it was stated.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct SavedLimit {
     bucket: BucketName,
     metric: Metric,
     limit: u64,
+    #[serde(default = "once")]
     times: u32,
+    #[serde(default)]
     last: Timestamp,
+}
+
+fn once() -> u32 {
+    1
 }
 
 impl StatedLimits {
@@ -265,5 +272,7 @@ mod tests {
         let saved = serde_json::to_string(&limits.save()).unwrap();
         let read: Vec<SavedLimit> = serde_json::from_str(&saved).unwrap();
         assert_eq!(StatedLimits::restored(&read), limits);
+        let bare: SavedLimit = serde_json::from_str(r#"["m","requests_per_minute",15]"#).unwrap();
+        assert_eq!(seen(&StatedLimits::restored(&[bare]), at(0, 0)), (15, 1, 0));
     }
 }
