@@ -25,4 +25,4 @@ pub use redact::{InvalidRedaction, Redactor};
 pub use resource::{Binding, Keepsake, Resource};
 pub use secret::ApiKey;
 pub use spend::{Spend, Usage};
-pub use verdict::{Failure, Fault, Hint, Metric, Reset, RetryAdvice, Scope, Verdict};
+pub use verdict::{Failure, Fault, Hint, Metric, Reset, RetryAdvice, Scope, Tier, Verdict};

@@ -9,6 +9,7 @@ mod error_response;
 mod front;
 mod health;
 mod house_routes;
+mod learned_status;
 mod line;
 mod panic_response;
 mod proxy;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use keygate_actors::clock;
-use keygate_domain::{BucketName, ErrorKind, Fault, GroupId, KeyId, Metric, Moment, Refusal, Right, Role};
+use keygate_domain::{
+    BucketName, ErrorKind, Fault, GroupId, KeyId, Metric, Moment, Refusal, Right, Role, Tier,
+};
 use keygate_journey::Lane;
 use keygate_pool::{
     BreakerSnapshot, BreakerState, BucketBudgets, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger,
@@ -18,6 +20,7 @@ use serde::Serialize;
 use crate::admin::{no_such_provider, unavailable};
 use crate::caller::{why_not, wrong_token};
 use crate::credentials::{Shown, admin_token, shown};
+use crate::learned_status::{StatedStatus, WarningStatus};
 use crate::proxy::headers_of;
 use crate::rules::ConfigState;
 use crate::worker::{OnDuty, Worker};
@@ -102,6 +105,7 @@ async fn one(worker: &Worker, request: &HttpRequest, provider: &str) -> Result<P
         ledger: pool.ledger,
         breakers: pool.breakers.into_iter().map(|breaker| BreakerStatus::of(breaker, now)).collect(),
         waiting: pool.waiting,
+        warnings: pool.warnings.into_iter().map(WarningStatus::from).collect(),
         restarts: lane.supervisor.vitals().restarts(),
     })
 }
@@ -154,6 +158,7 @@ struct ProviderStatus {
     ledger: PoolLedger,
     breakers: Vec<BreakerStatus>,
     waiting: usize,
+    warnings: Vec<WarningStatus>,
     restarts: u32,
 }
 
@@ -185,6 +190,8 @@ struct KeyStatus {
     label: Arc<str>,
     group: GroupId,
     reported_group: Option<GroupId>,
+    tier: Option<Tier>,
+    stated_limits: Vec<StatedStatus>,
     role: Role,
     weight: u32,
     health: u8,
@@ -253,6 +260,8 @@ impl KeyStatus {
             label: key.label,
             group: key.group,
             reported_group: key.reported_group,
+            tier: key.tier,
+            stated_limits: key.stated_limits.into_iter().map(StatedStatus::from).collect(),
             role: key.role,
             weight: key.weight,
             health: key.health,

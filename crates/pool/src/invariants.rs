@@ -126,7 +126,7 @@ pub(crate) fn disabled_stays_disabled(before: &KeyPool, after: &KeyPool) -> bool
     });
     keys_stay
         && groups.all(|group| {
-            let position = after.roster.group_at(after.name_now(&group.id));
+            let position = after.roster.group_at(&after.name_now(&group.id));
             position.is_some_and(|position| is_out(&after.roster.groups[position].standing))
         })
 }

@@ -2,6 +2,8 @@
 
 mod choose;
 mod fare;
+mod learn;
+mod merge;
 mod observe;
 mod operate;
 mod refuse;
@@ -11,6 +13,7 @@ mod settle;
 mod spend;
 mod trouble;
 mod wait;
+mod warn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,7 +42,7 @@ use crate::state::Changes;
 use crate::unclaimed::Unclaimed;
 use crate::{
     Ask, Decision, Granted, Policy, PoolEvent, PoolLedger, PoolRefusal, PoolSnapshot, PoolState, Reloaded,
-    Settled, invariants,
+    Settled, Warning, invariants,
 };
 
 /// The keys of one provider and what is known of them.
@@ -62,6 +65,8 @@ pub struct KeyPool {
     estimates: Estimates,
     /// Groups and buckets whose use storage has not been given yet.
     unsaved_spent: BTreeSet<(usize, BucketName)>,
+    /// What storage still has under names that groups go by no longer.
+    spent_elsewhere: BTreeSet<(GroupId, BucketName)>,
     /// When the lanes were told of all headroom last.
     headroom_known_at: Moment,
     /// Shared with copies made for [`KeyPool::explain`], which never change it.
@@ -76,6 +81,8 @@ pub struct KeyPool {
     pub(crate) breaker: Breaker,
     /// The key leased last.
     current: Option<usize>,
+    /// What was warned of, by group.
+    warned: BTreeMap<GroupId, BTreeSet<Warning>>,
     /// The fault that disabled a key or group last.
     last_disabling: Option<Fault>,
     queue: Queue,
@@ -104,6 +111,7 @@ impl KeyPool {
             buckets: Buckets::default(),
             estimates: Estimates::default(),
             unsaved_spent: BTreeSet::new(),
+            spent_elsewhere: BTreeSet::new(),
             headroom_known_at: now,
             affinity: Arc::default(),
             leases: Leases::default(),
@@ -113,6 +121,7 @@ impl KeyPool {
             unclaimed: Unclaimed::default(),
             breaker: Breaker::default(),
             current: None,
+            warned: BTreeMap::new(),
             last_disabling: None,
             queue: Queue::default(),
             resolved: Vec::new(),
@@ -177,7 +186,7 @@ impl KeyPool {
     /// another client owns stays as it is.
     pub fn bind(&mut self, group: &GroupId, client: &ClientId, binding: Binding, now: Moment) {
         self.advance(now);
-        let group = self.renamed.get(group).unwrap_or(group);
+        let group = &self.name_now(group);
         let name = (binding.resource.kind.into(), binding.resource.name.clone());
         let affinity = Arc::make_mut(&mut self.affinity);
         if !affinity.bind(group, client, binding, self.now) {
@@ -196,7 +205,7 @@ impl KeyPool {
     /// A session of `group` ended: asks that open one need not wait any longer.
     pub fn slot_freed(&mut self, group: &GroupId, now: Moment) {
         self.advance(now);
-        let group = self.renamed.get(group).unwrap_or(group);
+        let group = &self.name_now(group);
         if let Some(group) = self.roster.group_at(group) {
             self.end_rest(&Place::new(Owner::Group(group), Part::Sessions));
             self.session_ended(group);

@@ -233,7 +233,9 @@ impl Queue {
         for (mut line, users) in std::mem::take(&mut self.lines) {
             line.rename_group(renamed);
             let known = self.lines.entry(line).or_default();
-            users.into_iter().for_each(|(turn, tickets)| known.entry(turn).or_default().extend(tickets));
+            for (turn, tickets) in users {
+                known.entry(turn).or_default().extend(tickets);
+            }
         }
         for user in self.users.values_mut() {
             for (mut line, count) in std::mem::take(&mut user.lines) {

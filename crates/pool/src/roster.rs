@@ -1,5 +1,6 @@
 //! The keys and groups and where each stands: who may be used for what, and until when not.
 
+mod projects;
 mod succession;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use crate::lane::RestingParts;
 use crate::standing::{Block, Part, Standing, Wish};
 use crate::{Budgets, Skip};
 
+pub(crate) use projects::Naming;
 pub(crate) use succession::Succession;
 
 /// A key or a group, by position.
@@ -88,7 +90,12 @@ pub(crate) struct Roster {
     pub(crate) groups: Vec<Group>,
     /// The keys in use.
     by_id: BTreeMap<KeyId, usize>,
+    /// Every name a group goes by, or went by before it became part of another.
     by_group: BTreeMap<GroupId, usize>,
+    /// The group that is a project of the provider's.
+    by_project: BTreeMap<GroupId, usize>,
+    /// How many groups became part of another: they are empty, and only keep positions in place.
+    merged: usize,
     /// When something has to be done about which rest.
     timers: BTreeSet<(Moment, Place)>,
     pub(crate) resting: RestingParts,
@@ -103,6 +110,8 @@ impl Roster {
             groups: Vec::new(),
             by_id: BTreeMap::new(),
             by_group: BTreeMap::new(),
+            by_project: BTreeMap::new(),
+            merged: 0,
             timers: BTreeSet::new(),
             resting: RestingParts::default(),
             budgets,
@@ -123,9 +132,10 @@ impl Roster {
             self.groups.push(Group::new(id));
             self.groups.len() - 1
         });
-        self.groups[group].members.push(position);
-        let own = &mut self.groups[group].allowance;
-        *own = own.or(spec.allowance);
+        let found = &mut self.groups[group];
+        found.members.push(position);
+        found.is_declared |= spec.group.is_some();
+        found.allowance = found.allowance.or(spec.allowance);
         self.by_id.insert(spec.secret.id().clone(), position);
         self.keys.push(Key::new(spec, group));
     }
@@ -163,9 +173,18 @@ impl Roster {
         self.by_id.get(id).copied()
     }
 
-    /// The position of a group.
+    /// The position of a group, by any name it goes or went by, the provider's included.
     pub(crate) fn group_at(&self, id: &GroupId) -> Option<usize> {
-        self.by_group.get(id).copied()
+        let mut position = self.by_group.get(id).or_else(|| self.by_project.get(id)).copied()?;
+        while let Some(next) = self.groups[position].merged_into {
+            position = next;
+        }
+        Some(position)
+    }
+
+    /// Whether a group goes by this name, and not by another by now.
+    pub(crate) fn is_name_in_use(&self, id: &GroupId) -> bool {
+        self.group_at(id).is_some_and(|position| self.groups[position].id == *id)
     }
 
     /// The group of a key.

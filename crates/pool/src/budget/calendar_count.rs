@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use keygate_domain::{Moment, Reset};
 
 use crate::calendar;
@@ -24,9 +24,12 @@ pub(super) struct CalendarCount {
 }
 
 impl CalendarCount {
-    /// A fresh count. In a time zone nobody knows it never ends.
-    pub(super) fn new(reset: Reset, now: Moment) -> Self {
-        Self { reset, used: 0, edge: 0, began: now.wall, ends: next(reset, now.wall) }
+    /// A fresh count, of the period that is not over before the margin has passed. In a time zone
+    /// nobody knows it never ends.
+    pub(super) fn new(reset: Reset, now: Moment, margin: Duration) -> Self {
+        let before =
+            SignedDuration::try_from(margin).ok().and_then(|margin| now.wall.checked_sub(margin).ok());
+        Self { reset, used: 0, edge: 0, began: now.wall, ends: next(reset, before.unwrap_or(now.wall)) }
     }
 
     /// Starts over if the boundary has passed.
@@ -60,14 +63,23 @@ impl CalendarCount {
         }
     }
 
-    /// Counts what another count counted; of two periods the later one is at hand.
-    pub(super) fn absorb(&mut self, other: Self) {
-        if other.ends > self.ends {
-            *self = other;
-        } else if other.ends == self.ends {
+    /// The same count as it was written down.
+    pub(super) fn saved(&self, used: u64, edge: u64, ends: Timestamp) -> Self {
+        Self { reset: self.reset, used, edge, began: self.began, ends }
+    }
+
+    /// Counts what another count counted. Of two periods the later one is at hand, and what may
+    /// belong to it of the earlier one counts there.
+    pub(super) fn absorb(&mut self, mut other: Self) {
+        if self.used == 0 || other.ends > self.ends {
+            std::mem::swap(self, &mut other);
+        }
+        if other.ends == self.ends {
             self.used = self.used.saturating_add(other.used);
             self.edge = self.edge.saturating_add(other.edge);
             self.began = self.began.min(other.began);
+        } else if other.used > 0 && next(other.reset, other.ends) == self.ends {
+            self.used = self.used.saturating_add(other.edge);
         }
     }
 
@@ -118,7 +130,7 @@ mod tests {
             ("2026-03-08T19:00:00Z", "2026-03-09T07:00:00.5Z"),
             ("2026-11-01T19:00:00Z", "2026-11-02T08:00:00.5Z"),
         ] {
-            let mut count = CalendarCount::new(DAY, at(noon));
+            let mut count = CalendarCount::new(DAY, at(noon), MARGIN);
             count.add(10, at(noon), MARGIN);
             assert_eq!(count.free_from(1, 10, at(noon), MARGIN).wall, at(midnight).wall);
             count.advance(at(midnight), MARGIN);
@@ -128,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_is_used_at_the_boundary_counts_on_both_sides_of_it() {
-        let mut count = CalendarCount::new(DAY, at("2026-07-02T06:00:00Z"));
+        let mut count = CalendarCount::new(DAY, at("2026-07-02T06:00:00Z"), MARGIN);
         count.add(5, at("2026-07-02T06:59:00Z"), MARGIN);
         count.add(2, at("2026-07-02T06:59:59.8Z"), MARGIN);
         count.add(1, at("2026-07-02T07:00:00.2Z"), MARGIN);
@@ -141,7 +153,7 @@ mod tests {
 
     #[test]
     fn after_days_of_silence_nothing_is_left_of_the_edge() {
-        let mut count = CalendarCount::new(DAY, at("2026-07-02T06:00:00Z"));
+        let mut count = CalendarCount::new(DAY, at("2026-07-02T06:00:00Z"), MARGIN);
         count.add(2, at("2026-07-02T06:59:59.8Z"), MARGIN);
         count.advance(at("2026-07-09T12:00:00Z"), MARGIN);
         assert_eq!(count.used, 0);
@@ -150,7 +162,7 @@ mod tests {
     #[test]
     fn months_end_by_the_calendar() {
         let month = Reset::MonthEnd("UTC");
-        let mut count = CalendarCount::new(month, at("2026-02-03T00:00:00Z"));
+        let mut count = CalendarCount::new(month, at("2026-02-03T00:00:00Z"), MARGIN);
         count.add(7, at("2026-02-28T23:00:00Z"), MARGIN);
         assert_eq!(count.free_from(4, 10, at("2026-02-28T23:00:00Z"), MARGIN), at("2026-03-01T00:00:00.5Z"));
     }

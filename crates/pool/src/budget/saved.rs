@@ -45,7 +45,8 @@ impl SavedMeter {
         Self { group: group.clone(), bucket: bucket.clone(), counters: counters.collect() }
     }
 
-    /// Counts what was saved in the limits that still exist.
+    /// Counts what was saved in the limits that still exist, besides what they count: of groups that
+    /// became one there may be several.
     pub(crate) fn restore(&self, meter: &mut Meter, budgets: &Budgets, now: Moment) {
         for saved in &self.counters {
             let known = meter.limits.iter_mut().find(|one| one.metric == saved.metric);
@@ -84,17 +85,16 @@ fn read(saved: &SavedUse, counter: &mut Counter, margin: Duration, now: Moment) 
             }
         }
         (SavedUse::Calendar { used, edge, ends }, Counter::Calendar(count)) => {
-            (count.used, count.edge) = (*used, *edge);
-            count.ends = *ends;
+            count.absorb(count.saved(*used, *edge, *ends));
             count.advance(now, margin);
         }
         (SavedUse::Sessions(ends), Counter::Running(running)) => {
-            running.sessions =
-                ends.iter().filter(|ends| **ends > now.wall).map(|at| now.at_wall(*at)).collect();
+            let ends = ends.iter().filter(|ends| **ends > now.wall);
+            running.sessions.extend(ends.map(|at| now.at_wall(*at)));
             running.sessions.make_contiguous().sort_unstable();
         }
         (SavedUse::Interval(saved), Counter::Interval { last }) => {
-            *last = saved.map(|at| Moment { wall: at, mono: before(at, now) });
+            *last = (*last).max(saved.map(|at| Moment { wall: at, mono: before(at, now) }));
         }
         (
             SavedUse::Minute(_) | SavedUse::Calendar { .. } | SavedUse::Sessions(_) | SavedUse::Interval(_),

@@ -52,7 +52,8 @@ impl MinuteWindow {
 
     /// What was counted as `was` at `at` turned out to be `is`. What no longer counts stays so.
     pub(super) fn correct(&mut self, at: Duration, was: u64, is: u64) {
-        let found = self.slots.iter_mut().find(|slot| slot.first <= at && at <= slot.last);
+        // From the end: most requests do not take long.
+        let found = self.slots.iter_mut().rev().find(|slot| slot.first <= at && at <= slot.last);
         match found {
             Some(slot) => {
                 let before = slot.amount;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{Allowance, BucketName, Spend, Verdict};
+use keygate_domain::{Allowance, BucketName, GroupId, Spend, Verdict};
 
 use super::KeyPool;
 use crate::budget::SavedMeter;
@@ -32,7 +32,7 @@ impl KeyPool {
     /// Whether it depends on how much `wish` draws from when on it fits.
     pub(super) fn is_measured(&self, wish: &Wish<'_>) -> bool {
         let Some(bucket) = wish.bucket.filter(|_| wish.spend != Spend::default()) else { return false };
-        self.roster.groups.iter().any(|group| group.meters.contains_key(bucket))
+        self.roster.groups.iter().any(|group| group.meters.get(bucket).is_some_and(Meter::is_limited))
     }
 
     /// Counts a lease that is being granted.
@@ -120,12 +120,14 @@ impl KeyPool {
         let Some(meter) = groups[group].meters.get_mut(bucket) else { return };
         meter.allow(&allowance, budgets, self.now);
         self.meter_moved(group, bucket);
+        self.tell_headroom(group);
     }
 
     /// Forgets the limits that the provider stated: who resets may know that they are others by now. If they
     /// are not, the next refusal states them again.
     pub(super) fn forget_limits(&mut self, group: usize) {
-        if std::mem::take(&mut self.roster.groups[group].limits).is_empty() {
+        let limits = std::mem::take(&mut self.roster.groups[group].limits);
+        if limits.all().next().is_none() {
             return;
         }
         self.changes.owner(Owner::Group(group));
@@ -133,6 +135,7 @@ impl KeyPool {
         for bucket in buckets {
             self.allow_anew(group, &bucket);
         }
+        self.notice(group);
     }
 
     /// A model turned out to count in another bucket than thought: what was used of the one was used
@@ -140,41 +143,46 @@ impl KeyPool {
     pub(super) fn share_budgets(&mut self, from: &BucketName, to: &BucketName) {
         for group in 0..self.roster.groups.len() {
             let known = &mut self.roster.groups[group].meters;
-            if known.contains_key(to) {
-                continue;
+            let Some(mut meter) = known.get(from).cloned() else { continue };
+            meter.stop = None;
+            match known.get_mut(to) {
+                Some(known) => known.absorb(meter),
+                None => drop(known.insert(to.clone(), meter)),
             }
-            if let Some(mut meter) = known.get(from).cloned() {
-                meter.stop = None;
-                known.insert(to.clone(), meter);
-                self.allow_anew(group, to);
-            }
+            self.allow_anew(group, to);
         }
     }
 
     /// What each group used of its budgets, for a later life.
     pub fn spent(&self) -> SpentState {
         let meters = self.roster.groups.iter().flat_map(|group| {
-            group.meters.iter().map(|(bucket, meter)| SavedMeter::of(&group.id, bucket, meter, self.now))
+            let limited = group.meters.iter().filter(|(_, meter)| meter.is_limited());
+            limited.map(|(bucket, meter)| SavedMeter::of(&group.id, bucket, meter, self.now))
         });
         SpentState { meters: meters.chain(self.unclaimed.meters().cloned()).collect() }
     }
 
     /// Whether something was used that [`KeyPool::take_spent_rows`] has not given out yet.
     pub fn has_unsaved_spent(&self) -> bool {
-        !self.unsaved_spent.is_empty()
+        !self.unsaved_spent.is_empty() || !self.spent_elsewhere.is_empty()
     }
 
     /// What was used since the last time, for storage: each row whole as it is now.
     pub fn take_spent_rows(&mut self, most: usize) -> Vec<StateRow> {
         let names: Vec<_> = std::iter::from_fn(|| self.unsaved_spent.pop_first()).take(most).collect();
-        names.into_iter().filter_map(|(group, bucket)| self.spent_row(group, &bucket)).collect()
+        let room = most - names.len();
+        let rows = names.into_iter().filter_map(|(group, bucket)| self.spent_row(group, &bucket));
+        let mut rows: Vec<StateRow> = rows.collect();
+        // After the rows that count it: whoever is stopped in between counts too much, not too little.
+        rows.extend(self.take_rows_that_moved(room));
+        rows
     }
 
     fn spent_row(&self, group: usize, bucket: &BucketName) -> Option<StateRow> {
         let group = &self.roster.groups[group];
         let saved = SavedMeter::of(&group.id, bucket, group.meters.get(bucket)?, self.now);
         let value = serde_json::to_string(&saved).ok();
-        Some(StateRow { part: "spent".into(), name: format!("{} {bucket}", group.id), value })
+        Some(StateRow { part: "spent".into(), name: spent_row_name(&group.id, bucket), value })
     }
 
     /// Takes in what was used in an earlier life. What groups used that are gone waits for them.
@@ -202,48 +210,47 @@ impl KeyPool {
         budgets.filter(|budgets| !budgets.uses.is_empty()).collect()
     }
 
-    /// Makes a meter for a bucket that is limited and has none yet.
+    /// Makes a meter for a bucket that has none yet. What nobody limits is counted too: a limit may be
+    /// stated by the next answer.
     fn open_meter(&mut self, group: usize, bucket: &BucketName) {
         if self.roster.groups[group].meters.contains_key(bucket) {
             return;
         }
         let allowance = self.allowance(group, bucket);
-        if allowance.is_unlimited() {
-            return;
-        }
         self.make_room_for_a_meter(group);
         let meter = Meter::new(&allowance, &self.roster.budgets, self.now);
         self.roster.groups[group].meters.insert(bucket.clone(), meter);
     }
 
-    /// Forgets the meter of which least was used, if there are too many.
+    /// Forgets the meter of which least was used, as long as there are too many.
     fn make_room_for_a_meter(&mut self, group: usize) {
         let (budgets, now) = (&self.roster.budgets, self.now);
-        let meters = &self.roster.groups[group].meters;
-        if meters.len() < MOST_METERS {
-            return;
-        }
-        let idle = meters.iter().filter(|(_, meter)| meter.stop.is_none());
-        let idlest =
-            idle.max_by_key(|(_, meter)| meter.headroom(budgets, now)).map(|(bucket, _)| bucket.clone());
-        if let Some(bucket) = idlest {
-            self.roster.groups[group].meters.remove(&bucket);
+        let meters = &mut self.roster.groups[group].meters;
+        while meters.len() >= MOST_METERS {
+            let idle = meters.iter().filter(|(_, meter)| meter.stop.is_none());
+            let idlest =
+                idle.max_by_key(|(_, meter)| meter.headroom(budgets, now)).map(|(bucket, _)| bucket.clone());
+            let Some(bucket) = idlest else { break };
+            meters.remove(&bucket);
         }
     }
 
-    /// The limits of a group's bucket: the group's own, else the model's, else everybody's; never more
-    /// than the provider stated.
+    /// The limits of a group's bucket: as configured, and never more than the provider stated.
     fn allowance(&self, group: usize, bucket: &BucketName) -> Allowance {
+        let stated = self.roster.groups[group].limits.of_bucket(bucket);
+        let configured = self.configured_allowance(group, bucket);
+        stated.fold(configured, |allowance, (metric, limit)| allowance.at_most(metric, limit))
+    }
+
+    /// As configured: the group's own, else the model's, else everybody's.
+    pub(super) fn configured_allowance(&self, group: usize, bucket: &BucketName) -> Allowance {
         let budgets = &self.roster.budgets;
         let of_bucket = |model: &keygate_domain::ModelName| {
             self.buckets.learned_name(model).map_or(model.as_str() == bucket.as_str(), |name| name == bucket)
         };
         let models = budgets.models.iter().filter(|(model, _)| of_bucket(model));
         let of_models = models.fold(Allowance::default(), |all, (_, allowance)| all.or(*allowance));
-        let group = &self.roster.groups[group];
-        let configured = group.allowance.or(of_models).or(budgets.default);
-        let stated = group.limits.iter().filter(|((of, _), _)| of == bucket);
-        stated.fold(configured, |allowance, ((_, metric), limit)| allowance.at_most(*metric, *limit))
+        self.roster.groups[group].allowance.or(of_models).or(budgets.default)
     }
 
     /// Brings what the lanes know of everybody's headroom up to date: windows slide without a word.
@@ -274,6 +281,10 @@ impl KeyPool {
 
     /// Keeps the lanes up to date with what is left of a bucket.
     fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
+        let meter = self.roster.groups[group].meters.get(bucket);
+        if meter.is_none_or(|meter| !meter.is_limited() && meter.stop.is_none()) {
+            return;
+        }
         self.tell_headroom(group);
         self.unsaved_spent.insert((group, bucket.clone()));
         let budgets = &self.roster.budgets;
@@ -315,6 +326,11 @@ impl KeyPool {
         self.roster.put_rest(&place, rest, self.now);
         place
     }
+}
+
+/// The name of the row that says what was used.
+pub(super) fn spent_row_name(group: &GroupId, bucket: &BucketName) -> String {
+    format!("{group} {bucket}")
 }
 
 fn reservation(held: &Held, lease: u64) -> Reservation {
