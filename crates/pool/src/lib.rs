@@ -26,6 +26,7 @@ mod order;
 mod policy;
 mod queue;
 mod reloaded;
+mod resting;
 mod roster;
 mod rotation;
 mod rows;

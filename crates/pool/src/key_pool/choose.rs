@@ -55,7 +55,10 @@ impl KeyPool {
         let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session, spend);
         let scope = self.roster.resting.scope_of(&wish);
         let (roster, now) = (&self.roster, self.now);
-        self.lanes.open(&scope, |key| roster.is_usable(key, &scope.wish(), now));
+        self.lanes.open(&scope, || {
+            let resting = roster.resting.in_the_way_of(&scope.wish());
+            resting.flat_map(|(_, place)| roster.members(&place.owner).iter().copied())
+        });
         let tried = TriedKeys::find(&ask.tried, roster, &wish, now);
         let lane = self.lanes.lane(&scope);
         let key = self.choose(lane, &ownership, &tried, &wish);

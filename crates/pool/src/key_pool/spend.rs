@@ -10,7 +10,7 @@ use crate::budget::{Meter, Reservation, Stop};
 use crate::cooldown::Rest;
 use crate::leases::Held;
 use crate::roster::{Owner, Place};
-use crate::standing::{Part, Wish};
+use crate::standing::Part;
 use crate::{Ask, BucketBudgets, SpentState, StateRow, Strategy};
 
 /// Most buckets of a group that are metered apart; model names are the callers' words.
@@ -26,12 +26,6 @@ impl KeyPool {
             return Spend::default();
         }
         self.estimates.corrected(ask.model.as_ref(), ask.estimate)
-    }
-
-    /// Whether it depends on how much `wish` draws from when on it fits.
-    pub(super) fn is_measured(&self, wish: &Wish<'_>) -> bool {
-        let Some(bucket) = wish.bucket.filter(|_| wish.spend != Spend::default()) else { return false };
-        self.roster.groups.iter().any(|group| group.meters.contains_key(bucket))
     }
 
     /// Counts a lease that is being granted.
