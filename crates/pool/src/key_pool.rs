@@ -382,7 +382,10 @@ impl KeyPool {
         self.lanes
             .refresh(&place.part, roster.members(&place.owner), |key, wish| roster.is_usable(key, wish, now));
         self.lanes.close_empty(&self.roster.resting);
-        self.queue.stir();
+        match &place.part {
+            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => self.queue.stir_bucket(bucket),
+            Part::Whole | Part::Operation(_) | Part::Sessions => self.queue.stir(),
+        }
     }
 
     fn tell_recovered(&mut self, place: &Place, fault: Fault) {

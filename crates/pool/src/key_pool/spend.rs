@@ -57,7 +57,7 @@ impl KeyPool {
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
         let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
         meter.settle(&reservation(held, lease), &actual, session_ends, budgets);
-        self.queue.stir();
+        self.queue.stir_bucket(&bucket);
         self.meter_moved(group, &bucket);
     }
 
@@ -87,7 +87,7 @@ impl KeyPool {
         for bucket in buckets {
             if let Some(meter) = self.roster.groups[group].meters.get_mut(&bucket) {
                 meter.session_ended();
-                self.queue.stir();
+                self.queue.stir_bucket(&bucket);
                 self.meter_moved(group, &bucket);
             }
         }
