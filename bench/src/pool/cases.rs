@@ -5,7 +5,7 @@ use std::time::Duration;
 use keygate_domain::{Allowance, Failure, Fault, Verdict};
 use keygate_pool::{KeyPool, PoolState, Strategy};
 
-use super::world::{ESTIMATE, FEW, MANY, Size, World, nanoseconds, policy, specs};
+use super::world::{ESTIMATE, FEW, MANY, Size, World, nanoseconds, policy, specs, wide};
 use crate::account;
 
 /// What a case is held against.
@@ -54,29 +54,32 @@ impl Subject {
         Self { world, step, best: f64::MAX }
     }
 
-    fn run(&mut self, times: u32) {
+    /// Some milliseconds of it: long enough for what happens now and then to be among it, and short
+    /// enough to fall between two turns of whoever else uses the machine.
+    fn run(&mut self) {
+        const AT_ONCE: u32 = 100;
+        const LONG_ENOUGH: f64 = 3e6;
         let Self { world, step, best } = self;
-        let took = nanoseconds(|| (0..times).for_each(|_| step(world)));
+        let (mut took, mut times) = (0.0, 0);
+        while took < LONG_ENOUGH {
+            took += nanoseconds(|| (0..AT_ONCE).for_each(|_| step(world)));
+            times += AT_ONCE;
+        }
         *best = best.min(took / f64::from(times));
     }
 }
 
 impl Case {
     /// One round of it: the fastest round is what counts, since only noise makes one slower.
-    pub fn round(&mut self, times: u32) {
-        self.few.iter_mut().for_each(|few| few.run(times));
-        self.many.run(times);
+    pub fn round(&mut self) {
+        self.few.iter_mut().for_each(Subject::run);
+        self.many.run();
     }
 
     /// What was measured so far.
     pub fn row(&self) -> Row {
         let few = self.few.as_ref().map(|few| few.best);
         Row { name: self.name.clone(), goal: self.goal, few, many: self.many.best }
-    }
-
-    fn of(name: String, goal: Goal, world: impl Fn(Size) -> World, step: fn(&mut World)) -> Self {
-        let subject = |size| Subject::new(world(size), step);
-        Self { name, goal, few: Some(subject(FEW)), many: subject(MANY) }
     }
 }
 
@@ -89,73 +92,97 @@ const STRATEGIES: [Strategy; 6] = [
     Strategy::Headroom,
 ];
 
-/// How many requests go before the first round: more than a minute of them, so that windows slide.
-const WARM_UP: u32 = 70_000;
+/// How many requests go before the first round where nothing slides.
+const WARM_UP: u32 = 10_000;
+/// The same with windows: more than a minute of requests.
+const WARM_UP_WINDOWS: u32 = 70_000;
 
-/// Every case, warm.
-pub fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for (budgets, allowance) in [("no budgets", Allowance::default()), ("budgets", super::world::wide())] {
+/// Every case whose name has `part` in it, warm.
+pub fn cases(part: &str) -> Vec<Case> {
+    let mut plans = Vec::new();
+    for (budgets, allowance) in [("no budgets", Allowance::default()), ("budgets", wide())] {
         for strategy in STRATEGIES {
             let name = format!("{}, {budgets}", strategy.as_str());
-            cases.push(Case::of(name, Goal::Request, |size| warm(size, strategy, allowance), World::turn));
+            plans.push(Plan::of(
+                name,
+                Goal::Request,
+                move |size| warm(size, strategy, allowance),
+                World::turn,
+            ));
         }
     }
-    cases.push(Case::of(
-        "health, every tenth fails".to_owned(),
-        Goal::Request,
-        |size| warm(size, Strategy::Health, Allowance::default()),
-        some_fail,
-    ));
-    cases.push(Case::of(
-        "round_robin, one at a time per group".to_owned(),
-        Goal::Nothing,
-        |size| {
-            let one = Allowance { concurrent: Some(1), ..Allowance::default() };
-            let mut world = World::new(size, Strategy::RoundRobin, one).one_at_a_time();
-            (0..1_000).for_each(|_| world.turn());
-            world
-        },
-        World::turn,
-    ));
+    let health = |size| warm(size, Strategy::Health, Allowance::default());
+    plans.push(Plan::of("health, every tenth fails".to_owned(), Goal::Request, health, some_fail));
+    plans.push(Plan::of("one at a time in each group".to_owned(), Goal::Nothing, one_at_a_time, World::turn));
     for strategy in STRATEGIES {
-        let mut world = World::new(MANY, strategy, Allowance::default());
-        world.exhaust_all_but(2, MANY);
-        cases.push(alone(
-            format!("{}, all but 2 groups exhausted", strategy.as_str()),
-            Goal::Request,
-            world,
-            World::turn,
-        ));
+        let name = format!("{}, all but 2 groups exhausted", strategy.as_str());
+        let world = move || World::new(MANY, strategy, Allowance::default()).exhausted_but_for(2, MANY);
+        plans.push(Plan::alone(name, Goal::Request, world, World::turn));
     }
-    cases.extend(refusals());
-    cases
+    let refused = |name: &str, goal, world: fn() -> World| {
+        Plan::alone(format!("refused, {name}"), goal, world, World::refused)
+    };
+    plans.push(refused("all exhausted", Goal::Refusal, all_exhausted));
+    plans.push(refused("all over budget", Goal::Refusal, all_over_budget));
+    plans.push(refused("room for less everywhere", Goal::Nothing, room_for_less));
+    plans.into_iter().filter(|plan| plan.name.contains(part)).map(Plan::warm).collect()
 }
 
-fn refusals() -> Vec<Case> {
-    let mut resting = World::new(MANY, Strategy::RoundRobin, Allowance::default());
-    resting.exhaust_all_but(0, MANY);
-    let once = Allowance { requests_per_minute: Some(1), ..super::world::wide() };
-    let mut used_up = World::new(MANY, Strategy::RoundRobin, once);
-    used_up.use_up();
-    let tokens = Allowance { input_tokens_per_minute: Some(3 * ESTIMATE.input_tokens / 2), ..once };
-    let tokens = Allowance { requests_per_minute: Some(100), ..tokens };
-    let mut too_large = World::new(MANY, Strategy::RoundRobin, tokens);
-    too_large.use_up();
-    vec![
-        alone("refused, all exhausted".to_owned(), Goal::Refusal, resting, World::refused),
-        alone("refused, all over budget".to_owned(), Goal::Refusal, used_up, World::refused),
-        alone("refused, room for less everywhere".to_owned(), Goal::Nothing, too_large, World::refused),
-    ]
+/// A case that has no pools yet.
+struct Plan {
+    name: String,
+    goal: Goal,
+    few: Option<Box<dyn Fn() -> World>>,
+    many: Box<dyn Fn() -> World>,
+    step: fn(&mut World),
 }
 
-fn alone(name: String, goal: Goal, world: World, step: fn(&mut World)) -> Case {
-    Case { name, goal, few: None, many: Subject::new(world, step) }
+impl Plan {
+    fn of(
+        name: String,
+        goal: Goal,
+        world: impl Fn(Size) -> World + Copy + 'static,
+        step: fn(&mut World),
+    ) -> Self {
+        let few: Box<dyn Fn() -> World> = Box::new(move || world(FEW));
+        Self { name, goal, few: Some(few), many: Box::new(move || world(MANY)), step }
+    }
+
+    fn alone(name: String, goal: Goal, world: impl Fn() -> World + 'static, step: fn(&mut World)) -> Self {
+        Self { name, goal, few: None, many: Box::new(world), step }
+    }
+
+    fn warm(self) -> Case {
+        let Self { name, goal, few, many, step } = self;
+        let few = few.map(|few| Subject::new(few(), step));
+        Case { name, goal, few, many: Subject::new(many(), step) }
+    }
+}
+
+fn one_at_a_time(size: Size) -> World {
+    let one = Allowance { concurrent: Some(1), ..Allowance::default() };
+    World::new(size, Strategy::RoundRobin, one).one_at_a_time()
+}
+
+fn all_exhausted() -> World {
+    World::new(MANY, Strategy::RoundRobin, Allowance::default()).exhausted_but_for(0, MANY)
+}
+
+fn all_over_budget() -> World {
+    let once = Allowance { requests_per_minute: Some(1), ..wide() };
+    World::new(MANY, Strategy::RoundRobin, once).used_up()
+}
+
+/// Each group has tokens left, but not as many as a request needs.
+fn room_for_less() -> World {
+    let tokens = Allowance { input_tokens_per_minute: Some(3 * ESTIMATE.input_tokens / 2), ..wide() };
+    World::new(MANY, Strategy::RoundRobin, tokens).used_up()
 }
 
 fn warm(size: Size, strategy: Strategy, allowance: Allowance) -> World {
     let mut world = World::new(size, strategy, allowance);
-    (0..WARM_UP).for_each(|_| world.turn());
+    let turns = if allowance.is_unlimited() { WARM_UP } else { WARM_UP_WINDOWS };
+    (0..turns).for_each(|_| world.turn());
     world
 }
 
@@ -171,12 +198,12 @@ pub fn memory() -> std::io::Result<Vec<(String, f64, &'static str)>> {
     let this = std::process::id();
     let bytes_per_key = |before: u64, after: u64| (after - before) as f64 * 1_024.0 / MANY.keys as f64;
     let empty = account::resident_kib(this)?;
-    let mut world = World::new(MANY, Strategy::RoundRobin, super::world::wide());
+    let mut world = World::new(MANY, Strategy::RoundRobin, wide());
     let fresh = account::resident_kib(this)?;
     (0..MANY.keys * 2).for_each(|_| world.turn());
     let used = account::resident_kib(this)?;
     let keys = specs(MANY);
-    let policy = policy(Strategy::RoundRobin, super::world::wide());
+    let policy = policy(Strategy::RoundRobin, wide());
     let now = world.now;
     let made = nanoseconds(|| drop(std::hint::black_box(KeyPool::new(1, keys, policy, 42, now))));
     let snapshot = nanoseconds(|| drop(std::hint::black_box(world.pool.snapshot(now))));

@@ -24,7 +24,12 @@ pub fn queues(rounds: u32) -> Vec<Row> {
                 idle = idle.min(full.nothing_happens());
                 woken = woken.min(full.a_group_returns());
             }
-            let row = |what: &str, goal, many| Row { name: format!("{what}, 1000 wait in {kind}"), goal, few: None, many };
+            let row = |what: &str, goal, many| Row {
+                name: format!("{what}, 1000 wait in {kind}"),
+                goal,
+                few: None,
+                many,
+            };
             [
                 row("nothing happens", Goal::Refusal, idle),
                 row("a group returns and serves one", Goal::Nothing, woken),
@@ -43,8 +48,7 @@ struct Full {
 impl Full {
     fn new(alone: bool) -> Self {
         let once = Allowance { requests_per_minute: Some(1), ..super::world::wide() };
-        let mut world = World::new(MANY, Strategy::RoundRobin, once);
-        world.use_up();
+        let world = World::new(MANY, Strategy::RoundRobin, once).used_up();
         let mut full = Self { world, alone, came: 0 };
         (0..WAITING).for_each(|_| full.join());
         full
@@ -54,7 +58,8 @@ impl Full {
     fn join(&mut self) {
         self.came += 1;
         let user = UserId { client: "app".into(), name: format!("user {}", self.came % 100).into() };
-        let tried = Tried { key: "none".into(), group: "none".into(), at: self.world.now, how: TriedHow::Failed };
+        let tried =
+            Tried { key: "none".into(), group: "none".into(), at: self.world.now, how: TriedHow::Failed };
         let tried = if self.alone { vec![tried] } else { Vec::new() };
         let ask = Ask { user, tried, patience: Duration::from_mins(5), ..self.world.ask.clone() };
         let waits = matches!(self.world.pool.lease(&ask, self.world.now), Ok(Granted::Wait { .. }));
@@ -86,7 +91,9 @@ impl Full {
             }
         });
         black_box(self.world.pool.drain_events());
-        served.iter().for_each(|_| self.join());
+        for _ in &served {
+            self.join();
+        }
         took / served.len().max(1) as f64
     }
 }

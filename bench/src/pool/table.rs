@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::cases::Row;
 pub use super::cases::Goal;
+use super::cases::Row;
 
 /// A lease and a settlement, in nanoseconds.
 const MOST_FOR_A_REQUEST: f64 = 1_000.0;
@@ -32,11 +32,7 @@ fn held(name: &str, measured: f64, most: f64) -> (String, bool) {
 ///
 /// # Errors
 /// When nobody reads them.
-pub fn print(
-    out: &mut impl Write,
-    rows: &[Row],
-    others: &[(String, f64, &'static str)],
-) -> io::Result<bool> {
+pub fn print(out: &mut impl Write, rows: &[Row], others: &[(String, f64, &'static str)]) -> io::Result<bool> {
     writeln!(out, "| what | 3 keys, ns | 10,000 keys, ns | × | verdict |\n|---|--:|--:|--:|---|")?;
     let mut all_met = true;
     for row in rows {
@@ -44,8 +40,10 @@ pub fn print(
         let ratio = row.few.map_or("–".to_owned(), |few| format!("{:.2}", row.many / few));
         let goals = goals(row);
         all_met &= goals.iter().all(|(_, is_met)| *is_met);
-        let verdicts: Vec<String> =
-            goals.iter().map(|(goal, is_met)| format!("{goal} {}", if *is_met { "pass" } else { "FAIL" })).collect();
+        let verdicts: Vec<String> = goals
+            .iter()
+            .map(|(goal, is_met)| format!("{goal} {}", if *is_met { "pass" } else { "FAIL" }))
+            .collect();
         writeln!(out, "| {} | {few} | {:.0} | {ratio} | {} |", row.name, row.many, verdicts.join(", "))?;
     }
     writeln!(out, "\n| of 10,000 keys | |\n|---|--:|")?;

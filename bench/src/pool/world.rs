@@ -140,24 +140,26 @@ impl World {
         let _ = black_box(answer);
     }
 
-    /// Uses every key up to which `so_many` groups remain, by an answer that makes its group's bucket rest for long.
-    pub(super) fn exhaust_all_but(&mut self, groups: usize, of: Size) {
+    /// The same after answers that make the bucket rest for long, in all groups but some.
+    pub(super) fn exhausted_but_for(mut self, groups: usize, of: Size) -> Self {
         let hint = Hint { retry_after: Some(Duration::from_hours(5)), ..Hint::default() };
         for _ in groups..of.groups {
-            self.now = self.now.after(Duration::from_micros(10));
-            let Ok(Granted::Lease(lease)) = self.pool.lease(&self.ask, self.now) else { return };
+            self.pass(Duration::from_micros(10));
+            let Ok(Granted::Lease(lease)) = self.pool.lease(&self.ask, self.now) else { break };
             let failure = Failure::of(Fault::QuotaExhausted).hinting(hint.clone());
             self.pool.settle(lease.id, Verdict::Failed(failure), self.now);
             black_box(self.pool.drain_events());
         }
+        self
     }
 
-    /// Leases until nobody is free.
-    pub(super) fn use_up(&mut self) {
+    /// The same after as many requests as there is room for.
+    pub(super) fn used_up(mut self) -> Self {
         while let Ok(Granted::Lease(lease)) = self.pool.lease(&self.ask, self.now) {
             self.pool.settle(lease.id, Verdict::Served(USED), self.now);
-            self.now = self.now.after(Duration::from_micros(10));
+            self.pass(Duration::from_micros(10));
             black_box(self.pool.drain_events());
         }
+        self
     }
 }

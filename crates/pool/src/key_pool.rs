@@ -2,6 +2,7 @@
 
 mod choose;
 mod fare;
+mod headroom;
 mod observe;
 mod operate;
 mod refuse;
@@ -20,6 +21,7 @@ use keygate_domain::{
     Spend, Verdict,
 };
 
+use self::headroom::Slides;
 use crate::affinity::Affinity;
 use crate::breaker::Breaker;
 use crate::buckets::Buckets;
@@ -30,6 +32,7 @@ use crate::health::Health;
 use crate::key::KeyUse;
 use crate::lane::Lanes;
 use crate::leases::Leases;
+use crate::narrow::NarrowGroups;
 use crate::order::Order;
 use crate::queue::{Queue, Resolved, Ticket};
 use crate::roster::{Due, Owner, Place, Roster};
@@ -62,8 +65,9 @@ pub struct KeyPool {
     estimates: Estimates,
     /// Groups and buckets whose use storage has not been given yet.
     unsaved_spent: BTreeSet<(usize, BucketName)>,
-    /// When the lanes were told of all headroom last.
-    headroom_known_at: Moment,
+    pub(crate) narrow: NarrowGroups,
+    /// When the lanes are to be told of headroom.
+    slides: Slides,
     /// Shared with copies made for [`KeyPool::explain`], which never change it.
     affinity: Arc<Affinity>,
     pub(crate) leases: Leases,
@@ -104,7 +108,8 @@ impl KeyPool {
             buckets: Buckets::default(),
             estimates: Estimates::default(),
             unsaved_spent: BTreeSet::new(),
-            headroom_known_at: now,
+            narrow: NarrowGroups::default(),
+            slides: Slides::default(),
             affinity: Arc::default(),
             leases: Leases::default(),
             ledger: PoolLedger::default(),

@@ -22,6 +22,7 @@ mod key_set;
 mod lane;
 mod lease;
 mod leases;
+mod narrow;
 mod order;
 mod policy;
 mod queue;

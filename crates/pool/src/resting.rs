@@ -4,9 +4,7 @@
 //! comes back. Neither may be a look at every key.
 
 use std::borrow::Cow;
-use std::collections::btree_set::Iter;
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter::Peekable;
 
 use keygate_domain::{BucketName, Moment};
 
@@ -162,15 +160,15 @@ impl RestingParts {
     ) -> impl Iterator<Item = (Moment, &'a Place)> + use<'a> {
         let bucket = wish.bucket.and_then(|bucket| self.buckets.names.get(bucket));
         let operation = wish.operation.and_then(|operation| self.operations.names.get(operation));
-        let mut parts: [Option<Peekable<Iter<'a, (Moment, Place)>>>; 4] = [
+        let parts: [Option<&'a Ends>; 4] = [
             Some(&self.whole),
             bucket.map(|named| &named.ends),
             operation.map(|named| &named.ends),
             wish.opens_session.then_some(&self.sessions),
-        ]
-        .map(|ends| ends.map(|ends| ends.iter().peekable()));
+        ];
+        let mut parts = parts.map(|ends| ends.into_iter().flatten().peekable());
         std::iter::from_fn(move || {
-            let heads = parts.iter_mut().flatten().filter_map(|part| Some((*part.peek()?, part)));
+            let heads = parts.iter_mut().filter_map(|part| Some((*part.peek()?, part)));
             let (_, part) = heads.min_by_key(|(head, _)| *head)?;
             part.next().map(|(until, place)| (*until, place))
         })
@@ -213,7 +211,9 @@ mod tests {
             (&operation, 3),
             (&bucket(3, "b"), 0),
         ];
-        places.iter().for_each(|(place, until)| resting.began(place, at(*until)));
+        for (place, until) in places {
+            resting.began(place, at(until));
+        }
         let order = |wish: &Wish<'_>| -> Vec<Moment> {
             resting.in_the_way_of(wish).map(|(until, _)| until).collect()
         };

@@ -269,7 +269,9 @@ impl Roster {
         let until = standing.put(place.part.clone(), rest, now);
         if is_running && was_running_until != Some(until) {
             self.resting.began(place, until);
-            was_running_until.into_iter().for_each(|end| self.resting.ended(place, end));
+            if let Some(end) = was_running_until {
+                self.resting.ended(place, end);
+            }
         }
         self.start_timer(place);
         until

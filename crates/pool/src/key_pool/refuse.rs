@@ -31,12 +31,7 @@ impl KeyPool {
         self.told(next, is_any_usable, disabling)
     }
 
-    fn told(
-        &self,
-        next: Option<Return>,
-        is_any_usable: bool,
-        disabling: Option<Fault>,
-    ) -> PoolRefusal {
+    fn told(&self, next: Option<Return>, is_any_usable: bool, disabling: Option<Fault>) -> PoolRefusal {
         match next {
             Some((until, last_fault)) => {
                 let retry_after = self.now.until(until).max(Duration::from_millis(1));
@@ -64,22 +59,32 @@ impl KeyPool {
             };
             first = earlier(first, back);
         }
-        earlier(first, self.next_with_room(lane, wish))
+        self.next_with_room(lane, wish, first)
     }
 
-    /// When a group of which nothing rests has room for as much as `wish` draws.
-    fn next_with_room(&self, lane: &Lane, wish: &Wish<'_>) -> Option<Return> {
-        if lane.usable.count() == 0 {
-            return None;
+    /// The same with groups of which nothing rests, and which have no room for as much as `wish`
+    /// draws: a choice that was in vain noted all of them.
+    fn next_with_room(&self, lane: &Lane, wish: &Wish<'_>, mut first: Option<Return>) -> Option<Return> {
+        let Some(narrow) = wish.bucket.and_then(|bucket| self.narrow.of(bucket)) else { return first };
+        for (slide, group) in narrow.slides() {
+            if first.is_some_and(|first| first.0 <= slide) {
+                break;
+            }
+            if self.roster.groups[group].members.iter().any(|key| lane.usable.contains(*key)) {
+                let overspent = self.roster.overspent(group, wish, self.now);
+                first = earlier(first, overspent.and_then(|obstacle| obstacle.end()));
+            }
         }
-        let groups = self.roster.groups.iter().enumerate();
-        let usable = groups.filter(|(_, group)| group.members.iter().any(|key| lane.usable.contains(*key)));
-        let ends = usable.filter_map(|(group, _)| self.roster.overspent(group, wish, self.now)?.end());
-        ends.min_by_key(|(until, _)| *until)
+        first
     }
 
     /// When the first key of a group returns; `None` also if that is later than `unless_before`.
-    fn return_of_group(&self, group: usize, wish: &Wish<'_>, unless_before: Option<Return>) -> Option<Return> {
+    fn return_of_group(
+        &self,
+        group: usize,
+        wish: &Wish<'_>,
+        unless_before: Option<Return>,
+    ) -> Option<Return> {
         let of_all = match self.roster.group_obstacle(group, wish, self.now) {
             Some(obstacle) => Some(obstacle.end()?),
             None => None,
@@ -88,7 +93,8 @@ impl KeyPool {
             return None;
         }
         let mut first = None;
-        for key in self.roster.groups[group].members.iter().copied().filter(|key| *key < self.roster.in_use()) {
+        for key in self.roster.groups[group].members.iter().copied().filter(|key| *key < self.roster.in_use())
+        {
             let Some(own) = self.roster.own_obstacle(Owner::Key(key), wish, self.now) else {
                 // None of the others can be earlier than all of them.
                 return of_all;

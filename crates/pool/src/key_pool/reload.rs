@@ -32,7 +32,8 @@ impl KeyPool {
             buckets: _,
             estimates: _,
             // The lanes are told of all headroom below.
-            headroom_known_at: _,
+            slides: _,
+            narrow,
             // Those who came back claim what is remembered of them below.
             unclaimed: _,
             jitter,
@@ -93,9 +94,11 @@ impl KeyPool {
         // Positions mean others: everything is written anew.
         *changes = Changes::everything();
         unsaved_spent.clear();
+        narrow.clear();
         self.remember_unclaimed();
         self.brief_lanes();
         self.allow_all_anew();
+        self.tell_all_headroom();
         told
     }
 

@@ -1,7 +1,5 @@
 //! Budgets: counting what is asked for before it is sent, and what was used after.
 
-use std::time::Duration;
-
 use keygate_domain::{Allowance, BucketName, Spend, Verdict};
 
 use super::KeyPool;
@@ -11,13 +9,10 @@ use crate::cooldown::Rest;
 use crate::leases::Held;
 use crate::roster::{Owner, Place};
 use crate::standing::Part;
-use crate::{Ask, BucketBudgets, SpentState, StateRow, Strategy};
+use crate::{Ask, BucketBudgets, SpentState, StateRow};
 
 /// Most buckets of a group that are metered apart; model names are the callers' words.
 const MOST_METERS: usize = 64;
-
-/// How old what is known of headroom may be.
-const HEADROOM_LAG: Duration = Duration::from_secs(1);
 
 impl KeyPool {
     /// What an ask draws from budgets; nothing where it uses neither a model nor a session.
@@ -220,6 +215,7 @@ impl KeyPool {
             idle.max_by_key(|(_, meter)| meter.headroom(budgets, now)).map(|(bucket, _)| bucket.clone());
         if let Some(bucket) = idlest {
             self.roster.groups[group].meters.remove(&bucket);
+            self.narrow.moved(bucket.as_str(), group);
         }
     }
 
@@ -238,34 +234,9 @@ impl KeyPool {
         stated.fold(configured, |allowance, ((_, metric), limit)| allowance.at_most(*metric, *limit))
     }
 
-    /// Brings what the lanes know of everybody's headroom up to date: windows slide without a word.
-    pub(super) fn refresh_headroom(&mut self) {
-        if self.policy.strategy != Strategy::Headroom || self.headroom_known_at.until(self.now) < HEADROOM_LAG
-        {
-            return;
-        }
-        self.headroom_known_at = self.now;
-        for group in 0..self.roster.groups.len() {
-            self.tell_headroom(group);
-        }
-    }
-
-    /// A key is as good as the scarcest budget of its group.
-    fn tell_headroom(&mut self, group: usize) {
-        if self.policy.strategy != Strategy::Headroom {
-            return;
-        }
-        let (budgets, now, group) = (&self.roster.budgets, self.now, &self.roster.groups[group]);
-        let Some(left) = group.meters.values().map(|meter| meter.headroom(budgets, now)).min() else {
-            return;
-        };
-        for key in &group.members {
-            self.lanes.set_headroom(*key, left);
-        }
-    }
-
     /// Keeps the lanes up to date with what is left of a bucket.
     fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
+        self.narrow.moved(bucket.as_str(), group);
         self.tell_headroom(group);
         self.unsaved_spent.insert((group, bucket.clone()));
         let budgets = &self.roster.budgets;

@@ -40,6 +40,13 @@ impl KeyPool {
         }
     }
 
+    /// Looks at all lines, whether anything happened or not.
+    #[cfg(test)]
+    pub(crate) fn look_at_everybody(&mut self) {
+        self.queue.stir();
+        self.attend();
+    }
+
     /// Takes somebody out of the queue who does not wait any more. True if it was there.
     pub(super) fn give_up_ticket(&mut self, ticket: Ticket) -> bool {
         ticket.life == self.life && self.queue.leave(ticket.number).is_some()
