@@ -11,7 +11,8 @@ use crate::account;
 /// What a case is held against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Goal {
-    /// At most 1 µs with thousands of keys, and at most 1.3 times what few cost.
+    /// At most 1 µs with thousands of keys, and so little more than with few that a whole request costs at
+    /// most 1.3 times as much.
     Request,
     /// At most 5 µs with thousands of keys.
     Refusal,
@@ -124,7 +125,7 @@ pub fn cases(part: &str) -> Vec<Case> {
     };
     plans.push(refused("all exhausted", Goal::Refusal, all_exhausted));
     plans.push(refused("all over budget", Goal::Refusal, all_over_budget));
-    plans.push(refused("room for less everywhere", Goal::Nothing, room_for_less));
+    plans.push(refused("room for less everywhere", Goal::Refusal, room_for_less));
     plans.into_iter().filter(|plan| plan.name.contains(part)).map(Plan::warm).collect()
 }
 
