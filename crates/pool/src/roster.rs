@@ -117,7 +117,8 @@ impl Roster {
     pub(crate) fn new(specs: Vec<KeySpec>, budgets: Budgets) -> Self {
         let mut roster = Self {
             keys: Vec::with_capacity(specs.len()),
-            groups: Vec::new(),
+            // Room for the most there can be: nothing is moved as it grows, and room that is not used takes no memory.
+            groups: Vec::with_capacity(specs.len()),
             by_id: BTreeMap::new(),
             by_group: BTreeMap::new(),
             timers: BTreeSet::new(),
