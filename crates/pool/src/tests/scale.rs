@@ -145,46 +145,42 @@ impl Trial {
     }
 
     fn ask(&mut self, ask: &Ask) {
-        let (first, returns) = self.scan(ask);
+        let (free, returns) = self.scan(ask);
+        let first = self.first_of(&free, ask);
         let is_anybody_waiting = self.pool.snapshot(self.now).waiting > 0;
         match self.pool.lease(ask, self.now) {
             Ok(Granted::Lease(lease)) => {
-                let chosen = first.expect("somebody was free");
-                assert!(
-                    chosen.is_none_or(|chosen| chosen == lease.index),
-                    "{} instead of {chosen:?}",
-                    lease.index
-                );
+                assert!(free.contains(&lease.index), "{} is not free", lease.index);
+                assert!(first.is_none_or(|first| first == lease.index), "{} before {first:?}", lease.index);
                 self.outstanding.push(lease);
             }
             // Whoever stands before may wait for less than this one does.
             Err(PoolRefusal::Resting { .. }) | Ok(Granted::Wait { .. }) if is_anybody_waiting => {}
             Err(PoolRefusal::Resting { retry_after, .. }) => {
-                assert_eq!(first, None);
+                assert!(free.is_empty(), "{free:?}");
                 assert_eq!(Some(self.now.after(retry_after)), returns);
             }
             Ok(Granted::Wait { until, .. }) => {
-                assert_eq!(first, None);
+                assert!(free.is_empty(), "{free:?}");
                 assert!(returns.is_some_and(|returns| returns <= until));
             }
-            Err(PoolRefusal::Disabled { .. }) => assert_eq!((first, returns), (None, None)),
+            Err(PoolRefusal::Disabled { .. }) => assert_eq!((free, returns), (Vec::new(), None)),
             other => panic!("{other:?}"),
         }
     }
 
-    /// By a look at every key: the one that comes first, if any is free (and if the strategy has a first
-    /// one that can be told from outside), and when the first returns.
-    fn scan(&self, ask: &Ask) -> (Option<Option<usize>>, Option<Moment>) {
+    /// By a look at every key: those that are free, and when the first of the others returns.
+    fn scan(&self, ask: &Ask) -> (Vec<usize>, Option<Moment>) {
         let seen = self.pool.explain(ask, self.now).keys;
-        let free: Vec<usize> = seen.iter().filter(|key| key.skip.is_none()).map(|key| key.index).collect();
+        let free = seen.iter().filter(|key| key.skip.is_none()).map(|key| key.index).collect();
         let ends = seen.iter().filter_map(|key| match key.skip.as_ref()? {
             Skip::Resting { until, .. } | Skip::OverBudget { until, .. } => Some(*until),
-            _ => None,
+            Skip::Disabled { .. } | Skip::Refused | Skip::Failed | Skip::NotOwner => None,
         });
-        let returns = ends.min().map(|end| end.max(self.now.after(Duration::from_millis(1))));
-        (Some(free).filter(|free| !free.is_empty()).map(|free| self.first_of(&free, ask)), returns)
+        (free, ends.min().map(|end| end.max(self.now.after(Duration::from_millis(1)))))
     }
 
+    /// Of those free the one that comes first, if the strategy has one that can be told from outside.
     fn first_of(&self, free: &[usize], ask: &Ask) -> Option<usize> {
         if matches!(self.policy.strategy, Order::Health | Order::Headroom) {
             return None;
