@@ -8,6 +8,7 @@ mod error;
 mod ids;
 mod intent;
 mod key_spec;
+mod known_secrets;
 mod moment;
 mod redact;
 mod resource;

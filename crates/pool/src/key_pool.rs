@@ -2,6 +2,7 @@
 
 mod choose;
 mod fare;
+mod headroom;
 mod learn;
 mod merge;
 mod observe;
@@ -23,6 +24,7 @@ use keygate_domain::{
     Spend, Verdict,
 };
 
+use self::headroom::Slides;
 use crate::affinity::Affinity;
 use crate::breaker::Breaker;
 use crate::buckets::Buckets;
@@ -33,6 +35,7 @@ use crate::health::Health;
 use crate::key::KeyUse;
 use crate::lane::Lanes;
 use crate::leases::Leases;
+use crate::narrow::NarrowGroups;
 use crate::order::Order;
 use crate::queue::{Queue, Resolved, Ticket};
 use crate::roster::{Due, Owner, Place, Roster};
@@ -67,8 +70,9 @@ pub struct KeyPool {
     unsaved_spent: BTreeSet<(usize, BucketName)>,
     /// What storage still has under names that groups go by no longer.
     spent_elsewhere: BTreeSet<(GroupId, BucketName)>,
-    /// When the lanes were told of all headroom last.
-    headroom_known_at: Moment,
+    pub(crate) narrow: NarrowGroups,
+    /// When the lanes are to be told of headroom.
+    slides: Slides,
     /// Shared with copies made for [`KeyPool::explain`], which never change it.
     affinity: Arc<Affinity>,
     pub(crate) leases: Leases,
@@ -112,7 +116,8 @@ impl KeyPool {
             estimates: Estimates::default(),
             unsaved_spent: BTreeSet::new(),
             spent_elsewhere: BTreeSet::new(),
-            headroom_known_at: now,
+            narrow: NarrowGroups::default(),
+            slides: Slides::default(),
             affinity: Arc::default(),
             leases: Leases::default(),
             ledger: PoolLedger::default(),
@@ -391,7 +396,10 @@ impl KeyPool {
         self.lanes
             .refresh(&place.part, roster.members(&place.owner), |key, wish| roster.is_usable(key, wish, now));
         self.lanes.close_empty(&self.roster.resting);
-        self.queue.stir();
+        match &place.part {
+            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => self.queue.stir_bucket(bucket),
+            Part::Whole | Part::Operation(_) | Part::Sessions => self.queue.stir(),
+        }
     }
 
     fn tell_recovered(&mut self, place: &Place, fault: Fault) {

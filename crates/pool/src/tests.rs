@@ -20,6 +20,7 @@ mod reference;
 mod reload_stories;
 mod restart_stories;
 mod row_stories;
+mod scale;
 mod status_stories;
 mod strategy_stories;
 mod trouble;

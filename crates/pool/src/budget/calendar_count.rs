@@ -34,7 +34,8 @@ impl CalendarCount {
 
     /// Starts over if the boundary has passed.
     pub(super) fn advance(&mut self, now: Moment, margin: Duration) {
-        if now.wall < later(self.ends, margin) {
+        // The first comparison nearly always says so, and sums of times are not free.
+        if now.wall < self.ends || now.wall < later(self.ends, margin) {
             return;
         }
         let is_next = now.wall < next(self.reset, self.ends);
@@ -95,8 +96,16 @@ impl CalendarCount {
         now.at_wall(later(boundary, margin))
     }
 
+    /// When the period is over, for us.
+    pub(super) fn over_at(&self, now: Moment, margin: Duration) -> Moment {
+        now.at_wall(later(self.ends, margin))
+    }
+
     fn is_at_the_edge(&self, at: Moment, margin: Duration) -> bool {
-        later(at.wall, margin) >= self.ends
+        let seconds_left = self.ends.as_second().saturating_sub(at.wall.as_second());
+        let is_near =
+            u64::try_from(seconds_left).is_ok_and(|left| left <= margin.as_secs() + 1) || seconds_left < 0;
+        is_near && later(at.wall, margin) >= self.ends
     }
 }
 

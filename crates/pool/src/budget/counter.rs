@@ -171,6 +171,19 @@ impl Counter {
         }
     }
 
+    /// When less is used though nobody tells.
+    pub(super) fn next_slide(&self, now: Moment, margin: Duration) -> Option<Moment> {
+        match self {
+            Self::Minute(window) => {
+                let next = window.next_leave(now.mono, margin)?;
+                Some(now.after(next.saturating_sub(now.mono)))
+            }
+            Self::Calendar(count) if count.used > 0 => Some(count.over_at(now, margin)),
+            Self::Running(running) => running.sessions.iter().copied().find(|ends| *ends > now),
+            Self::Calendar(_) | Self::Interval { .. } => None,
+        }
+    }
+
     /// When what was used is back, all of it.
     pub(super) fn resets_at(&self, now: Moment, margin: Duration) -> Option<Moment> {
         match self {

@@ -18,6 +18,21 @@ pub(crate) struct Reservation {
     pub(crate) expires: Moment,
 }
 
+/// How much fits at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Room {
+    pub(crate) requests: u64,
+    /// Tokens sent; how many will be received is another question.
+    pub(crate) tokens: u64,
+}
+
+impl Room {
+    /// False if this much certainly does not fit.
+    pub(crate) fn may_fit(&self, spend: &Spend) -> bool {
+        u64::from(spend.requests) <= self.requests && spend.input_tokens <= self.tokens
+    }
+}
+
 /// What a group used of a bucket, limit by limit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Meter {
@@ -156,6 +171,34 @@ impl Meter {
             u128::from(one.limit - used) * u128::from(ALL) / u128::from(one.limit.max(1))
         });
         left.min().map_or(ALL as u32, |left| left as u32)
+    }
+
+    /// How much fits at most, until [`Meter::next_slide`].
+    pub(crate) fn room(&self, budgets: &Budgets, now: Moment) -> Room {
+        let mut room = Room { requests: u64::MAX, tokens: u64::MAX };
+        for one in &self.limits {
+            let place = match one.metric {
+                Metric::RequestsPerMinute | Metric::RequestsPerDay => &mut room.requests,
+                Metric::InputTokensPerMinute | Metric::TokensPerDay | Metric::TokensPerMonth => {
+                    &mut room.tokens
+                }
+                Metric::Concurrent
+                | Metric::MinInterval
+                | Metric::Unnamed
+                | Metric::Spend
+                | Metric::Tier
+                | Metric::Storage => continue,
+            };
+            let used = one.counter.used(now, budgets.margin);
+            // What is larger than the limit fits where nothing else counts.
+            *place = (*place).min(if used == 0 { u64::MAX } else { one.limit.saturating_sub(used) });
+        }
+        room
+    }
+
+    /// When something leaves a window without a word, or a period ends.
+    pub(crate) fn next_slide(&self, budgets: &Budgets, now: Moment) -> Option<Moment> {
+        self.limits.iter().filter_map(|one| one.counter.next_slide(now, budgets.margin)).min()
     }
 
     /// Every budget, for status.

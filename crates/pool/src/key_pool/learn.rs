@@ -16,6 +16,8 @@ impl KeyPool {
             && let Some(before) = self.buckets.learn(model, bucket)
         {
             self.changes.names();
+            // Those who wait for the model wait for another bucket.
+            self.queue.stir();
             self.share_budgets(&before, bucket);
             self.share_rests(&before, bucket);
             self.share_circuit(&before, bucket);

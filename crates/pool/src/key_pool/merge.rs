@@ -25,11 +25,15 @@ impl KeyPool {
         self.roster.merge(from, into, self.now);
         self.leases.move_group(from, into);
         self.go_by_another_name(&self.roster.groups[from].id.clone(), into);
+        // Positions mean others.
+        self.narrow.clear();
         for bucket in &metered {
             self.unsaved_spent.remove(&(from, bucket.clone()));
             self.allow_anew(into, bucket);
         }
         self.refresh(&Place::new(Owner::Group(into), Part::Whole));
+        self.tell_headroom(into);
+        self.queue.stir();
     }
 
     /// A group goes by another name from here on.

@@ -36,7 +36,8 @@ impl KeyPool {
             buckets: _,
             estimates: _,
             // The lanes are told of all headroom below.
-            headroom_known_at: _,
+            slides: _,
+            narrow,
             // Those who came back claim what is remembered of them below.
             unclaimed,
             jitter,
@@ -98,10 +99,12 @@ impl KeyPool {
         // Positions mean others: everything is written anew.
         *changes = Changes::everything();
         unsaved_spent.clear();
+        narrow.clear();
         self.remember_unclaimed();
         self.brief_lanes();
         self.allow_all_anew();
         self.notice_all();
+        self.tell_all_headroom();
         told
     }
 

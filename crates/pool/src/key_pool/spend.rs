@@ -1,7 +1,5 @@
 //! Budgets: counting what is asked for before it is sent, and what was used after.
 
-use std::time::Duration;
-
 use keygate_domain::{Allowance, BucketName, GroupId, Spend, Verdict};
 
 use super::KeyPool;
@@ -11,14 +9,11 @@ use crate::cooldown::Rest;
 use crate::invariants::{KP_2, is_within_limits};
 use crate::leases::Held;
 use crate::roster::{Owner, Place};
-use crate::standing::{Part, Wish};
-use crate::{Ask, BucketBudgets, SpentState, StateRow, Strategy};
+use crate::standing::Part;
+use crate::{Ask, BucketBudgets, SpentState, StateRow};
 
 /// Most buckets of a group that are metered apart; model names are the callers' words.
 const MOST_METERS: usize = 64;
-
-/// How old what is known of headroom may be.
-const HEADROOM_LAG: Duration = Duration::from_secs(1);
 
 impl KeyPool {
     /// What an ask draws from budgets; nothing where it uses neither a model nor a session.
@@ -27,12 +22,6 @@ impl KeyPool {
             return Spend::default();
         }
         self.estimates.corrected(ask.model.as_ref(), ask.estimate)
-    }
-
-    /// Whether it depends on how much `wish` draws from when on it fits.
-    pub(super) fn is_measured(&self, wish: &Wish<'_>) -> bool {
-        let Some(bucket) = wish.bucket.filter(|_| wish.spend != Spend::default()) else { return false };
-        self.roster.groups.iter().any(|group| group.meters.get(bucket).is_some_and(Meter::is_limited))
     }
 
     /// Counts a lease that is being granted.
@@ -65,7 +54,7 @@ impl KeyPool {
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
         let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
         meter.settle(&reservation(held, lease), &actual, session_ends, budgets);
-        self.queue.stir();
+        self.queue.stir_bucket(&bucket);
         self.meter_moved(group, &bucket);
     }
 
@@ -95,7 +84,7 @@ impl KeyPool {
         for bucket in buckets {
             if let Some(meter) = self.roster.groups[group].meters.get_mut(&bucket) {
                 meter.session_ended();
-                self.queue.stir();
+                self.queue.stir_bucket(&bucket);
                 self.meter_moved(group, &bucket);
             }
         }
@@ -225,13 +214,13 @@ impl KeyPool {
     /// Forgets the meter of which least was used, as long as there are too many.
     fn make_room_for_a_meter(&mut self, group: usize) {
         let (budgets, now) = (&self.roster.budgets, self.now);
-        let meters = &mut self.roster.groups[group].meters;
-        while meters.len() >= MOST_METERS {
-            let idle = meters.iter().filter(|(_, meter)| meter.stop.is_none());
+        while self.roster.groups[group].meters.len() >= MOST_METERS {
+            let idle = self.roster.groups[group].meters.iter().filter(|(_, meter)| meter.stop.is_none());
             let idlest =
                 idle.max_by_key(|(_, meter)| meter.headroom(budgets, now)).map(|(bucket, _)| bucket.clone());
             let Some(bucket) = idlest else { break };
-            meters.remove(&bucket);
+            self.roster.groups[group].meters.remove(&bucket);
+            self.narrow.moved(bucket.as_str(), group);
         }
     }
 
@@ -253,34 +242,9 @@ impl KeyPool {
         self.roster.groups[group].allowance.or(of_models).or(budgets.default)
     }
 
-    /// Brings what the lanes know of everybody's headroom up to date: windows slide without a word.
-    pub(super) fn refresh_headroom(&mut self) {
-        if self.policy.strategy != Strategy::Headroom || self.headroom_known_at.until(self.now) < HEADROOM_LAG
-        {
-            return;
-        }
-        self.headroom_known_at = self.now;
-        for group in 0..self.roster.groups.len() {
-            self.tell_headroom(group);
-        }
-    }
-
-    /// A key is as good as the scarcest budget of its group.
-    fn tell_headroom(&mut self, group: usize) {
-        if self.policy.strategy != Strategy::Headroom {
-            return;
-        }
-        let (budgets, now, group) = (&self.roster.budgets, self.now, &self.roster.groups[group]);
-        let Some(left) = group.meters.values().map(|meter| meter.headroom(budgets, now)).min() else {
-            return;
-        };
-        for key in &group.members {
-            self.lanes.set_headroom(*key, left);
-        }
-    }
-
     /// Keeps the lanes up to date with what is left of a bucket.
     fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
+        self.narrow.moved(bucket.as_str(), group);
         let meter = self.roster.groups[group].meters.get(bucket);
         if meter.is_none_or(|meter| !meter.is_limited() && meter.stop.is_none()) {
             return;

@@ -119,15 +119,17 @@ impl Roster {
     /// Forgets timer and count of a rest that is about to change.
     fn uncount(&mut self, place: &Place) {
         self.stop_timer(place);
-        if self.standing(place.owner).rest(&place.part).is_some_and(|rest| !rest.over) {
-            self.resting.ended(&place.part);
+        let running = self.standing(place.owner).rest(&place.part).filter(|rest| !rest.over);
+        if let Some(until) = running.map(|rest| rest.until) {
+            self.resting.ended(place, until);
         }
     }
 
     fn count(&mut self, place: &Place) {
         self.start_timer(place);
-        if self.standing(place.owner).rest(&place.part).is_some_and(|rest| !rest.over) {
-            self.resting.began(&place.part);
+        let running = self.standing(place.owner).rest(&place.part).filter(|rest| !rest.over);
+        if let Some(until) = running.map(|rest| rest.until) {
+            self.resting.began(place, until);
         }
     }
 }
