@@ -12,8 +12,9 @@ use crate::leases::Held;
 
 /// A key that stays: what it is, is the new configuration's; what became of it, its own.
 pub(crate) fn key(new: &mut Key, earlier: Key) {
-    let Key { secret: _, label: _, group: _, weight: _, role: _, standing, counts } = earlier;
+    let Key { secret: _, label: _, group: _, weight: _, role: _, standing, probing, counts } = earlier;
     new.standing = standing;
+    new.probing = probing;
     new.counts = counts;
 }
 

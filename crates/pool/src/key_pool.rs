@@ -4,6 +4,7 @@ mod choose;
 mod fare;
 mod observe;
 mod operate;
+mod probe;
 mod refuse;
 mod reload;
 mod remember;
@@ -31,6 +32,7 @@ use crate::key::KeyUse;
 use crate::lane::Lanes;
 use crate::leases::Leases;
 use crate::order::Order;
+use crate::probing::Probing;
 use crate::queue::{Queue, Resolved, Ticket};
 use crate::roster::{Due, Owner, Place, Roster};
 use crate::rotation::Rota;
@@ -81,6 +83,7 @@ pub struct KeyPool {
     queue: Queue,
     /// Tickets whose outcome nobody has fetched yet.
     resolved: Vec<Resolved>,
+    probing: Probing,
     events: Events,
     changes: Changes,
 }
@@ -98,6 +101,7 @@ impl KeyPool {
             jitter,
             health: Health::new(now),
             order: Order::default(),
+            probing: Probing::new(seed, &policy.probe, now),
             rota: policy.rotation.clone().map(|rotation| Rota::new(rotation, now.wall)),
             policy,
             roster,
@@ -212,6 +216,7 @@ impl KeyPool {
         self.finish_rests();
         self.finish_trouble();
         self.advance_turns();
+        self.advance_probing();
         if self.affinity.next_expiry().is_some_and(|expiry| expiry <= self.now) {
             let gone = Arc::make_mut(&mut self.affinity).expire(self.now);
             for name in gone {
@@ -230,6 +235,7 @@ impl KeyPool {
             self.affinity.next_expiry(),
             self.breaker.next_due(),
             self.queue.next_due(),
+            self.probing.next_due(),
             rotation,
         ];
         dues.into_iter().flatten().min()

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::SpentState;
 use crate::affinity::ResourceName;
 use crate::breaker::SavedCircuit;
+use crate::probing::SavedTurns;
 use crate::roster::Owner;
 use crate::rows::Unsaved;
 
@@ -57,11 +58,14 @@ pub(crate) struct SavedStanding {
     /// When a key that fares badly will be whole again.
     #[serde(default)]
     pub(crate) whole_at: Option<Timestamp>,
+    /// How a disabled key is asked after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) probing: Option<SavedTurns>,
 }
 
 impl SavedStanding {
     pub(crate) fn is_clean(&self) -> bool {
-        self.disabled.is_none() && self.rests.is_empty() && self.whole_at.is_none()
+        self.disabled.is_none() && self.rests.is_empty() && self.whole_at.is_none() && self.probing.is_none()
     }
 
     /// What waited so long that it passed unseen has nothing to say any more.

@@ -8,6 +8,8 @@ mod cooldown_stories;
 mod fairness;
 mod fare_stories;
 mod lease_stories;
+mod probe_properties;
+mod probe_stories;
 mod properties;
 mod provider_model;
 mod random;

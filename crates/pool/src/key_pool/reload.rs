@@ -51,6 +51,8 @@ impl KeyPool {
             current,
             changes,
             queue,
+            // A call under way goes on; the plan is made anew below.
+            probing: _,
             // Who was served is told so.
             resolved: _,
         } = self;
@@ -96,6 +98,7 @@ impl KeyPool {
         self.remember_unclaimed();
         self.brief_lanes();
         self.allow_all_anew();
+        self.replan_probes();
         told
     }
 
