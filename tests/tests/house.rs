@@ -29,6 +29,7 @@ mod house {
     mod leaving;
     mod mints_abroad;
     mod pool;
+    mod probing;
     mod process;
     mod provider_trouble;
     mod quotas;

@@ -53,12 +53,17 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
         PoolEvent::OrderRotated { first, label } => {
             info!(provider, key.id = %first, key.label = %label, "the order of the keys rotated");
         }
+        PoolEvent::KeyProbed { id, label, fault, reason, next_at } => debug!(
+            provider, key.id = %id, key.label = %label, fault = fault.map(Fault::as_str), reason,
+            next_at = next_at.map(|at| at.wall.to_string()), "disabled API key was probed and stays out"
+        ),
         told @ (PoolEvent::Noticed(_)
         | PoolEvent::GroupNamed { .. }
         | PoolEvent::LimitLearned { .. }
         | PoolEvent::TierLearned { .. }) => learned(provider, told),
         cured @ (PoolEvent::Recovered { .. }
         | PoolEvent::KeyEnabled { .. }
+        | PoolEvent::KeyProvedGood { .. }
         | PoolEvent::GroupEnabled { .. }
         | PoolEvent::BreakerProbing { .. }
         | PoolEvent::BreakerClosed { .. }) => good_news(provider, cured),
@@ -99,6 +104,9 @@ fn good_news(provider: &str, event: &PoolEvent) {
         PoolEvent::KeyEnabled { id, label } => {
             info!(provider, key.id = %id, key.label = %label, "API key is enabled");
         }
+        PoolEvent::KeyProvedGood { id, label } => {
+            info!(provider, key.id = %id, key.label = %label, "API key recovered by probe");
+        }
         PoolEvent::GroupEnabled { group } => info!(provider, group = %group, "quota group is enabled"),
         PoolEvent::BreakerProbing { bucket } => debug!(
             provider,
@@ -116,6 +124,7 @@ fn good_news(provider: &str, event: &PoolEvent) {
         | PoolEvent::BucketRested { .. }
         | PoolEvent::SessionsRested { .. }
         | PoolEvent::KeyDisabled { .. }
+        | PoolEvent::KeyProbed { .. }
         | PoolEvent::GroupDisabled { .. }
         | PoolEvent::BreakerOpened { .. }
         | PoolEvent::LeaseExpired { .. }

@@ -1,4 +1,4 @@
-//! Mailboxes around the pure machines: key supervisors, the user limiter, the bookkeeper.
+//! Mailboxes around the pure machines: key supervisors, the user limiter, the bookkeeper, the prober.
 //!
 //! The only crate that knows actix. An actor in here is a mailbox, a clock reading and a panic
 //! fence around one machine of floor 1, and decides nothing itself. Outside there are handles,
@@ -13,6 +13,7 @@ mod events;
 mod fence;
 mod gate;
 mod key_supervisor;
+mod prober;
 mod scheduling;
 mod tray;
 mod user_limiter;
@@ -23,5 +24,6 @@ pub use bookkeeper::{Bookkeeper, Shelf, ShelfTrouble, start_bookkeeper};
 pub use chaos::{Chaos, InvalidChaos};
 pub use gate::Unavailable;
 pub use key_supervisor::{KeyLease, KeySupervisor, LeaseRefused, Leased, SupervisorSpec, start_supervisor};
+pub use prober::{Errand, Prober, start_prober};
 pub use user_limiter::{Admission, LimiterRefusal, UserLimiter, start_limiter};
 pub use vitals::{Vital, Vitals, beyond_repair};

@@ -77,6 +77,7 @@ async fn events_are_logged_with_id_and_label_and_without_the_secret() {
         chaos: NonZeroU64::new(2).map(|panic_every| Chaos { panic_every }),
         memory: std::sync::Arc::default(),
         bookkeeper: None,
+        prober: None,
     };
     LocalSet::new()
         .run_until(async {

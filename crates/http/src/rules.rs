@@ -62,6 +62,11 @@ impl RuleBoard {
         Self { posted: watch::Sender::new(Posted::new(rules)) }
     }
 
+    /// The rules in force.
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.posted.borrow().rules)
+    }
+
     /// Puts other rules in force: for requests that begin from here on.
     pub fn post(&self, rules: Rules) {
         self.posted.send_replace(Posted::new(rules));

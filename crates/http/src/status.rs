@@ -200,6 +200,10 @@ struct KeyStatus {
     resting: Vec<RestStatus>,
     budgets: Vec<BudgetStatus>,
     counts: AttemptCounts,
+    /// Free calls made with it since a fault disabled it.
+    probes: u64,
+    last_probe_at: Option<String>,
+    next_probe_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -278,6 +282,9 @@ impl KeyStatus {
                 lost: key.lost,
                 unsent: key.unsent,
             },
+            probes: key.probing.probes,
+            last_probe_at: key.probing.last_at.map(|at| at.wall.to_string()),
+            next_probe_at: key.probing.next_at.map(|at| at.wall.to_string()),
         }
     }
 }

@@ -9,6 +9,7 @@ mod commands;
 mod environment;
 mod exit;
 mod memory;
+mod probing;
 mod reloading;
 mod serving;
 mod shutdown;

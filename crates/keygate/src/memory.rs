@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use keygate_actors::{Bookkeeper, Clerks, KeySupervisor, Shelf, ShelfTrouble, start_bookkeeper};
+use keygate_actors::{Bookkeeper, Clerks, Home, KeySupervisor, Shelf, ShelfTrouble, start_bookkeeper};
 use keygate_config::{ProviderConfig, StorageConfig, StoragePlace};
 use keygate_domain::ProviderName;
 use keygate_pool::{PoolState, StateRow};
@@ -58,6 +58,11 @@ impl Memory {
 
     pub(crate) fn bookkeeper(&self) -> Bookkeeper {
         self.bookkeeper.clone()
+    }
+
+    /// The thread of clerks, where no request waits.
+    pub(crate) fn clerks(&self) -> Home {
+        self.clerks.home()
     }
 
     /// Writes down everything that `supervisors`, which are ending, still have to say.

@@ -9,7 +9,9 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 
 use actix_rt::System;
-use keygate_actors::{Arbiters, Bookkeeper, Chaos, Home, KeySupervisor, Vital, beyond_repair, start_limiter};
+use keygate_actors::{
+    Arbiters, Bookkeeper, Chaos, Home, KeySupervisor, Prober, Vital, beyond_repair, start_limiter,
+};
 use keygate_config::{Config, Loaded, ProviderConfig};
 use keygate_domain::Redactor;
 use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, reload_desk};
@@ -22,7 +24,7 @@ use crate::exit::Exit;
 use crate::memory::{Memories, Memory};
 use crate::reloading::{Again, Hangups, Reloader, Surroundings, first_state, rules};
 use crate::shutdown::Signals;
-use crate::wiring;
+use crate::{probing, wiring};
 
 /// Why the gateway does not come up.
 #[derive(Debug, Error)]
@@ -120,14 +122,15 @@ where
     let memory = Memory::start(storage)?;
     let dwelling = Dwelling::for_workers(config.server.workers)?;
     let memories = Arc::new(memories);
+    let state = first_state();
+    let board = RuleBoard::new(rules(&config, state.clone()));
     let crew = CrewPlan {
         chaos,
         homes: dwelling.homes(),
         bookkeeper: memory.bookkeeper(),
+        prober: probing::start(board.clone(), &memory.clerks()),
         memories: Arc::downgrade(&memories),
     };
-    let state = first_state();
-    let board = RuleBoard::new(rules(&config, state.clone()));
     let (desk, orders) = reload_desk();
     let front = Front::open(FrontSettings {
         server: config.server.clone(),
@@ -198,6 +201,7 @@ struct CrewPlan {
     chaos: Option<Chaos>,
     homes: Homes,
     bookkeeper: Bookkeeper,
+    prober: Prober,
     /// Read once, while the front opens; who plans holds no second copy of it ever after.
     memories: Weak<Memories>,
 }
@@ -206,7 +210,8 @@ impl CrewPlan {
     fn supervisor(&self, provider: &ProviderConfig) -> KeySupervisor {
         let memories = self.memories.upgrade().unwrap_or_default();
         let memory = memories.get(&provider.adapter.name).cloned().unwrap_or_default();
-        wiring::supervisor(provider, self.chaos, memory, self.bookkeeper.clone(), &self.homes.keys)
+        let (bookkeeper, prober) = (self.bookkeeper.clone(), self.prober.clone());
+        wiring::supervisor(provider, self.chaos, memory, bookkeeper, prober, &self.homes.keys)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use keygate_actors::{
-    Bookkeeper, Chaos, Home, InvalidChaos, KeySupervisor, SupervisorSpec, clock, start_supervisor,
+    Bookkeeper, Chaos, Home, InvalidChaos, KeySupervisor, Prober, SupervisorSpec, clock, start_supervisor,
 };
 use keygate_config::{Config, ConfigProblems, LoadRequest, Loaded, ProviderConfig};
 use keygate_domain::{InvalidRedaction, Redactor};
@@ -103,6 +103,7 @@ pub(crate) fn supervisor(
     chaos: Option<Chaos>,
     memory: Arc<PoolState>,
     bookkeeper: Bookkeeper,
+    prober: Prober,
     home: &Home,
 ) -> KeySupervisor {
     tell_pool(provider);
@@ -117,6 +118,7 @@ pub(crate) fn supervisor(
         chaos,
         memory,
         bookkeeper: Some(bookkeeper),
+        prober: Some(prober),
     };
     start_supervisor(spec, home)
 }

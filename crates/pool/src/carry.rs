@@ -22,9 +22,11 @@ pub(crate) fn key(new: &mut Key, earlier: Key) {
         weight: _,
         role: _,
         standing,
+        probing,
         counts,
     } = earlier;
     new.standing = standing;
+    new.probing = probing;
     new.counts = counts;
 }
 

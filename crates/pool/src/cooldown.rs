@@ -149,7 +149,7 @@ impl Jitter {
     }
 
     /// Up to a tenth of `length`.
-    fn part_of(&mut self, length: Duration) -> Duration {
+    pub(crate) fn part_of(&mut self, length: Duration) -> Duration {
         let tenth = length / 10;
         // 32 random bits are finer than anybody's clock for the lengths that occur.
         tenth.mul_f64(f64::from((self.draw() >> 32) as u32) / f64::from(u32::MAX)).min(tenth)

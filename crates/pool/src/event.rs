@@ -113,6 +113,26 @@ pub enum PoolEvent {
         /// What operators call it.
         label: Arc<str>,
     },
+    /// A disabled key is back: the provider took it in a free call.
+    KeyProvedGood {
+        /// The key.
+        id: KeyId,
+        /// What operators call it.
+        label: Arc<str>,
+    },
+    /// A disabled key was asked after in a free call, and stays out.
+    KeyProbed {
+        /// The key.
+        id: KeyId,
+        /// What operators call it.
+        label: Arc<str>,
+        /// What the answer told; `None` if there was none.
+        fault: Option<Fault>,
+        /// The provider's reason, in words; empty where the answer says nothing of the key.
+        reason: &'static str,
+        /// When it is asked after again.
+        next_at: Option<Moment>,
+    },
     /// A whole group is out until it is reset.
     GroupDisabled {
         /// The group.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use keygate_domain::{ApiKey, GroupId, KeyId, KeySpec, Role};
 
+use crate::probing::Turns;
 use crate::standing::Standing;
 
 /// A key, its rank, and what became of it.
@@ -21,6 +22,8 @@ pub(crate) struct Key {
     pub(crate) weight: u32,
     pub(crate) role: Role,
     pub(crate) standing: Standing,
+    /// How it was asked after since a fault disabled it.
+    pub(crate) probing: Option<Turns>,
     pub(crate) counts: KeyUse,
 }
 
@@ -66,6 +69,7 @@ impl Key {
             weight: spec.weight.max(1),
             role: spec.role,
             standing: Standing::default(),
+            probing: None,
             counts: KeyUse::default(),
         }
     }

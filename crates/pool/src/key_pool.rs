@@ -7,6 +7,7 @@ mod learn;
 mod merge;
 mod observe;
 mod operate;
+mod probe;
 mod refuse;
 mod reload;
 mod remember;
@@ -37,6 +38,7 @@ use crate::lane::Lanes;
 use crate::leases::Leases;
 use crate::narrow::NarrowGroups;
 use crate::order::Order;
+use crate::probing::Probing;
 use crate::queue::{Queue, Resolved, Ticket};
 use crate::roster::{Due, Owner, Place, Roster};
 use crate::rotation::Rota;
@@ -92,6 +94,7 @@ pub struct KeyPool {
     queue: Queue,
     /// Tickets whose outcome nobody has fetched yet.
     resolved: Vec<Resolved>,
+    probing: Probing,
     events: Events,
     changes: Changes,
 }
@@ -109,6 +112,7 @@ impl KeyPool {
             jitter,
             health: Health::new(now),
             order: Order::default(),
+            probing: Probing::new(seed, &policy.probe, now),
             rota: policy.rotation.clone().map(|rotation| Rota::new(rotation, now.wall)),
             policy,
             roster,
@@ -226,6 +230,7 @@ impl KeyPool {
         self.finish_rests();
         self.finish_trouble();
         self.advance_turns();
+        self.advance_probing();
         if self.affinity.next_expiry().is_some_and(|expiry| expiry <= self.now) {
             let gone = Arc::make_mut(&mut self.affinity).expire(self.now);
             for name in gone {
@@ -244,6 +249,7 @@ impl KeyPool {
             self.affinity.next_expiry(),
             self.breaker.next_due(),
             self.queue.next_due(),
+            self.probing.next_due(),
             rotation,
         ];
         dues.into_iter().flatten().min()

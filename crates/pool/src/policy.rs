@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Budgets, Rotation};
+use crate::{Budgets, ProbePolicy, Rotation};
 
 /// How keys are chosen and how long they rest.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Policy {
     pub budgets: Budgets,
     /// Who may wait for a key.
     pub queue: QueueBounds,
+    /// How disabled keys are asked after.
+    pub probe: ProbePolicy,
 }
 
 /// How long, and how many, may wait for a key when none is free.

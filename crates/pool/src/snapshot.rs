@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use keygate_domain::{ApiKey, BucketName, Fault, GroupId, KeyId, Metric, Moment, Role, Tier};
 use serde::{Deserialize, Serialize};
 
-use crate::{StatedLimit, Warning};
+use crate::{ProbingSnapshot, StatedLimit, Warning};
 
 /// The pool at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -168,6 +168,8 @@ pub struct KeySnapshot {
     pub failed_at: Option<Timestamp>,
     /// How long until it can again; zero while it can, and while no time cures it.
     pub cooldown_remaining: Duration,
+    /// How it is asked after while a fault has disabled it.
+    pub probing: ProbingSnapshot,
     /// Everything of the key and its group that rests, whole or in part.
     pub resting: Vec<RestingPart>,
     /// What its group used of its budgets, bucket by bucket.

@@ -11,6 +11,7 @@ use crate::SpentState;
 use crate::affinity::ResourceName;
 use crate::breaker::SavedCircuit;
 use crate::learned::SavedLimit;
+use crate::probing::SavedTurns;
 use crate::roster::Owner;
 use crate::rows::Unsaved;
 
@@ -61,11 +62,15 @@ pub(crate) struct SavedStanding {
     /// The project that the provider named for a key.
     #[serde(default)]
     pub(crate) project: Option<GroupId>,
+    /// How a disabled key is asked after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) probing: Option<SavedTurns>,
 }
 
 impl SavedStanding {
     pub(crate) fn is_clean(&self) -> bool {
-        self.disabled.is_none() && self.rests.is_empty() && self.whole_at.is_none() && self.project.is_none()
+        let has_no_standing = self.disabled.is_none() && self.rests.is_empty() && self.whole_at.is_none();
+        has_no_standing && self.project.is_none() && self.probing.is_none()
     }
 
     /// What waited so long that it passed unseen has nothing to say any more.

@@ -12,6 +12,8 @@ mod learned_stories;
 mod learning_model;
 mod lease_stories;
 mod merge_stories;
+mod probe_properties;
+mod probe_stories;
 mod properties;
 mod provider_model;
 mod random;

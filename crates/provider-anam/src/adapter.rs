@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use keygate_domain::{Intent, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, Grant, Inbound, KeyVariables, Meter, Provider, SurfaceAnswer,
-    UpstreamRequest,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider,
+    SurfaceAnswer, UpstreamRequest,
 };
 
 use crate::{bindings, credentials, faults, refusals, remint, routes};
@@ -32,6 +32,8 @@ pub const ADAPTER: Adapter = Adapter {
     },
     public_key_prefixes: &[],
     key_shapes: &[],
+    // How many sessions are taken: it wants a key, takes no slot and costs nothing.
+    free_call: Some(FreeCall { path: routes::CONCURRENCY_PATH, query: None }),
     build: || Arc::new(Anam),
 };
 

@@ -19,7 +19,8 @@ pub(crate) const STOP_SESSION: Operation = Operation("stop_session");
 /// Where tokens are minted, by clients and by a re-mint alike.
 pub(crate) const MINT_PATH: &str = "/v1/auth/session-token";
 const START_PATH: &str = "/v1/engine/session";
-const CONCURRENCY_PATH: &str = "/v1/sessions/concurrency";
+/// Where it is asked how many sessions are taken.
+pub(crate) const CONCURRENCY_PATH: &str = "/v1/sessions/concurrency";
 const STOP_ROUTE: &str = "/v1/sessions/{id}/stop";
 
 /// What a caller of anything else is told.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use keygate_domain::{Intent, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, Grant, Inbound, KeyVariables, Meter, Provider, SurfaceAnswer,
-    UpstreamRequest,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider,
+    SurfaceAnswer, UpstreamRequest,
 };
 
 use crate::surface::Surface;
@@ -29,6 +29,8 @@ pub const ADAPTER: Adapter = Adapter {
     },
     public_key_prefixes: &["AIza", "AQ."],
     key_shapes: &[r"AIza[0-9A-Za-z_-]{35}", r"AQ\.[0-9A-Za-z_-]{20,}"],
+    // One line of the list of models: told to any key that is let in, and counted in no model's quota.
+    free_call: Some(FreeCall { path: "/v1beta/models", query: Some("pageSize=1") }),
     build: || Arc::new(Google),
 };
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keygate_domain::{ProviderName, Reset};
 
-use crate::Provider;
+use crate::{FreeCall, Provider};
 
 /// Everything the house must know of a provider before it speaks to it. The catalogue is a list
 /// of these; configuration, route prefix, supervisor, status and spans follow from the entry.
@@ -33,6 +33,9 @@ pub struct Adapter {
     pub public_key_prefixes: &'static [&'static str],
     /// Regular expressions of what the provider's keys look like, to be redacted anywhere.
     pub key_shapes: &'static [&'static str],
+    /// The call that finds out whether a disabled key works again. Without one a key that was disabled
+    /// stays so until an operator decides about it.
+    pub free_call: Option<FreeCall>,
     /// Makes the translation.
     pub build: fn() -> Arc<dyn Provider>,
 }

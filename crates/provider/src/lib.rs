@@ -5,6 +5,7 @@
 
 mod adapter;
 mod answer;
+mod free_call;
 mod inbound;
 mod meter;
 mod upstream_request;
@@ -13,6 +14,7 @@ use keygate_domain::{Intent, Refusal, Verdict};
 
 pub use adapter::{Adapter, KeyVariables};
 pub use answer::{AnswerHead, SurfaceAnswer};
+pub use free_call::FreeCall;
 pub use inbound::{CallRejected, Inbound};
 pub use meter::{Ended, Meter, Metered};
 pub use upstream_request::{Grant, UpstreamRequest};

@@ -38,6 +38,8 @@ pub const ADAPTER: Adapter = Adapter {
     },
     public_key_prefixes: &[],
     key_shapes: &[],
+    // Acme charges for whatever it answers.
+    free_call: None,
     build: || Arc::new(Acme),
 };
 

@@ -93,6 +93,7 @@ fn start(bookkeeper: Option<Bookkeeper>, memory: PoolState) -> KeySupervisor {
         chaos: None,
         memory: Arc::new(memory),
         bookkeeper,
+        prober: None,
     };
     start_supervisor(spec, &Home::Here)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext as _, AsyncContext as _, Context, Handler, Supervised};
 use keygate_domain::Moment;
 use keygate_limits::RestartBudget;
-use keygate_pool::{Granted, KeyPool, PoolEvent, PoolState, Resolved};
+use keygate_pool::{Granted, KeyPool, PoolEvent, PoolState, Probe, Resolved};
 
 use super::SupervisorSpec;
 use super::keeping::Keeping;
@@ -43,6 +43,7 @@ pub(crate) struct KeySupervisorActor {
 struct Aftermath {
     events: Vec<PoolEvent>,
     resolved: Vec<Resolved>,
+    probe: Option<Probe>,
 }
 
 impl Aftermath {
@@ -95,11 +96,12 @@ impl KeySupervisorActor {
         let outcome = fenced(|| {
             heed_all(notices, pool, askers, kept, &mut aftermath, now);
             let answer = call(pool, saboteur, now);
+            aftermath.probe = pool.take_probe();
             pool.save_changes(kept);
             aftermath.gather(pool);
             (answer, pool.next_wakeup())
         });
-        self.see_to(aftermath);
+        self.see_to(aftermath, ctx);
         let Ok((answer, wakeup)) = outcome else { return Err(self.give_up_this_life(ctx)) };
         self.alarm.set(ctx, wakeup, now, Self::wake);
         let has_spent = self.pool.has_unsaved_spent();
@@ -107,12 +109,15 @@ impl KeySupervisorActor {
         Ok(answer)
     }
 
-    fn see_to(&mut self, aftermath: Aftermath) {
+    fn see_to(&mut self, aftermath: Aftermath, ctx: &mut Context<Self>) {
         for event in &aftermath.events {
             events::in_pool(self.spec.provider, event);
         }
         for resolved in aftermath.resolved {
             self.askers.answer(resolved);
+        }
+        if let (Some(probe), Some(prober)) = (aftermath.probe, &self.spec.prober) {
+            prober.ask_after(self.spec.provider, probe, ctx.address().recipient());
         }
     }
 
@@ -147,11 +152,11 @@ impl KeySupervisorActor {
 
 /// A pool that goes on where `left` ends, and `left` as that pool knows it.
 fn revive(spec: &SupervisorSpec, life: u64, left: &mut PoolState, name: &str, now: Moment) -> KeyPool {
-    let (keys, policy) = (spec.keys.clone(), spec.policy.clone());
+    let (keys, policy) = (spec.keys.clone(), spec.feasible(spec.policy.clone()));
     let restored = fenced(|| KeyPool::restore(life, keys, policy, spec.seed, left, now));
     let pool = restored.unwrap_or_else(|_| {
         events::state_lost(name);
-        KeyPool::new(life, spec.keys.clone(), spec.policy.clone(), spec.seed, now)
+        KeyPool::new(life, spec.keys.clone(), spec.feasible(spec.policy.clone()), spec.seed, now)
     });
     *left = pool.state_after(std::mem::take(left));
     pool
@@ -285,6 +290,7 @@ impl Handler<ReloadKeys> for KeySupervisorActor {
 
     fn handle(&mut self, order: ReloadKeys, ctx: &mut Context<Self>) -> Self::Result {
         let ReloadKeys { keys, policy } = order;
+        let policy = self.spec.feasible(policy);
         // Before the call: a pool that is rebuilt is rebuilt from these.
         self.spec.keys.clone_from(&keys);
         self.spec.policy.clone_from(&policy);

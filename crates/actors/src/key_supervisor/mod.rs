@@ -5,9 +5,10 @@ mod handle;
 mod keeping;
 mod lease;
 mod messages;
+mod probing;
 mod spec;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod waiting;
 #[cfg(test)]
 mod waiting_tests;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use keygate_domain::{KeySpec, ProviderName};
-use keygate_pool::{Policy, PoolState};
+use keygate_pool::{Policy, PoolState, ProbePolicy};
 
-use crate::{Bookkeeper, Chaos};
+use crate::{Bookkeeper, Chaos, Prober};
 
 /// Everything a supervisor needs to start, and to start again.
 #[derive(Clone, Debug)]
@@ -26,4 +26,14 @@ pub struct SupervisorSpec {
     pub memory: Arc<PoolState>,
     /// Who writes down what is to be remembered; without one it is forgotten with the process.
     pub bookkeeper: Option<Bookkeeper>,
+    /// Who asks after disabled keys; without one they are for operators alone.
+    pub prober: Option<Prober>,
+}
+
+impl SupervisorSpec {
+    /// The policy as far as it can be carried out: without a prober nobody is asked after.
+    pub(crate) fn feasible(&self, policy: Policy) -> Policy {
+        let is_enabled = policy.probe.is_enabled && self.prober.is_some();
+        Policy { probe: ProbePolicy { is_enabled, ..policy.probe }, ..policy }
+    }
 }

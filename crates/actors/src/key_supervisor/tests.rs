@@ -29,7 +29,7 @@ fn key(name: &str) -> KeySpec {
     }
 }
 
-pub(super) fn spec(keys: &[&str], panic_every: u64) -> SupervisorSpec {
+pub(crate) fn spec(keys: &[&str], panic_every: u64) -> SupervisorSpec {
     SupervisorSpec {
         provider: ProviderName::new("google"),
         keys: keys.iter().map(|name| key(name)).collect(),
@@ -39,10 +39,11 @@ pub(super) fn spec(keys: &[&str], panic_every: u64) -> SupervisorSpec {
         chaos: NonZeroU64::new(panic_every).map(|panic_every| Chaos { panic_every }),
         memory: Arc::default(),
         bookkeeper: None,
+        prober: None,
     }
 }
 
-pub(super) fn ask() -> Ask {
+pub(crate) fn ask() -> Ask {
     Ask {
         operation: Operation("generate_content"),
         model: Some(ModelName::from("gemini-2.5-flash")),
@@ -58,7 +59,7 @@ pub(super) fn ask() -> Ask {
     }
 }
 
-pub(super) async fn lease(supervisor: &KeySupervisor) -> KeyLease {
+pub(crate) async fn lease(supervisor: &KeySupervisor) -> KeyLease {
     match supervisor.lease(ask()).await {
         Ok(Leased::Key(lease)) => lease,
         other => panic!("no lease: {other:?}"),
@@ -74,7 +75,7 @@ fn failed(fault: Fault) -> Verdict {
 }
 
 /// Runs actors and the test on one thread with paused time.
-pub(super) async fn on_one_thread<T>(test: impl Future<Output = T>) -> T {
+pub(crate) async fn on_one_thread<T>(test: impl Future<Output = T>) -> T {
     LocalSet::new().run_until(test).await
 }
 

@@ -3,6 +3,7 @@
 
 mod clients;
 mod limits;
+mod probe;
 mod provider;
 mod providers;
 mod rotation;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use keygate_domain::KeySpec;
 use keygate_limits::RetryPolicy;
-use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, QueueBounds, Rotation};
+use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, ProbePolicy, QueueBounds, Rotation};
 use keygate_provider::Adapter;
 use url::{Host, Url};
 
-use super::{Judge, rotation, segments};
+use super::{Judge, probe, rotation, segments};
 use crate::config::ProviderConfig;
 use crate::effective::Effective;
 use crate::key_reader::{KeyReader, KeysRead};
@@ -25,7 +25,8 @@ pub(super) fn build(
     check_times(section, timeout, &path, judge);
     let (keys, shown) = keys(adapter, section, &path, judge);
     let rotation = rotation::build(&mut section.rotation, &format!("{path}.rotation"), judge);
-    let (policy, retry) = (policy(adapter, section, rotation), retry(section));
+    let probe = probe::build(adapter, &section.probe, &format!("{path}.probe"), judge);
+    let (policy, retry) = (policy(adapter, section, rotation, probe), retry(section));
     let provider = ProviderConfig { adapter: *adapter, base_url: base_url?, keys, policy, retry, timeout };
     Some((provider, shown))
 }
@@ -101,12 +102,18 @@ fn check_times(section: &ProviderSection, timeout: Duration, path: &str, judge: 
     );
 }
 
-fn policy(adapter: &Adapter, section: &ProviderSection, rotation: Option<Rotation>) -> Policy {
+fn policy(
+    adapter: &Adapter,
+    section: &ProviderSection,
+    rotation: Option<Rotation>,
+    probe: ProbePolicy,
+) -> Policy {
     let rests = &section.cooldowns;
     let models = section.budgets.models.iter();
     Policy {
         strategy: section.strategy.0,
         rotation,
+        probe,
         cooldowns: Cooldowns {
             rate_limited: rests.rate_limited.0,
             quota_exhausted: rests.quota_exhausted.0,

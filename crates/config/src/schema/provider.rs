@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{BudgetsSection, KeyEntries, RotationSection, or_default};
+use super::{BudgetsSection, KeyEntries, ProbeSection, RotationSection, or_default};
 use crate::setting::{Setting, count};
 
 /// A provider: where it lives, its keys, and how they are used.
@@ -40,6 +40,9 @@ pub(crate) struct ProviderSection {
     /// How long a key rests after a fault, where the provider gives no hint.
     #[serde(deserialize_with = "or_default")]
     pub(crate) cooldowns: CooldownsSection,
+    /// How disabled keys are asked after.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) probe: ProbeSection,
     /// When a request is sent again.
     #[serde(deserialize_with = "or_default")]
     pub(crate) retry: RetrySection,
@@ -60,6 +63,7 @@ impl Default for ProviderSection {
             keys_from_env: Setting(true),
             budgets: BudgetsSection::default(),
             cooldowns: CooldownsSection::default(),
+            probe: ProbeSection::default(),
             retry: RetrySection::default(),
             queue: QueueSection::default(),
             timeout: Setting(None),

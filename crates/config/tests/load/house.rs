@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keygate_config::{ConfigProblems, LoadRequest, Loaded, ProviderConfig, load};
 use keygate_domain::{ProviderName, Reset};
-use keygate_provider::{Adapter, KeyVariables, Provider};
+use keygate_provider::{Adapter, FreeCall, KeyVariables, Provider};
 
 pub(crate) fn catalogue() -> [Adapter; 2] {
     [
@@ -27,6 +27,7 @@ pub(crate) fn catalogue() -> [Adapter; 2] {
             },
             public_key_prefixes: &["AIza"],
             key_shapes: &[],
+            free_call: Some(FreeCall { path: "/free", query: None }),
             build: no_provider,
         },
         Adapter {
@@ -45,6 +46,7 @@ pub(crate) fn catalogue() -> [Adapter; 2] {
             },
             public_key_prefixes: &[],
             key_shapes: &[],
+            free_call: Some(FreeCall { path: "/free", query: None }),
             build: no_provider,
         },
     ]

@@ -165,6 +165,9 @@ fn strategies_that_do_not_exist_are_refused(#[case] line: &str) {
     "providers: { google: { cooldowns: { overloaded: { at_least: 31s } } } }",
     "has at_least above at_most"
 )]
+#[case("providers: { google: { probe: { every: 900ms } } }", "probe.every` is shorter than a second")]
+#[case("providers: { google: { probe: { at_most: 9m } } }", "has every above at_most")]
+#[case("providers: { google: { probe: { per_hour: 3601 } } }", "probe.per_hour` is more than one a second")]
 #[case("providers: { google: { keys: ['file:none.txt'] } }", "the key file none.txt cannot be read")]
 #[case(
     "providers: { google: { keys: [{ secret: a, label: x }, { secret: b, label: x }] } }",

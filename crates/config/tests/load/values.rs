@@ -8,7 +8,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use keygate_config::{OtlpProtocol, StoragePlace};
 use keygate_domain::Allowance;
 use keygate_limits::{RetryPolicy, UserPolicy};
-use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, QueueBounds, Rotation, Strategy};
+use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, ProbePolicy, QueueBounds, Rotation, Strategy};
 use rstest::rstest;
 
 use crate::house::House;
@@ -45,6 +45,7 @@ providers:
     cooldowns: { rate_limited: 1s, quota_exhausted: 2s, busy: 3s, group_blocked: 4s, key_forbidden: 5s, overloaded: { at_least: 6s, at_most: 7s } }
     retry: { max_attempts: 4, max_refusals: 5, attempt_timeout: 8s, stream_attempt_timeout: null }
     queue: { max_wait: 10s, max_waiting: 11 }
+    probe: { enabled: false, every: 12s, at_most: 13s, per_hour: 14 }
     timeout: 9s
 ";
     let config = House::with_yaml(yaml).env("A", "a").loaded().config;
@@ -160,6 +161,7 @@ fn policy_of_the_example() -> Policy {
         },
         budgets: budgets_of_the_example(),
         queue: QueueBounds { max_wait: seconds(10), max_waiting: 11 },
+        probe: ProbePolicy { is_enabled: false, every: seconds(12), at_most: seconds(13), per_hour: 14 },
     }
 }
 

@@ -123,13 +123,14 @@ impl Notes {
     }
 
     fn policy(&mut self, path: &impl Fn(&str) -> String, running: &Policy, wanted: Policy) -> Policy {
-        let Policy { strategy, rotation, cooldowns, budgets, queue } = wanted;
+        let Policy { strategy, rotation, cooldowns, budgets, queue, probe } = wanted;
         Policy {
             strategy: self.take(path("strategy"), &running.strategy, strategy),
             rotation: self.take(path("rotation"), &running.rotation, rotation),
             cooldowns: self.take(path("cooldowns"), &running.cooldowns, cooldowns),
             budgets: self.take(path("budgets"), &running.budgets, budgets),
             queue: self.take(path("queue"), &running.queue, queue),
+            probe: self.take(path("probe"), &running.probe, probe),
         }
     }
 }
@@ -178,6 +179,7 @@ mod tests {
             ("STRATEGY", "weighted", "strategy"),
             ("COOLDOWNS__BUSY", "3s", "cooldowns"),
             ("RETRY__MAX_ATTEMPTS", "7", "retry"),
+            ("PROBE__EVERY", "7m", "probe"),
             ("TIMEOUT", "7s", "timeout"),
             ("BASE_URL", "https://elsewhere.example", "base_url"),
         ] {

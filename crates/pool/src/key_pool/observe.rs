@@ -100,6 +100,7 @@ impl KeyPool {
             reason,
             failed_at,
             cooldown_remaining,
+            probing: self.observe_probing(index),
             resting: self.resting_parts(index, now),
             budgets: self.budgets_of(key.group, now),
             in_flight: key.counts.in_flight,

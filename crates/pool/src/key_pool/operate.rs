@@ -44,6 +44,7 @@ impl KeyPool {
         for part in parts.into_iter().filter(|part| !matches!(part, Part::Budget(..))) {
             gained |= self.end_rest(&Place::new(owner, part));
         }
+        self.ask_no_more_after(owner);
         let failed = self.roster.standing(owner).disabled.as_ref().is_some_and(|it| it.fault.is_some());
         if failed {
             self.bring_back(owner);
@@ -57,6 +58,7 @@ impl KeyPool {
         let disabled = Disabled { fault: None, reason: reason.into(), since: self.now };
         let before = self.roster.standing_mut(owner).disabled.replace(disabled);
         self.changes.owner(owner);
+        self.ask_no_more_after(owner);
         self.refresh(&Place::new(owner, Part::Whole));
         if before.is_none_or(|before| before.fault.is_some()) {
             let key = &self.roster.keys[key];
@@ -70,12 +72,21 @@ impl KeyPool {
         self.bring_back(Owner::Key(key));
     }
 
+    /// Makes a disabled key or group usable. True if it was disabled.
+    pub(super) fn take_back(&mut self, owner: Owner) -> bool {
+        let was_out = self.roster.standing_mut(owner).disabled.take().is_some();
+        if was_out {
+            self.changes.owner(owner);
+            self.refresh(&Place::new(owner, Part::Whole));
+        }
+        was_out
+    }
+
     fn bring_back(&mut self, owner: Owner) {
-        if self.roster.standing_mut(owner).disabled.take().is_none() {
+        self.ask_no_more_after(owner);
+        if !self.take_back(owner) {
             return;
         }
-        self.changes.owner(owner);
-        self.refresh(&Place::new(owner, Part::Whole));
         self.events.push(match owner {
             Owner::Key(key) => {
                 let key = &self.roster.keys[key];

@@ -56,6 +56,8 @@ impl KeyPool {
             current,
             changes,
             queue,
+            // A call under way goes on; the plan is made anew below.
+            probing: _,
             // Who was served is told so.
             resolved: _,
         } = self;
@@ -105,6 +107,7 @@ impl KeyPool {
         self.allow_all_anew();
         self.notice_all();
         self.tell_all_headroom();
+        self.replan_probes();
         told
     }
 

@@ -10,6 +10,7 @@ use crate::affinity::{Affinity, Bound};
 use crate::cooldown::Rest;
 use crate::group::Group;
 use crate::learned::StatedLimits;
+use crate::probing::Turns;
 use crate::roster::{Owner, Place};
 use crate::rows::Unsaved;
 use crate::standing::{Disabled, Part, Standing};
@@ -81,7 +82,8 @@ impl KeyPool {
                 let whole_at = self.health.whole_at(key).map(|at| at.wall);
                 let key = &self.roster.keys[key];
                 let project = key.project.clone();
-                let saved = SavedStanding { whole_at, project, ..save_standing(&key.standing) };
+                let probing = key.probing.as_ref().map(Turns::save);
+                let saved = SavedStanding { whole_at, project, probing, ..save_standing(&key.standing) };
                 state.put_key(key.id(), saved);
             }
             Owner::Group(group) => {
@@ -189,6 +191,7 @@ impl KeyPool {
             });
             self.refresh(&Place::new(owner, Part::Whole));
         }
+        self.remember_probing(owner, saved.probing.as_ref());
         for rest in &saved.rests {
             let place = Place::new(owner, read_part(&rest.part));
             self.roster.put_rest(&place, self.read_rest(rest), self.now);
@@ -247,6 +250,7 @@ fn save_standing(standing: &Standing) -> SavedStanding {
         rests: standing.remembered().filter_map(|(part, rest)| save_rest(part, rest)).collect(),
         whole_at: None,
         project: None,
+        probing: None,
     }
 }
 

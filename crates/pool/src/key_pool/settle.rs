@@ -53,6 +53,7 @@ impl KeyPool {
                 self.changes.owner(owner);
             }
         }
+        self.proved_by_use(held.key);
     }
 
     fn failed(&mut self, held: &Held, lease: u64, failure: &Failure) -> Settled {
@@ -168,6 +169,7 @@ impl KeyPool {
         *disabled = Some(Disabled { fault: Some(failure.fault), reason: reason.clone(), since: self.now });
         self.last_disabling = Some(failure.fault);
         self.changes.owner(owner);
+        self.ask_after(owner);
         self.refresh(&Place::new(owner, Part::Whole));
         let fault = failure.fault;
         self.events.push(match owner {

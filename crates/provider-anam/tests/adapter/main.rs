@@ -5,5 +5,6 @@
 mod asking;
 mod calls;
 mod faults;
+mod free_call;
 mod refusals;
 mod starting_abroad;

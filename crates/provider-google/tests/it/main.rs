@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the steps around a test may fail it, too")]
 
 mod catalogue;
+mod free_call;
 mod meters;
 mod refusals;
 mod requests;
