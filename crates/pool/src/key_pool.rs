@@ -2,6 +2,7 @@
 
 mod choose;
 mod fare;
+mod in_the_way;
 mod observe;
 mod operate;
 mod refuse;
