@@ -372,7 +372,7 @@ impl<'a> Rehearsal<'a> {
         let session = self.scenario.session_length.filter(|_| is_in_time);
         match session {
             Some(length) => self.begin_session(group, admitted, length),
-            None => self.provider.ended(admitted, self.at),
+            None => self.provider.ended(admitted, self.now.mono),
         }
         if !is_in_time {
             let is_deadline = self.scenario.patience.is_none_or(|patience| patience >= self.scenario.timeout);
@@ -407,7 +407,7 @@ impl<'a> Rehearsal<'a> {
     fn end_session(&mut self, place: usize) {
         let (group, admitted) = self.sessions[place];
         self.free_sessions.push(place);
-        self.provider.ended(admitted, self.at);
+        self.provider.ended(admitted, self.now.mono);
         self.pool.slot_freed(&self.groups[group], self.now);
     }
 
