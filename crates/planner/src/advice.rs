@@ -137,9 +137,13 @@ pub fn plan(
 
 /// What a trial of another quota came to.
 enum Trial {
-    Enough { p_refused: f64 },
+    Enough {
+        p_refused: f64,
+    },
     /// These metrics refused.
-    TooLittle { refusing: BTreeSet<Metric> },
+    TooLittle {
+        refusing: BTreeSet<Metric>,
+    },
 }
 
 struct Search<'a> {
@@ -327,9 +331,8 @@ fn worst(days: &[(u64, u64)], whole: Window) -> Window {
     if whole.until <= day * LONGEST_SEARCH_DAYS as u32 {
         return whole;
     }
-    let sum = |days: &[(u64, u64)]| {
-        days.iter().fold((0, 0), |(refused, all), day| (refused + day.0, all + day.1))
-    };
+    let sum =
+        |days: &[(u64, u64)]| days.iter().fold((0, 0), |(refused, all), day| (refused + day.0, all + day.1));
     let parts = days.windows(LONGEST_SEARCH_DAYS.min(days.len().max(1)));
     let worst = parts.enumerate().max_by_key(|(first, part)| (sum(part), std::cmp::Reverse(*first)));
     let from = day * worst.map_or(0, |(first, _)| first as u32);

@@ -272,7 +272,8 @@ mod tests {
         provider.ended(first, at(5).mono);
         assert!(provider.admit(0, 0, 1, at(5)).is_ok());
         assert_eq!(provider.meters(0, 0)[0].total, 5_000);
-        let mut spaced = granting(Allowance { min_interval: Some(Duration::from_secs(2)), ..Allowance::default() });
+        let mut spaced =
+            granting(Allowance { min_interval: Some(Duration::from_secs(2)), ..Allowance::default() });
         assert!(spaced.admit(0, 0, 1, at(0)).is_ok() && spaced.admit(0, 0, 1, at(1)).is_err());
         assert!(spaced.admit(0, 0, 1, at(2)).is_ok());
     }

@@ -38,8 +38,10 @@ pub(crate) fn limited(scenario: &Scenario) -> BTreeSet<Metric> {
     let budgets = &scenario.policy.budgets;
     let keys = scenario.keys.iter().map(|spec| &spec.allowance);
     let all = [&budgets.default, &scenario.granted].into_iter().chain(budgets.models.values()).chain(keys);
-    all.flat_map(|allowance| Allowance::METRICS.into_iter().filter(|metric| allowance.limit(*metric).is_some()))
-        .collect()
+    all.flat_map(|allowance| {
+        Allowance::METRICS.into_iter().filter(|metric| allowance.limit(*metric).is_some())
+    })
+    .collect()
 }
 
 /// Most changes that are told; there may be a group for each of thousands of keys.
@@ -48,7 +50,8 @@ const MOST_TOLD: usize = 32;
 /// The limits in which two scenarios of the same groups differ.
 pub(crate) fn changes(now: &Scenario, other: &Scenario) -> Vec<LimitChange> {
     let (mine, theirs) = (&now.policy.budgets, &other.policy.budgets);
-    let everybody = [("every model".to_owned(), mine.default.or(now.granted), theirs.default.or(other.granted))];
+    let everybody =
+        [("every model".to_owned(), mine.default.or(now.granted), theirs.default.or(other.granted))];
     let other_model = |model: &ModelName| theirs.models.get(model).copied().unwrap_or_default();
     let models = mine.models.iter().map(|(model, own)| (model.to_string(), *own, other_model(model)));
     let keys = now.keys.iter().zip(&other.keys);

@@ -483,7 +483,8 @@ impl<'a> Rehearsal<'a> {
         let meters: Vec<_> = meters.filter(|meter| meter.metric == metric).collect();
         let limit: u64 = meters.iter().map(|meter| meter.limit).sum();
         let total: u64 = meters.iter().map(|meter| meter.total).sum();
-        let peak = meters.iter().map(|meter| meter.peak as f64 / meter.limit.max(1) as f64).reduce(f64::max)?;
+        let peak =
+            meters.iter().map(|meter| meter.peak as f64 / meter.limit.max(1) as f64).reduce(f64::max)?;
         let periods = periods(metric, self.span());
         let mean = total as f64 / (limit.max(1) as f64 * periods.unwrap_or(1.0)).max(f64::MIN_POSITIVE);
         Some(BudgetUse {
@@ -510,4 +511,3 @@ fn periods(metric: keygate_domain::Metric, span: Duration) -> Option<f64> {
         _ => None,
     }
 }
-

@@ -311,7 +311,8 @@ mod tests {
         let only_noon = (0..24).map(|hour| if hour == 12 { "1" } else { "0" }).collect::<Vec<_>>().join(",");
         let profile: Profile = only_noon.parse().unwrap();
         assert!((profile.weight(12) - 24.0).abs() < 1e-9);
-        for bad in ["", "noon", "1,2,3", &["0"; 24].join(","), &["-1"; 24].join(","), &["inf"; 24].join(",")] {
+        for bad in ["", "noon", "1,2,3", &["0"; 24].join(","), &["-1"; 24].join(","), &["inf"; 24].join(",")]
+        {
             assert_eq!(bad.parse::<Profile>(), Err(InvalidProfile), "{bad}");
         }
     }

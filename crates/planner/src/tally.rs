@@ -57,8 +57,12 @@ const MOST_TOLD: usize = 16;
 
 impl Tally {
     pub(crate) fn new(zone: TimeZone) -> Self {
-        let hours =
-            std::array::from_fn(|hour| Hour { hour: hour as u8, requests: 0, refused_by_user: 0, refused: 0 });
+        let hours = std::array::from_fn(|hour| Hour {
+            hour: hour as u8,
+            requests: 0,
+            refused_by_user: 0,
+            refused: 0,
+        });
         Self {
             zone,
             requests: 0,

@@ -41,15 +41,15 @@ fn an_impatient_caller_hangs_up_and_leaves_the_queue() {
 #[test]
 fn a_users_own_limit_is_told_apart_and_comes_first() {
     let per_user = UserPolicy { requests_per_minute: 5, burst: 5, ..UserPolicy::default() };
-    let report =
-        run(&Scenario { per_user, ..scenario(per_minute(1)) }, &Listed::at((0..9).map(f64::from)));
+    let report = run(&Scenario { per_user, ..scenario(per_minute(1)) }, &Listed::at((0..9).map(f64::from)));
     assert_eq!((report.refused_by_user.per_minute, report.refused_by_pool, report.served), (4, 3, 2));
     assert!((report.p_refused - 3.0 / 5.0).abs() < 1e-9, "of those whom their users may make");
 }
 
 #[test]
 fn limits_that_nobody_configured_are_met_and_learned() {
-    let granted = Allowance { requests_per_minute: Some(10), requests_per_day: Some(100), ..Allowance::default() };
+    let granted =
+        Allowance { requests_per_minute: Some(10), requests_per_day: Some(100), ..Allowance::default() };
     let unknowing = Scenario { granted, ..scenario(Allowance::default()) };
     let report = run(&unknowing, &shape(60.0));
     assert!((2..60).contains(&report.provider_429s), "{report:?}");
@@ -60,7 +60,8 @@ fn limits_that_nobody_configured_are_met_and_learned() {
 
 #[test]
 fn the_first_and_the_worst_budget_may_be_two() {
-    let both = Allowance { requests_per_minute: Some(10), requests_per_day: Some(200), ..Allowance::default() };
+    let both =
+        Allowance { requests_per_minute: Some(10), requests_per_day: Some(200), ..Allowance::default() };
     let report = run(&scenario(both), &shape(60.0));
     assert_eq!(report.binds_first.map(|first| first.metric), Some(Metric::RequestsPerMinute));
     assert_eq!(report.binding[0].metric, Metric::RequestsPerDay);
@@ -88,7 +89,8 @@ fn what_runs_at_the_same_time_is_lost_as_erlang_says() {
 #[test]
 fn sessions_occupy_their_group_until_they_end() {
     let limit = Allowance { concurrent: Some(3), ..Allowance::default() };
-    let mut sessions = Scenario { session_length: Some(Duration::from_mins(3)), span: HOUR * 12, ..scenario(limit) };
+    let mut sessions =
+        Scenario { session_length: Some(Duration::from_mins(3)), span: HOUR * 12, ..scenario(limit) };
     sessions.policy.budgets.session_length = HOUR * 2;
     let report = run(&sessions, &Shape { span: HOUR * 12, ..shape(3.0) });
     assert_eq!(report.provider_429s, 0);
