@@ -25,6 +25,7 @@ mod house {
     mod large_bodies;
     mod leaving;
     mod mints_abroad;
+    mod plan;
     mod pool;
     mod process;
     mod provider_trouble;
