@@ -20,6 +20,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod uses;
 mod waits;
 
 pub use advice::{Advice, GroupAdvice, LimitChange, Objective, Plan, Recommendation, Step, TierAdvice, plan};

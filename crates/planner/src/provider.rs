@@ -10,10 +10,44 @@ use keygate_domain::{Allowance, Failure, Fault, Hint, Metric, Moment, Reset, Sco
 
 use crate::calendar::Periods;
 
+/// How a limit is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// By the minute of the clock.
+    Minute,
+    /// By the day of the provider's calendar.
+    Day,
+    /// By the month of the provider's calendar.
+    Month,
+    /// What runs at the same time.
+    Running,
+    /// The time between two beginnings.
+    Interval,
+}
+
+impl Kind {
+    pub(crate) fn of(metric: Metric) -> Self {
+        match metric {
+            Metric::RequestsPerDay | Metric::TokensPerDay => Self::Day,
+            Metric::TokensPerMonth => Self::Month,
+            Metric::Concurrent => Self::Running,
+            Metric::MinInterval => Self::Interval,
+            // What no allowance limits is not metered at all.
+            Metric::RequestsPerMinute
+            | Metric::InputTokensPerMinute
+            | Metric::Unnamed
+            | Metric::Spend
+            | Metric::Tier
+            | Metric::Storage => Self::Minute,
+        }
+    }
+}
+
 /// What is counted of one limit of one group and bucket.
 #[derive(Clone, Debug)]
 pub(crate) struct Meter {
     pub(crate) metric: Metric,
+    kind: Kind,
     /// Milliseconds for an interval.
     pub(crate) limit: u64,
     used: u64,
@@ -84,14 +118,14 @@ impl Provider {
         let place = group * self.buckets + bucket;
         let (day, month) = (self.days.number_at(now.wall), self.months.number_at(now.wall));
         for meter in &mut self.meters[place] {
-            meter.enter(period_of(meter.metric, now.wall, day, month));
-            if !meter.has_room_for(amount(meter.metric, input_tokens), now) {
+            meter.enter(period_of(meter.kind, now.wall, day, month));
+            if !meter.has_room_for(meter.amount(input_tokens), now) {
                 let (metric, limit) = (meter.metric, meter.limit);
                 return Err(self.violation(metric, limit, now.wall));
             }
         }
         for meter in &mut self.meters[place] {
-            meter.take(amount(meter.metric, input_tokens), now.mono);
+            meter.take(meter.amount(input_tokens), now.mono);
         }
         Ok(Admitted { place, day, month })
     }
@@ -99,10 +133,10 @@ impl Provider {
     /// A request ended with so many tokens of an answer. They count when it was asked for.
     pub(crate) fn answered(&mut self, admitted: Admitted, output_tokens: u64) {
         for meter in &mut self.meters[admitted.place] {
-            let period = match meter.metric {
-                Metric::TokensPerDay => admitted.day,
-                Metric::TokensPerMonth => admitted.month,
-                _ => continue,
+            let period = match (meter.kind, meter.counts_tokens()) {
+                (Kind::Day, true) => admitted.day,
+                (Kind::Month, true) => admitted.month,
+                (Kind::Minute | Kind::Day | Kind::Month | Kind::Running | Kind::Interval, _) => continue,
             };
             if meter.period == period {
                 meter.used += output_tokens;
@@ -115,7 +149,7 @@ impl Provider {
     /// What ran at the same time does not run any more.
     pub(crate) fn ended(&mut self, admitted: Admitted, now: Duration) {
         for meter in &mut self.meters[admitted.place] {
-            if meter.metric == Metric::Concurrent {
+            if meter.kind == Kind::Running {
                 meter.weigh(now);
                 meter.used = meter.used.saturating_sub(1);
             }
@@ -129,12 +163,12 @@ impl Provider {
 
     fn violation(&self, metric: Metric, limit: u64, wall: Timestamp) -> Violation {
         let to_next_minute = Duration::from_secs(60 - wall.as_second().rem_euclid(60).unsigned_abs());
-        let (retry_after, resets) = match metric {
-            Metric::RequestsPerDay | Metric::TokensPerDay => (None, Some(self.day)),
-            Metric::TokensPerMonth => (None, Some(self.month)),
-            Metric::Concurrent => (None, None),
-            Metric::MinInterval => (Some(Duration::from_millis(limit)), None),
-            _ => (Some(to_next_minute + Duration::from_secs(1)), None),
+        let (retry_after, resets) = match Kind::of(metric) {
+            Kind::Minute => (Some(to_next_minute + Duration::from_secs(1)), None),
+            Kind::Day => (None, Some(self.day)),
+            Kind::Month => (None, Some(self.month)),
+            Kind::Running => (None, None),
+            Kind::Interval => (Some(Duration::from_millis(limit)), None),
         };
         Violation { metric, limit, retry_after, resets }
     }
@@ -142,7 +176,25 @@ impl Provider {
 
 impl Meter {
     fn new(metric: Metric, limit: u64) -> Self {
-        Self { metric, limit, used: 0, period: i64::MIN, peak: 0, total: 0, last: None }
+        Self {
+            metric,
+            kind: Kind::of(metric),
+            limit,
+            used: 0,
+            period: i64::MIN,
+            peak: 0,
+            total: 0,
+            last: None,
+        }
+    }
+
+    fn counts_tokens(&self) -> bool {
+        matches!(self.metric, Metric::InputTokensPerMinute | Metric::TokensPerDay | Metric::TokensPerMonth)
+    }
+
+    /// What a request draws before it is answered.
+    fn amount(&self, input_tokens: u64) -> u64 {
+        if self.counts_tokens() { input_tokens } else { 1 }
     }
 
     fn enter(&mut self, period: i64) {
@@ -154,7 +206,7 @@ impl Meter {
     /// What alone is more than the limit is let in when nothing else counts, as the pool does: a plan is
     /// about quotas, not about single requests that no quota fits.
     fn has_room_for(&self, amount: u64, now: Moment) -> bool {
-        if self.metric == Metric::MinInterval {
+        if self.kind == Kind::Interval {
             let due = self.last.map(|last| last + Duration::from_millis(self.limit));
             return due.is_none_or(|due| due <= now.mono);
         }
@@ -162,13 +214,13 @@ impl Meter {
     }
 
     fn take(&mut self, amount: u64, now: Duration) {
-        match self.metric {
-            Metric::MinInterval => {
+        match self.kind {
+            Kind::Interval => {
                 self.last = Some(now);
                 return;
             }
-            Metric::Concurrent => self.weigh(now),
-            _ => self.total += amount,
+            Kind::Running => self.weigh(now),
+            Kind::Minute | Kind::Day | Kind::Month => self.total += amount,
         }
         self.used += amount;
         self.peak = self.peak.max(self.used);
@@ -185,13 +237,11 @@ impl Meter {
 impl Violation {
     /// What an adapter makes of the answer.
     pub(crate) fn failure(&self, opens_session: bool) -> Failure {
-        let (fault, scope) = match self.metric {
-            Metric::RequestsPerDay | Metric::TokensPerDay | Metric::TokensPerMonth => {
-                (Fault::QuotaExhausted, Scope::GroupBucket)
-            }
-            Metric::Concurrent if opens_session => (Fault::Busy, Scope::GroupSessions),
-            Metric::Concurrent => (Fault::Busy, Scope::GroupBucket),
-            _ => (Fault::RateLimited, Scope::GroupBucket),
+        let (fault, scope) = match Kind::of(self.metric) {
+            Kind::Day | Kind::Month => (Fault::QuotaExhausted, Scope::GroupBucket),
+            Kind::Running if opens_session => (Fault::Busy, Scope::GroupSessions),
+            Kind::Running => (Fault::Busy, Scope::GroupBucket),
+            Kind::Minute | Kind::Interval => (Fault::RateLimited, Scope::GroupBucket),
         };
         let hint = Hint {
             retry_after: self.retry_after,
@@ -206,19 +256,12 @@ impl Violation {
     }
 }
 
-fn amount(metric: Metric, input_tokens: u64) -> u64 {
-    match metric {
-        Metric::InputTokensPerMinute | Metric::TokensPerDay | Metric::TokensPerMonth => input_tokens,
-        _ => 1,
-    }
-}
-
-fn period_of(metric: Metric, wall: Timestamp, day: i64, month: i64) -> i64 {
-    match metric {
-        Metric::RequestsPerMinute | Metric::InputTokensPerMinute => wall.as_second().div_euclid(60),
-        Metric::RequestsPerDay | Metric::TokensPerDay => day,
-        Metric::TokensPerMonth => month,
-        _ => 0,
+fn period_of(kind: Kind, wall: Timestamp, day: i64, month: i64) -> i64 {
+    match kind {
+        Kind::Minute => wall.as_second().div_euclid(60),
+        Kind::Day => day,
+        Kind::Month => month,
+        Kind::Running | Kind::Interval => 0,
     }
 }
 
@@ -247,7 +290,7 @@ mod tests {
         assert!(!served(&mut provider, 59));
         assert!(served(&mut provider, 60), "a double burst at the edge of its minute is its own business");
         let refused = provider.admit(0, 0, 9, at(61)).and_then(|_| provider.admit(0, 0, 9, at(61)));
-        assert_eq!(refused.unwrap_err().retry_after, Some(Duration::from_secs(60)));
+        assert_eq!(refused.unwrap_err().retry_after, Some(Duration::from_mins(1)));
         assert_eq!((provider.meters(0, 0)[0].peak, provider.meters(0, 0)[0].total), (2, 4));
     }
 

@@ -18,8 +18,9 @@ use crate::dice::Dice;
 use crate::hands::{Hands, Request, Stage};
 use crate::provider::{Admitted, Provider};
 use crate::scenario::group_of;
-use crate::tally::{End, Tally};
-use crate::{Arrival, BudgetUse, Report, Scenario, Traffic, Window};
+use crate::tally::{End, Stop, Tally};
+use crate::uses::budget_uses;
+use crate::{Arrival, Report, Scenario, Traffic, Window};
 
 const GENERATE: Operation = Operation("generate_content");
 const START_SESSION: Operation = Operation(Scenario::SESSIONS);
@@ -100,7 +101,7 @@ pub(crate) struct Rehearsal<'a> {
     /// What each bucket's requests ask for, to be filled in.
     asks: Vec<Ask>,
     /// What stood in the way of a bucket when that was looked for last, and until when it does.
-    known_stops: Vec<Option<(Moment, crate::tally::Stop)>>,
+    known_stops: Vec<Option<(Moment, Stop)>>,
     pub(crate) tally: Tally,
 }
 
@@ -457,7 +458,7 @@ impl<'a> Rehearsal<'a> {
             p_refused: if asked == 0 { 0.0 } else { tally.refused() as f64 / asked as f64 },
             provider_429s: tally.provider_429s,
             waits: tally.waits.times(),
-            budgets: self.budgets(),
+            budgets: budget_uses(&self.provider, self.groups.len(), &self.buckets, self.span()),
             binds_first: tally.binds_first(&self.groups, &self.buckets),
             binding: tally.binding(&self.groups, &self.buckets),
             hours: tally.hours(),
@@ -466,48 +467,5 @@ impl<'a> Rehearsal<'a> {
 
     fn span(&self) -> Duration {
         self.window.until.saturating_sub(self.window.from)
-    }
-
-    fn budgets(&self) -> Vec<BudgetUse> {
-        let mut uses = Vec::new();
-        for (bucket, name) in self.buckets.iter().enumerate() {
-            for metric in Allowance::METRICS {
-                uses.extend(self.budget_use(bucket, name, metric));
-            }
-        }
-        uses
-    }
-
-    fn budget_use(&self, bucket: usize, name: &str, metric: keygate_domain::Metric) -> Option<BudgetUse> {
-        let meters = (0..self.groups.len()).flat_map(|group| self.provider.meters(group, bucket));
-        let meters: Vec<_> = meters.filter(|meter| meter.metric == metric).collect();
-        let limit: u64 = meters.iter().map(|meter| meter.limit).sum();
-        let total: u64 = meters.iter().map(|meter| meter.total).sum();
-        let peak =
-            meters.iter().map(|meter| meter.peak as f64 / meter.limit.max(1) as f64).reduce(f64::max)?;
-        let periods = periods(metric, self.span());
-        let mean = total as f64 / (limit.max(1) as f64 * periods.unwrap_or(1.0)).max(f64::MIN_POSITIVE);
-        Some(BudgetUse {
-            bucket: name.to_owned(),
-            metric,
-            groups: meters.len(),
-            limit,
-            mean_share: periods.map(|_| mean),
-            peak_share: periods.map(|_| peak),
-        })
-    }
-}
-
-/// How many periods of a metric a span has; milliseconds for what runs at the same time.
-fn periods(metric: keygate_domain::Metric, span: Duration) -> Option<f64> {
-    use keygate_domain::Metric;
-    let seconds = span.as_secs_f64();
-    match metric {
-        Metric::RequestsPerMinute | Metric::InputTokensPerMinute => Some(seconds / 60.0),
-        Metric::RequestsPerDay | Metric::TokensPerDay => Some(seconds / 86_400.0),
-        // A mean month of the calendar.
-        Metric::TokensPerMonth => Some(seconds / (86_400.0 * 30.436_875)),
-        Metric::Concurrent => Some(seconds * 1000.0),
-        _ => None,
     }
 }

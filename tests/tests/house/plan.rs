@@ -63,9 +63,9 @@ async fn the_text_is_for_people_and_the_same_each_time() {
     let (first, second) = (plan(&yaml(2), &arguments).await, plan(&yaml(2), &arguments).await);
     assert_eq!(first.stdout, second.stdout);
     for words in [
-        "google: 4 keys in 4 quota groups, 100 users",
+        "google: 4 keys in 4 quota groups, 100 users, 6 hours from 2026-01-01 00:00:00 UTC on",
         "P(refused)",
-        "429s from the provider                              0",
+        "429s from the provider                               0",
         "Binds first: requests_per_minute of any-model (group-",
         "Requests by the hour of the day (Asia/Jakarta)",
         "█",

@@ -104,7 +104,7 @@ fn the_hours_of_the_report_are_those_of_the_traffic() {
     let zone = jiff::tz::TimeZone::get("Asia/Jakarta").unwrap();
     let span = HOUR * 24;
     let office = Shape { zone: zone.clone(), profile: Profile::OFFICE, span, ..shape(5.0) };
-    let report = run(&Scenario { zone, span, ..scenario(per_minute(4)) }, &office);
+    let report = run(&Scenario { span, zone, ..scenario(per_minute(4)) }, &office);
     let busiest = report.hours.iter().max_by_key(|hour| hour.requests).unwrap();
     assert!((9..=15).contains(&busiest.hour), "{busiest:?}");
     assert!(report.hours[3].refused == 0 && busiest.refused > 0);

@@ -48,7 +48,8 @@ pub(super) struct PoolArguments {
     #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "groups",
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(super) keys_per_group: u32,
-    /// Which key comes next: round_robin, weighted, primary_backup, least_recently_used, health, headroom.
+    /// Which key comes next: `round_robin`, `weighted`, `primary_backup`, `least_recently_used`, `health`,
+    /// `headroom`.
     #[arg(long, value_name = "NAME", value_parser = strategy)]
     pub(super) strategy: Option<Strategy>,
     /// The longest wait for a key.
@@ -78,7 +79,7 @@ pub(super) struct LimitArguments {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     min_interval: Option<Duration>,
     /// What the provider really grants, where that is not what is budgeted; may be repeated:
-    /// requests_per_minute=60.
+    /// `requests_per_minute=60`.
     #[arg(long, value_name = "METRIC=COUNT", value_parser = grant)]
     granted: Vec<(Metric, u64)>,
 }
@@ -121,10 +122,10 @@ pub(super) struct TrafficArguments {
     /// The hours of the day: even, office, evening, or 24 weights from midnight on: 0,0,1,…
     #[arg(long, value_name = "NAME", default_value = "office", value_parser = Profile::from_str)]
     pub(super) profile: Profile,
-    /// Whose hours they are: Asia/Jakarta, America/New_York …
+    /// Whose hours they are: `Asia/Jakarta`, `America/New_York` …
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     pub(super) time_zone: TimeZone,
-    /// A model and its share of the requests; may be repeated: gemini-2.5-flash=0.8.
+    /// A model and its share of the requests; may be repeated: `gemini-2.5-flash=0.8`.
     #[arg(long = "model", value_name = "NAME[=SHARE]", value_parser = model)]
     pub(super) models: Vec<(String, f64)>,
     /// Tokens sent with a request, on the average.
@@ -148,8 +149,8 @@ pub(super) struct TrafficArguments {
     /// From when on: a date, or a moment such as 2026-03-01T08:00:00Z.
     #[arg(long, value_name = "TIME", default_value = "2026-01-01", value_parser = start)]
     pub(super) start: Timestamp,
-    /// Requests as they came, instead of users: CSV with a header, or a JSON object a line, with time, user,
-    /// model, input_tokens, output_tokens. Only time is needed.
+    /// Requests as they came, instead of users: CSV with a header, or a JSON object a line, with `time`,
+    /// `user`, `model`, `input_tokens`, `output_tokens`. Only `time` is needed.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "requests_per_user_per_day", "burst",
         "burst_gap", "profile", "models", "session_length", "span", "start"])]
     pub(super) log: Option<PathBuf>,

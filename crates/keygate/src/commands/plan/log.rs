@@ -215,7 +215,7 @@ fn of_json(text: &str) -> Result<Texts, String> {
     Ok(FIELDS.map(|field| match &line[field] {
         Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }))
 }
 
@@ -243,19 +243,12 @@ fn unreadable(path: &Path, error: &str) -> String {
 mod tests {
     use super::*;
 
-    fn opened(text: &str) -> Result<Log, String> {
+    /// The log, and the folder it is read from again.
+    fn opened(text: &str) -> Result<(Log, tempfile::TempDir), String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         std::fs::write(&path, text).unwrap();
-        let log = Log::open(&path, 500, 300, "any");
-        // It is read again for every run.
-        if let Ok(log) = &log {
-            assert_eq!(log.arrivals().count(), log.arrivals().count());
-        }
-        log.map(|log| {
-            std::mem::forget(folder);
-            log
-        })
+        Log::open(&path, 500, 300, "any").map(|log| (log, folder))
     }
 
     #[test]
@@ -265,8 +258,9 @@ mod tests {
         let json = "{\"time\":\"2026-03-01T00:00:00Z\",\"user\":\"ada, \\\"L\\\"\",\"model\":\"flash\",\
                     \"input_tokens\":7}\n\n{\"time\":1772323202.5,\"user\":\"bob\",\"model\":\"pro\"}\n";
         for text in [csv, json] {
-            let log = opened(text).unwrap();
+            let (log, _folder) = opened(text).unwrap();
             let arrivals: Vec<Arrival> = log.arrivals().collect();
+            assert_eq!(log.arrivals().collect::<Vec<_>>(), arrivals, "it is read for every run");
             assert_eq!(log.users()[0].as_ref(), "ada, \"L\"");
             assert_eq!((arrivals[0].input_tokens, arrivals[0].output_tokens, arrivals[1].model), (7, 300, 1));
             assert_eq!(arrivals[1].at, Duration::from_millis(2_500));
@@ -287,7 +281,7 @@ mod tests {
             ("{\"time\":5}\n{\"user\":\"ada\"}\n", ":2: has no time"),
             ("{\"time\":5}\n{\n", ":2: is not JSON"),
         ] {
-            let problem = opened(text).unwrap_err();
+            let problem = opened(text).map(drop).unwrap_err();
             assert!(problem.contains(says), "{problem} does not say {says}");
         }
         assert!(Log::open(Path::new("/nowhere/at/all"), 1, 1, "any").unwrap_err().contains("cannot be read"));

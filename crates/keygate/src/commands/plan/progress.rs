@@ -29,18 +29,18 @@ impl Line {
             Step::Searching(tried) => format!("searching the smallest quota: {tried} tried"),
         };
         if text != self.last {
-            self.write(&text);
+            write(&text);
             self.last = text;
         }
     }
 
     pub(super) fn clear(&mut self) {
         if self.is_shown && !self.last.is_empty() {
-            self.write("");
+            write("");
         }
     }
+}
 
-    fn write(&self, text: &str) {
-        let _ = write!(io::stderr().lock(), "\r{text:<48}\r");
-    }
+fn write(text: &str) {
+    let _ = write!(io::stderr().lock(), "\r{text:<48}\r");
 }

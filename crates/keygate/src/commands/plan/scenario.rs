@@ -1,7 +1,7 @@
 //! From the configuration and the command line to what is planned.
 
 use keygate_config::{Config, ProviderConfig};
-use keygate_domain::{Allowance, KeySpec, Metric};
+use keygate_domain::{Allowance, KeySpec, Metric, ModelName};
 use keygate_limits::{RetryPolicy, UserPolicy};
 use keygate_planner::{Scenario, Shape, Traffic, planned_keys};
 use keygate_pool::{Budgets, Policy};
@@ -178,7 +178,7 @@ fn notes(policy: &Policy, keys: &[KeySpec], traffic: &dyn Traffic, arguments: &P
             "No limit is configured or given, so nothing is in the way. Give what your tier grants, such as";
         notes.push(format!("{what} --requests-per-minute 60."));
     }
-    let missed: Vec<&str> = budgets.models.keys().map(|model| model.as_str()).collect();
+    let missed: Vec<&str> = budgets.models.keys().map(ModelName::as_str).collect();
     let is_named = traffic.models().iter().any(|model| budgets.models.contains_key(model));
     if !missed.is_empty() && !is_named && arguments.traffic.session_length.is_none() {
         notes.push(format!(

@@ -37,7 +37,7 @@ fn heading(planned: &Planned, report: &Report) -> String {
         counted(groups, "quota group"),
         grouped(planned.traffic.users().len() as u64),
         length(report.span_seconds),
-        report.starts,
+        clock(report.starts),
         scenario.seed
     )
 }
@@ -109,7 +109,7 @@ fn binding(report: &Report) -> String {
         first.metric.as_str(),
         first.bucket,
         first.group,
-        first.at
+        clock(first.at)
     );
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
@@ -141,7 +141,7 @@ fn advised(advice: &Advice) -> String {
     let mut text = format!("\nObjective: {} of requests get a key: {met}.\n", percent(advice.objective));
     if let Some(tier) = &advice.tier {
         let what = if advice.is_met { "So much would do" } else { "A bigger tier for the groups there are" };
-        let _ = writeln!(text, "{what} ({:.2} ×, P(refused) {}):", tier.factor, percent(tier.p_refused));
+        let _ = writeln!(text, "{what} (P(refused) {}):", percent(tier.p_refused));
         tier.limits.iter().for_each(|change| text.push_str(&changed(change)));
     }
     if let Some(groups) = &advice.more_groups {
@@ -214,6 +214,10 @@ fn percent(share: f64) -> String {
         let text = format!("{percent:.2}");
         format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
     }
+}
+
+fn clock(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 fn seconds(millis: u64) -> String {
