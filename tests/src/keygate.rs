@@ -114,6 +114,15 @@ impl Keygate {
         read(self.home.path(), STDERR)
     }
 
+    /// How many files and sockets it has open.
+    ///
+    /// # Panics
+    /// When it has ended, or there is no `/proc`.
+    pub fn open_files(&self) -> usize {
+        let id = self.child.id().expect("it runs");
+        fs::read_dir(format!("/proc/{id}/fd")).expect("a process has open files").count()
+    }
+
     /// Writes a file of its folder as editors do: a new one, renamed into the old one's place.
     ///
     /// # Panics

@@ -12,10 +12,12 @@
 mod binary;
 mod keygate;
 mod providers;
+mod time_lapse;
 mod wait;
 
 pub use binary::keygate_binary;
 pub use keygate::{Exit, Keygate};
 pub use keygate_simulator as sim;
 pub use providers::{SIMULATED_KEYS, configuration, simulator};
+pub use time_lapse::time_lapse;
 pub use wait::{PATIENCE, eventually};

@@ -14,6 +14,8 @@ mod house {
     mod broken_connections;
     mod budgets;
     mod caller_mistakes;
+    mod chaos;
+    mod chaos_backends;
     mod client_tokens;
     mod credentials;
     mod cut_secrets;
@@ -33,6 +35,7 @@ mod house {
     mod reload_refused;
     mod reloading;
     mod remembering;
+    mod scaled_time;
     mod secrets;
     mod stage;
     mod stalling;

@@ -179,6 +179,10 @@ impl Attempt<'_> {
             Verdict::Failed(failure) => failure,
             Verdict::Served(_) | Verdict::Abandoned | Verdict::Unsent => Failure::of(Fault::ServerError),
         };
+        // Google tells an invalid key by a 400 too, and only the text says which it is.
+        if !text.is_whole && answer.status() == StatusCode::BAD_REQUEST && failure.fault == Fault::Caller {
+            return Failed::unanswered(Fault::Unreachable, Reach::Answered);
+        }
         let kept = Some(Kept { is_whole: text.is_whole, ..self.keep(&answer, body) });
         Failed { failure, reach: Reach::Answered, kept, is_preparations: false }
     }

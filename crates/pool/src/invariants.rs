@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use keygate_domain::{GroupId, Moment};
+use keygate_domain::{GroupId, Metric, Moment};
 
 use crate::PoolRefusal;
+use crate::budget::{Budgets, Meter, Reservation};
 use crate::key_pool::KeyPool;
 use crate::standing::Wish;
 #[cfg(test)]
@@ -25,6 +26,11 @@ const fn promise(id: &'static str, sentence: &'static str) -> Invariant {
 }
 
 pub(crate) const KP_1: Invariant = promise("KP-1", "in-flight is the number of outstanding leases");
+pub(crate) const KP_2: Invariant = promise(
+    "KP-2",
+    "no lease is granted that takes a group and bucket beyond a limit, in any 60 s, day or month, counting \
+     reservations; what is larger than the limit goes alone",
+);
 pub(crate) const KP_3: Invariant = promise("KP-3", "a resting, exhausted or disabled scope is never leased");
 pub(crate) const KP_4: Invariant = promise(
     "KP-4",
@@ -50,7 +56,8 @@ pub(crate) const KP_12: Invariant = promise(
 );
 
 /// Every invariant of the pool that holds today.
-pub const INVARIANTS: [Invariant; 11] = [KP_1, KP_3, KP_4, KP_5, KP_6, KP_7, KP_8, KP_9, KP_10, KP_11, KP_12];
+pub const INVARIANTS: [Invariant; 12] =
+    [KP_1, KP_2, KP_3, KP_4, KP_5, KP_6, KP_7, KP_8, KP_9, KP_10, KP_11, KP_12];
 
 /// KP-1.
 pub(crate) fn in_flight_is_outstanding(pool: &KeyPool) -> bool {
@@ -58,6 +65,14 @@ pub(crate) fn in_flight_is_outstanding(pool: &KeyPool) -> bool {
     pool.leases.keys().for_each(|key| outstanding[key] += 1);
     let per_key = pool.roster.keys.iter().map(|key| key.counts.in_flight);
     per_key.eq(outstanding) && pool.ledger.in_flight == pool.leases.len() as u64
+}
+
+/// KP-2, of a bucket that a lease was just counted in.
+pub(crate) fn is_within_limits(meter: &Meter, granted: &Reservation, budgets: &Budgets) -> bool {
+    meter.uses(budgets, granted.at).all(|budget| {
+        let is_counted = budget.metric != Metric::MinInterval;
+        !is_counted || budget.used <= budget.limit || budget.used == granted.spend.amount(budget.metric)
+    })
 }
 
 /// KP-3, of what is kept ready: no lane offers a key that is out, or withholds one that is not;

@@ -1,11 +1,13 @@
 //! Connections that break: before, during and after the head of an answer, and inside its body.
 
-use keygate_tests::sim::{Action, Fault, HalfStream, Provider, StreamEnding};
+use keygate_tests::sim::{Action, Fault, GoogleRow, HalfStream, KeyState, Provider, StreamEnding};
 use keygate_tests::simulator;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::stage::{FLASH, House, OPENAI_CHAT, chat, generate_path, one_project, openai_chat, stream_path};
+use super::stage::{
+    FLASH, House, OPENAI_CHAT, chat, generate_path, one_project, openai_chat, states, stream_path,
+};
 use super::wire::{Upstream, json_answer};
 
 fn mid_body(ending: StreamEnding) -> Action {
@@ -35,6 +37,22 @@ async fn a_chat_whose_connection_breaks_is_served_by_another_attempt() {
         assert_eq!(house.upstream_requests(), before + 2, "after {action:?}");
     }
     house.google().await.blames_nobody();
+    house.close().await;
+}
+
+#[tokio::test]
+async fn half_of_a_400_blames_nobody_and_another_attempt_is_made() {
+    let house = House::open(json!({})).await;
+    let invalid = KeyState::Google(GoogleRow::KeyInvalid);
+    house.sim.declare(states(&[("sim-google-alpha-1", invalid)])).expect("a known key");
+    house.sim.script([Fault::new(mid_body(StreamEnding::Close)).key("sim-google-alpha-1")]).expect("room");
+    house.generate(FLASH, "hello").await.is_providers("google", 200, 2);
+    house.google().await.blames_nobody();
+    // The whole of it names the key.
+    for _ in 0..3 {
+        assert_eq!(house.generate(FLASH, "hello").await.status, 200);
+    }
+    assert_eq!(house.google().await.state("alpha_1"), "disabled");
     house.close().await;
 }
 

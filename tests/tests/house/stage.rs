@@ -28,6 +28,7 @@ pub(crate) struct House {
     pub(crate) gateway: Keygate,
     pub(crate) sim: RunningSimulator,
     http: Client,
+    env: Vec<(String, String)>,
 }
 
 impl House {
@@ -39,21 +40,25 @@ impl House {
     /// A gateway before `sim`, with further environment variables.
     pub(crate) async fn before(sim: RunningSimulator, changes: Value, env: &[(&str, &str)]) -> Self {
         let yaml = configuration(sim.endpoints(), &changes);
-        let env = [settled().as_slice(), env].concat();
-        Self { gateway: Keygate::start(&yaml, &env).await, sim, http: client() }
+        let env = [SIMULATED_KEYS, SETTINGS, env].concat();
+        let gateway = Keygate::start(&yaml, &env).await;
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { gateway, sim, http: client(), env }
     }
 
     /// Kills the gateway in the middle of whatever it does; another goes on in its folder.
     pub(crate) async fn killed(self) -> Self {
-        let home = self.gateway.kill().await;
-        Self { gateway: Keygate::start_in(home, &settled()).await, sim: self.sim, http: self.http }
+        let Self { gateway, sim, http, env } = self;
+        let home = gateway.kill().await;
+        Self { gateway: Keygate::start_in(home, &borrowed(&env)).await, sim, http, env }
     }
 
     /// Ends the gateway gracefully; another goes on in its folder.
     pub(crate) async fn restarted(self) -> Self {
-        let (exit, home) = self.gateway.leave().await;
+        let Self { gateway, sim, http, env } = self;
+        let (exit, home) = gateway.leave().await;
         assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
-        Self { gateway: Keygate::start_in(home, &settled()).await, sim: self.sim, http: self.http }
+        Self { gateway: Keygate::start_in(home, &borrowed(&env)).await, sim, http, env }
     }
 
     /// `POST path` with a JSON body.
@@ -143,9 +148,8 @@ impl House {
     }
 }
 
-/// The environment of any house.
-fn settled() -> Vec<(&'static str, &'static str)> {
-    [SIMULATED_KEYS, SETTINGS].concat()
+fn borrowed(env: &[(String, String)]) -> Vec<(&str, &str)> {
+    env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// Keys of one project only: a provider in trouble is one project's word then, and no breaker opens.

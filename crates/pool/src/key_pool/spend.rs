@@ -8,6 +8,7 @@ use super::KeyPool;
 use crate::budget::SavedMeter;
 use crate::budget::{Meter, Reservation, Stop};
 use crate::cooldown::Rest;
+use crate::invariants::{KP_2, is_within_limits};
 use crate::leases::Held;
 use crate::roster::{Owner, Place};
 use crate::standing::{Part, Wish};
@@ -46,6 +47,7 @@ impl KeyPool {
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
         let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
         meter.reserve(&reservation, budgets);
+        debug_assert!(is_within_limits(meter, &reservation, budgets), "{}: {}", KP_2.id, KP_2.sentence);
         self.meter_moved(group, &bucket);
     }
 
