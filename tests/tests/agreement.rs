@@ -37,6 +37,8 @@ const SPAN: Duration = Duration::from_mins(12);
 const STEP: Duration = Duration::from_millis(100);
 /// Looks after which a request that is neither answered, waiting nor sent must be pausing.
 const PAUSING: u32 = 100;
+/// Looks after which a test gives up.
+const LOOKS: u32 = 10_000_000;
 
 /// What each project may do; a third more than that is asked for.
 fn granted() -> Allowance {
@@ -213,7 +215,7 @@ impl Stage {
     /// Waits until everybody has an answer, or a place in the queue. How many have one.
     async fn quiet(&self) -> usize {
         let mut looks = 0;
-        loop {
+        for _ in 0..LOOKS {
             let pool =
                 self.house.lanes[&ADAPTER.name].supervisor.observe().await.expect("the supervisor answers");
             let is_on_the_wire = pool.ledger.in_flight > 0;
@@ -228,6 +230,7 @@ impl Stage {
             }
             tokio::task::yield_now().await;
         }
+        panic!("{} requests never come to rest", self.open.get());
     }
 
     /// Moves both clocks.
@@ -288,7 +291,6 @@ async fn both(budgets: Allowance) -> (Outcome, Outcome) {
 }
 
 fn agree(planned: Outcome, real: Outcome) {
-    println!("planned {planned:?}\n   real {real:?}");
     let requests = real.requests();
     assert_eq!(planned.requests(), requests);
     assert!(

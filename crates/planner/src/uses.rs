@@ -39,7 +39,8 @@ fn budget_use(
         metric,
         groups: meters.len(),
         limit,
-        mean_share: periods.map(|periods| total as f64 / granted(periods)),
+        // A span that begins within a period has more of them than its length says.
+        mean_share: periods.map(|periods| (total as f64 / granted(periods)).min(peak)),
         peak_share: periods.map(|_| peak),
     })
 }

@@ -63,7 +63,7 @@ fn plans() -> impl Strategy<Value = (Scenario, Shape)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 20, ..ProptestConfig::default() })]
 
     #[test]
     fn everything_is_accounted_for_and_budgets_that_are_the_grants_meet_no_429(

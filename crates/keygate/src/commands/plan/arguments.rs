@@ -63,19 +63,25 @@ pub(super) struct PoolArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Budgets of each group and model, instead of those configured")]
 pub(super) struct LimitArguments {
+    /// Requests in any 60 seconds.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     requests_per_minute: Option<u64>,
+    /// Requests in a day of the provider.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     requests_per_day: Option<u64>,
+    /// Tokens sent in any 60 seconds.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     input_tokens_per_minute: Option<u64>,
+    /// Tokens sent and received in a day of the provider.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     tokens_per_day: Option<u64>,
+    /// Tokens sent and received in a calendar month.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     tokens_per_month: Option<u64>,
     /// Requests, or sessions, at the same time.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     concurrent: Option<u64>,
+    /// Shortest time between the starts of two requests.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     min_interval: Option<Duration>,
     /// What the provider really grants, where that is not what is budgeted; may be repeated:

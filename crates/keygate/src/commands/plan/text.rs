@@ -165,7 +165,7 @@ fn advised(advice: &Advice) -> String {
     let _ = writeln!(
         text,
         "(Searched with {searched} from {} on, where most was refused.)",
-        advice.searched_from
+        clock(advice.searched_from)
     );
     text
 }
