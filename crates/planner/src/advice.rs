@@ -114,6 +114,7 @@ const CLOSE: f64 = 1.03;
 const LARGEST_FACTOR: f64 = 1024.0;
 const SMALLEST_FACTOR: f64 = 1.0 / 64.0;
 const MOST_TIMES_THE_GROUPS: usize = 64;
+const MOST_GROUPS: usize = 4096;
 
 /// Runs a scenario, and finds the quota that an objective needs. `watch` is told what is being done.
 pub fn plan(
@@ -271,7 +272,7 @@ impl<'a> Search<'a> {
             return None;
         }
         let mut p_refused = loop {
-            if needed > now * MOST_TIMES_THE_GROUPS {
+            if needed > (now * MOST_TIMES_THE_GROUPS).min(MOST_GROUPS) {
                 return None;
             }
             match self.try_groups(needed) {

@@ -23,12 +23,9 @@ pub(crate) fn scaled(scenario: &Scenario, metrics: &BTreeSet<Metric>, factor: f6
 /// The same with `count` groups: those there are, over and over, each further one with one key of its own.
 pub(crate) fn with_groups(scenario: &Scenario, count: usize) -> Scenario {
     let mut other = scenario.clone();
-    let known = scenario.groups();
-    for number in known.len()..count {
-        let model = &known[number % known.len()];
-        let of_model = scenario.keys.iter().filter(|spec| group_of(spec) == *model);
-        let allowance = of_model.fold(Allowance::default(), |all, spec| all.or(spec.allowance));
-        other.keys.push(planned_key(&format!("further-group-{}", number + 1), 1, allowance));
+    let own = scenario.members().own;
+    for (number, allowance) in (0..count).zip(own.iter().cycle()).skip(own.len()) {
+        other.keys.push(planned_key(&format!("further-group-{}", number + 1), 1, *allowance));
     }
     other
 }

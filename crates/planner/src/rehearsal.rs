@@ -17,7 +17,7 @@ use crate::agenda::{Agenda, Due};
 use crate::dice::Dice;
 use crate::hands::{Hands, Request, Stage};
 use crate::provider::{Admitted, Provider};
-use crate::scenario::group_of;
+use crate::scenario::Members;
 use crate::tally::{End, Stop, Tally};
 use crate::uses::budget_uses;
 use crate::{Arrival, Report, Scenario, Traffic, Window};
@@ -111,13 +111,11 @@ impl<'a> Rehearsal<'a> {
         let start = Moment { mono: Duration::from_hours(1), wall: scenario.starts };
         let now = start.after(window.from);
         let policy = &scenario.policy;
-        let groups = scenario.groups();
+        let Members { groups, own, group_of_key } = scenario.members();
         let models = scenario.buckets(traffic.models());
-        let grants: Vec<Vec<Allowance>> = groups
-            .iter()
-            .map(|group| models.iter().map(|model| scenario.grant(group, *model)).collect())
-            .collect();
-        let position = |group: &GroupId| groups.iter().position(|known| known == group).unwrap_or(0);
+        let grant = |own: &Allowance, model| scenario.grant(*own, model);
+        let grants: Vec<Vec<Allowance>> =
+            own.iter().map(|own| models.iter().map(|model| grant(own, *model)).collect()).collect();
         let client = ClientId::from("plan");
         let named = |name: &Arc<str>| UserId { client: client.clone(), name: Arc::clone(name) };
         Self {
@@ -137,7 +135,7 @@ impl<'a> Rehearsal<'a> {
             sessions: Vec::new(),
             free_sessions: Vec::new(),
             users: traffic.users().iter().map(named).collect(),
-            group_of_key: scenario.keys.iter().map(|spec| position(&group_of(spec))).collect(),
+            group_of_key,
             buckets: models
                 .iter()
                 .map(|model| model.map_or(Scenario::SESSIONS, |model| model.as_str()).to_owned())
@@ -249,15 +247,16 @@ impl<'a> Rehearsal<'a> {
     /// Asks the pool for everybody who has to, and hands out what it decided about those who wait.
     fn see_to_askers(&mut self) {
         loop {
-            if !self.waiting.is_empty() {
-                for resolved in self.pool.drain_resolved() {
-                    if let Some(place) = self.waiting.remove(&resolved.ticket) {
-                        self.resolved(place, resolved.outcome.ok());
-                    }
+            let resolved = if self.waiting.is_empty() { Vec::new() } else { self.pool.drain_resolved() };
+            if resolved.is_empty() {
+                let Some(place) = self.asking.pop() else { break };
+                self.ask(place);
+            }
+            for one in resolved {
+                if let Some(place) = self.waiting.remove(&one.ticket) {
+                    self.resolved(place, one.outcome.ok());
                 }
             }
-            let Some(place) = self.asking.pop() else { break };
-            self.ask(place);
         }
     }
 

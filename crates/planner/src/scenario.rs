@@ -1,5 +1,6 @@
 //! What is planned: the pool and its keys, the provider, and the clock.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -50,35 +51,49 @@ impl Scenario {
 
     /// The quota groups, in the order of their first keys.
     pub fn groups(&self) -> Vec<GroupId> {
-        let mut groups = Vec::new();
-        for spec in &self.keys {
-            let group = group_of(spec);
-            if !groups.contains(&group) {
-                groups.push(group);
-            }
-        }
-        groups
+        self.members().groups
     }
 
-    /// What the pool lets a group use of a model: the group's own limits, else the model's, else
-    /// everybody's.
-    pub(crate) fn budget(&self, group: &GroupId, model: Option<&ModelName>) -> Allowance {
-        let own = self.keys.iter().filter(|spec| group_of(spec) == *group);
-        let own = own.fold(Allowance::default(), |all, spec| all.or(spec.allowance));
+    /// Who belongs to whom.
+    pub(crate) fn members(&self) -> Members {
+        let mut members = Members::default();
+        let mut positions: BTreeMap<GroupId, usize> = BTreeMap::new();
+        for spec in &self.keys {
+            let id = group_of(spec);
+            let position = *positions.entry(id.clone()).or_insert_with(|| {
+                members.groups.push(id);
+                members.own.push(Allowance::default());
+                members.groups.len() - 1
+            });
+            members.own[position] = members.own[position].or(spec.allowance);
+            members.group_of_key.push(position);
+        }
+        members
+    }
+
+    /// What the provider grants of a model to a group with limits of its `own`. Where nothing else is said it
+    /// is what the pool lets it use: its own limits, else the model's, else everybody's.
+    pub(crate) fn grant(&self, own: Allowance, model: Option<&ModelName>) -> Allowance {
         let budgets = &self.policy.budgets;
         let of_model = model.and_then(|model| budgets.models.get(model)).copied().unwrap_or_default();
-        own.or(of_model).or(budgets.default)
-    }
-
-    /// What the provider grants a group of a model.
-    pub(crate) fn grant(&self, group: &GroupId, model: Option<&ModelName>) -> Allowance {
-        self.granted.or(self.budget(group, model))
+        self.granted.or(own).or(of_model).or(budgets.default)
     }
 
     /// What the traffic counts in, by the positions of its models.
     pub(crate) fn buckets<'a>(&self, models: &'a [ModelName]) -> Vec<Option<&'a ModelName>> {
         if self.session_length.is_some() { vec![None] } else { models.iter().map(Some).collect() }
     }
+}
+
+/// The quota groups and their keys.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Members {
+    /// In the order of their first keys.
+    pub(crate) groups: Vec<GroupId>,
+    /// The limits of each group's own.
+    pub(crate) own: Vec<Allowance>,
+    /// The group of each key, by position.
+    pub(crate) group_of_key: Vec<usize>,
 }
 
 /// The part of a plan that is run.

@@ -21,6 +21,9 @@ pub(super) struct Planned {
     pub(super) notes: Vec<String>,
 }
 
+/// Keys that are made up at most.
+const MOST_KEYS: u64 = 100_000;
+
 /// The model of requests that name none.
 const ANY_MODEL: &str = "any-model";
 
@@ -81,6 +84,9 @@ fn keys(
     configured: Option<&ProviderConfig>,
 ) -> Result<Vec<KeySpec>, String> {
     if let Some(groups) = arguments.pool.groups {
+        if u64::from(groups) * u64::from(arguments.pool.keys_per_group) > MOST_KEYS {
+            return Err(format!("--groups times --keys-per-group is more than {MOST_KEYS} keys"));
+        }
         return Ok(planned_keys(groups, arguments.pool.keys_per_group));
     }
     let keys = configured.map(|provider| without(&provider.keys, &arguments.limits.budgets()));
