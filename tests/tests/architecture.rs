@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("keygate-domain", 0),
     ("keygate-provider", 0),
     ("keygate-limits", 1),
+    ("keygate-planner", 1),
     ("keygate-pool", 1),
     ("keygate-provider-anam", 1),
     ("keygate-provider-google", 1),
@@ -45,6 +46,9 @@ const OUTSIDE: u8 = 7;
 const SAME_FLOOR: &[(&str, &str)] = &[
     // The contract of a provider is spoken in the words of the domain.
     ("keygate-provider", "keygate-domain"),
+    // A plan is the real machines on another clock.
+    ("keygate-planner", "keygate-limits"),
+    ("keygate-planner", "keygate-pool"),
 ];
 
 /// Who may start simulated providers: the binary for `keygate demo`, and what tests and measures.

@@ -28,6 +28,7 @@ mod house {
     mod learning;
     mod leaving;
     mod mints_abroad;
+    mod plan;
     mod pool;
     mod probing;
     mod process;

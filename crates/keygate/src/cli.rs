@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::PlanArguments;
+
 /// A gateway that serves AI providers through pools of API keys.
 #[derive(Debug, Parser)]
 #[command(name = "keygate", version, about, after_help = EXIT_CODES)]
@@ -24,6 +26,9 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Validate the configuration and print the effective one with where each value came from.
     Check(Check),
+    /// Run the pool on a virtual clock: what a traffic would meet, which budget binds first, and the smallest
+    /// quota that is enough. See docs/planning.md.
+    Plan(Box<PlanArguments>),
     /// Print the JSON Schema of the YAML file, for editors.
     Schema,
 }

@@ -3,6 +3,7 @@
 mod choose;
 mod fare;
 mod headroom;
+mod in_the_way;
 mod learn;
 mod merge;
 mod observe;

@@ -1,13 +1,14 @@
 //! Backends that go on asking whatever happens, and judge what they are answered.
 
 use std::ops::AddAssign;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
 use reqwest::{Client, RequestBuilder};
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -24,7 +25,7 @@ const PROPER: [u16; 6] = [200, 429, 500, 502, 503, 504];
 /// Where the gateway is at the moment.
 #[derive(Default)]
 pub(crate) struct Signpost {
-    url: Mutex<String>,
+    url: watch::Sender<String>,
     /// Even while there is a gateway; every life has a number of its own.
     life: AtomicU64,
     is_over: AtomicBool,
@@ -62,7 +63,7 @@ impl Signpost {
 
     /// A gateway listens at `url`.
     pub(crate) fn comes(&self, url: String) {
-        *self.url.lock().unwrap_or_else(PoisonError::into_inner) = url;
+        self.url.send_replace(url);
         if !self.is_up() {
             self.life.fetch_add(1, Ordering::SeqCst);
         }
@@ -73,7 +74,7 @@ impl Signpost {
     }
 
     fn to(&self, path: &str) -> String {
-        format!("{}{path}", self.url.lock().unwrap_or_else(PoisonError::into_inner))
+        format!("{}{path}", *self.url.borrow())
     }
 }
 

@@ -2,11 +2,14 @@
 
 mod check;
 mod demo;
+mod plan;
 pub(crate) mod print;
 mod schema;
 mod serve;
 
 use keygate_provider::Adapter;
+
+pub(crate) use plan::PlanArguments;
 
 use crate::cli::Command;
 use crate::exit::Exit;
@@ -16,6 +19,7 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Serve(arguments) => serve::run(&arguments, catalogue),
         Command::Demo(arguments) => demo::run(&arguments, catalogue),
         Command::Check(arguments) => check::run(&arguments, catalogue),
+        Command::Plan(arguments) => plan::run(&arguments, catalogue),
         Command::Schema => schema::run(),
     }
 }

@@ -1,0 +1,6 @@
+//! Plans, and what they promise.
+
+mod advice;
+mod properties;
+mod stories;
+mod world;
