@@ -26,7 +26,7 @@ fn fault(status: u16, body: &str) -> Option<Fault> {
     match anam().verdict(&asked().0, &answer) {
         Verdict::Failed(failure) => Some(failure.fault),
         Verdict::Served(_) => None,
-        other => panic!("no verdict on a key: {other:?}"),
+        other @ (Verdict::Abandoned | Verdict::Unsent) => panic!("no verdict on a key: {other:?}"),
     }
 }
 
