@@ -69,7 +69,7 @@ async fn one_disabled(prober: Option<Prober>, panic_every: u64) -> KeySupervisor
     let probe = ProbePolicy { every: Duration::from_secs(1), per_hour: 3600, ..ProbePolicy::default() };
     let policy = Policy { probe, ..Policy::default() };
     let supervisor =
-        start_supervisor(SupervisorSpec { prober, policy, ..spec(&["a", "b"], panic_every) }, &Home::Here);
+        start_supervisor(SupervisorSpec { policy, prober, ..spec(&["a", "b"], panic_every) }, &Home::Here);
     lease(&supervisor).await.settle(Verdict::Failed(Failure::of(Fault::KeyInvalid)));
     assert_eq!(first(&supervisor).await.state, KeyState::Disabled);
     supervisor
