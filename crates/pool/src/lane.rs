@@ -156,14 +156,30 @@ impl Lanes {
         self.clock += 1;
         if !self.special.contains_key(scope) {
             self.make_room();
-            let mut lane = self.common.clone();
-            let common = self.common.usable.round(0);
-            common.filter(|key| !is_usable(*key)).for_each(|key| lane.set_usable(key, false));
-            self.special.insert(scope.clone(), lane);
+            self.special.insert(scope.clone(), self.made_of_common(is_usable));
         }
         if let Some(lane) = self.special.get_mut(scope) {
             lane.last_used = self.clock;
         }
+    }
+
+    /// The lane of `scope`, as it would be made if there is none yet: for looking only.
+    pub(crate) fn lane_as_if_open(
+        &self,
+        scope: &LaneScope,
+        is_usable: impl Fn(usize) -> bool,
+    ) -> Cow<'_, Lane> {
+        if *scope == LaneScope::default() || self.special.contains_key(scope) {
+            return Cow::Borrowed(self.lane(scope));
+        }
+        Cow::Owned(self.made_of_common(is_usable))
+    }
+
+    fn made_of_common(&self, is_usable: impl Fn(usize) -> bool) -> Lane {
+        let mut lane = self.common.clone();
+        let common = self.common.usable.round(0);
+        common.filter(|key| !is_usable(*key)).for_each(|key| lane.set_usable(key, false));
+        lane
     }
 
     fn make_room(&mut self) {

@@ -118,6 +118,16 @@ impl Queue {
         self.tickets.is_empty()
     }
 
+    /// How many wait in a line.
+    pub(crate) fn len_of(&self, line: &Line) -> usize {
+        self.lines.get(line).map_or(0, |users| users.values().map(BTreeSet::len).sum())
+    }
+
+    /// How many places a user has.
+    pub(crate) fn places_of(&self, user: &UserId) -> usize {
+        self.users.get(user).map_or(0, |user| user.tickets.len())
+    }
+
     /// Something that tickets may wait for began or ended.
     pub(crate) fn stir(&mut self) {
         self.stirred = !self.is_empty();
@@ -233,7 +243,9 @@ impl Queue {
         for (mut line, users) in std::mem::take(&mut self.lines) {
             line.rename_group(renamed);
             let known = self.lines.entry(line).or_default();
-            users.into_iter().for_each(|(turn, tickets)| known.entry(turn).or_default().extend(tickets));
+            for (turn, tickets) in users {
+                known.entry(turn).or_default().extend(tickets);
+            }
         }
         for user in self.users.values_mut() {
             for (mut line, count) in std::mem::take(&mut user.lines) {

@@ -11,7 +11,7 @@ mod upstream_request;
 
 use keygate_domain::{Intent, Refusal, Verdict};
 
-pub use adapter::{Adapter, KeyVariables};
+pub use adapter::{Adapter, KeyVariables, KnownOperation};
 pub use answer::{AnswerHead, SurfaceAnswer};
 pub use inbound::{CallRejected, Inbound};
 pub use meter::{Ended, Meter, Metered};

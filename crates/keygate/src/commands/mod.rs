@@ -2,6 +2,8 @@
 
 mod check;
 mod demo;
+mod gateway;
+mod keys;
 pub(crate) mod print;
 mod schema;
 mod serve;
@@ -16,6 +18,7 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Serve(arguments) => serve::run(&arguments, catalogue),
         Command::Demo(arguments) => demo::run(&arguments, catalogue),
         Command::Check(arguments) => check::run(&arguments, catalogue),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Schema => schema::run(),
     }
 }

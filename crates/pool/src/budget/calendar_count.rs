@@ -5,7 +5,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keygate_domain::{Moment, Reset};
 
+use super::pace::Pace;
 use crate::calendar;
+
+/// What an earlier process counted; without a pace where it kept none.
+#[derive(Clone, Copy)]
+pub(super) struct Left {
+    pub(super) used: u64,
+    pub(super) edge: u64,
+    pub(super) ends: Timestamp,
+    pub(super) pace: Option<(Timestamp, Timestamp, u64)>,
+}
 
 /// A count that starts over when the provider's calendar says so.
 ///
@@ -21,12 +31,15 @@ pub(super) struct CalendarCount {
     began: Timestamp,
     /// The boundary. By the wall clock: a clock that is put right moves it for us, not for the provider.
     pub(super) ends: Timestamp,
+    /// How fast it grows; goes on over boundaries.
+    pub(super) pace: Pace,
 }
 
 impl CalendarCount {
     /// A fresh count. In a time zone nobody knows it never ends.
     pub(super) fn new(reset: Reset, now: Moment) -> Self {
-        Self { reset, used: 0, edge: 0, began: now.wall, ends: next(reset, now.wall) }
+        let (ends, pace) = (next(reset, now.wall), Pace::new(reset, now.wall));
+        Self { reset, used: 0, edge: 0, began: now.wall, ends, pace }
     }
 
     /// Starts over if the boundary has passed.
@@ -44,6 +57,7 @@ impl CalendarCount {
     pub(super) fn add(&mut self, amount: u64, now: Moment, margin: Duration) {
         self.advance(now, margin);
         self.used = self.used.saturating_add(amount);
+        self.pace.add(amount, now.wall);
         if self.is_at_the_edge(now, margin) {
             self.edge = self.edge.saturating_add(amount);
         }
@@ -51,6 +65,7 @@ impl CalendarCount {
 
     /// What was counted as `was` at `at` turned out to be `is`; of an earlier period nothing changes.
     pub(super) fn correct(&mut self, at: Moment, was: u64, is: u64, margin: Duration) {
+        self.pace.correct(was, is);
         if at.wall < self.began {
             return;
         }
@@ -61,9 +76,10 @@ impl CalendarCount {
     }
 
     /// Counts what another count counted; of two periods the later one is at hand.
-    pub(super) fn absorb(&mut self, other: Self) {
+    pub(super) fn absorb(&mut self, other: &Self) {
+        self.pace.absorb(other.pace);
         if other.ends > self.ends {
-            *self = other;
+            *self = Self { pace: self.pace, ..other.clone() };
         } else if other.ends == self.ends {
             self.used = self.used.saturating_add(other.used);
             self.edge = self.edge.saturating_add(other.edge);
@@ -81,6 +97,26 @@ impl CalendarCount {
         }
         let boundary = if fits(count.edge) { count.ends } else { next(count.reset, count.ends) };
         now.at_wall(later(boundary, margin))
+    }
+
+    /// When `limit` is used up if it goes on like lately; `None` if it starts over before that, is
+    /// used up already, or nobody can say.
+    pub(super) fn runs_out_at(&self, limit: u64, now: Moment, margin: Duration) -> Option<Moment> {
+        let mut count = self.clone();
+        count.advance(now, margin);
+        let left = limit.checked_sub(count.used).filter(|left| *left > 0)?;
+        let at = now.after(count.pace.lasts(left, now.wall)?);
+        (at.wall < count.ends).then_some(at)
+    }
+
+    /// Goes on with what an earlier process counted.
+    pub(super) fn resume(&mut self, left: Left, now: Moment, margin: Duration) {
+        let Left { used, edge, ends, pace } = left;
+        (self.used, self.edge, self.ends) = (used, edge, ends);
+        if let Some((since, slot, earlier)) = pace {
+            self.pace = Pace::resumed(self.reset, since, slot, earlier);
+        }
+        self.advance(now, margin);
     }
 
     fn is_at_the_edge(&self, at: Moment, margin: Duration) -> bool {

@@ -115,7 +115,7 @@ impl Counter {
     pub(super) fn absorb(&mut self, other: Self) {
         match (self, other) {
             (Self::Minute(window), Self::Minute(other)) => window.absorb(other),
-            (Self::Calendar(count), Self::Calendar(other)) => count.absorb(other),
+            (Self::Calendar(count), Self::Calendar(other)) => count.absorb(&other),
             (Self::Running(running), Self::Running(Running { leases, sessions })) => {
                 running.leases.extend(leases);
                 running.sessions.extend(sessions);
@@ -163,6 +163,14 @@ impl Counter {
             Self::Interval { last } => {
                 last.map_or(now, |last| last.after(Duration::from_millis(limit))).max(now)
             }
+        }
+    }
+
+    /// When `limit` is used up before it starts over, if that is to be expected.
+    pub(super) fn runs_out_at(&self, limit: u64, now: Moment, margin: Duration) -> Option<Moment> {
+        match self {
+            Self::Calendar(count) => count.runs_out_at(limit, now, margin),
+            Self::Minute(_) | Self::Running(_) | Self::Interval { .. } => None,
         }
     }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use keygate_domain::{BucketName, GroupId, Metric, Moment};
 use serde::{Deserialize, Serialize};
 
+use super::calendar_count::Left;
 use super::counter::Counter;
 use super::{Budgets, Meter};
 
@@ -33,7 +34,14 @@ struct SavedCounter {
 #[serde(rename_all = "snake_case")]
 enum SavedUse {
     Minute(Vec<(Timestamp, u64)>),
-    Calendar { used: u64, edge: u64, ends: Timestamp },
+    Calendar {
+        used: u64,
+        edge: u64,
+        ends: Timestamp,
+        /// Absent in what earlier versions wrote: then the pace is learned anew.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pace: Option<(Timestamp, Timestamp, u64)>,
+    },
     Sessions(Vec<Timestamp>),
     Interval(Option<Timestamp>),
 }
@@ -65,7 +73,8 @@ fn save(counter: &Counter, now: Moment) -> SavedUse {
             SavedUse::Minute(window.entries().map(|(at, amount)| (wall(at), amount)).collect())
         }
         Counter::Calendar(count) => {
-            SavedUse::Calendar { used: count.used, edge: count.edge, ends: count.ends }
+            let pace = Some(count.pace.left());
+            SavedUse::Calendar { used: count.used, edge: count.edge, ends: count.ends, pace }
         }
         Counter::Running(running) => {
             // What ran when the process died may run on at the provider until its lease would end.
@@ -83,10 +92,8 @@ fn read(saved: &SavedUse, counter: &mut Counter, margin: Duration, now: Moment) 
                 window.add(*amount, before(*at, now), margin);
             }
         }
-        (SavedUse::Calendar { used, edge, ends }, Counter::Calendar(count)) => {
-            (count.used, count.edge) = (*used, *edge);
-            count.ends = *ends;
-            count.advance(now, margin);
+        (SavedUse::Calendar { used, edge, ends, pace }, Counter::Calendar(count)) => {
+            count.resume(Left { used: *used, edge: *edge, ends: *ends, pace: *pace }, now, margin);
         }
         (SavedUse::Sessions(ends), Counter::Running(running)) => {
             running.sessions =

@@ -233,7 +233,7 @@ impl KeyPool {
 
     /// The limits of a group's bucket: the group's own, else the model's, else everybody's; never more
     /// than the provider stated.
-    fn allowance(&self, group: usize, bucket: &BucketName) -> Allowance {
+    pub(super) fn allowance(&self, group: usize, bucket: &BucketName) -> Allowance {
         let budgets = &self.roster.budgets;
         let of_bucket = |model: &keygate_domain::ModelName| {
             self.buckets.learned_name(model).map_or(model.as_str() == bucket.as_str(), |name| name == bucket)
