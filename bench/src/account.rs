@@ -19,7 +19,15 @@ pub fn cpu_us(pids: &[u32]) -> io::Result<u64> {
 /// # Errors
 /// When one of them is gone.
 pub fn peak_kib(pids: &[u32]) -> io::Result<u64> {
-    pids.iter().map(|pid| high_water_kib(*pid)).sum()
+    pids.iter().map(|pid| memory_kib(*pid, "VmHWM:")).sum()
+}
+
+/// The memory that a process has resident, in KiB.
+///
+/// # Errors
+/// When it is gone.
+pub fn resident_kib(pid: u32) -> io::Result<u64> {
+    memory_kib(pid, "VmRSS:")
 }
 
 fn cpu_ticks(pid: u32) -> io::Result<u64> {
@@ -36,9 +44,9 @@ fn ticks_of(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
-fn high_water_kib(pid: u32) -> io::Result<u64> {
+fn memory_kib(pid: u32, field: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     line.and_then(|value| value.split_whitespace().next()?.parse().ok())
         .ok_or_else(|| io::Error::other("unreadable /proc status"))
 }
@@ -57,6 +65,7 @@ mod tests {
     fn this_process_has_an_account() {
         let this = [std::process::id()];
         assert!(cpu_us(&this).is_ok());
-        assert!(peak_kib(&this).unwrap() > 0);
+        let resident = resident_kib(this[0]).unwrap();
+        assert!((1..=peak_kib(&this).unwrap()).contains(&resident));
     }
 }

@@ -26,6 +26,7 @@ mod house {
     mod hangs;
     mod hostile_paths;
     mod large_bodies;
+    mod learning;
     mod leaving;
     mod mints_abroad;
     mod pool;

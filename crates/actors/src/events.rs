@@ -4,6 +4,9 @@ use keygate_domain::{BucketName, Fault, ProviderName};
 use keygate_pool::PoolEvent;
 use tracing::{debug, error, info, warn};
 
+/// Most labels of keys in one line.
+const MOST_LABELS: usize = 16;
+
 /// What happened inside a pool.
 pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
     let provider = provider.as_str();
@@ -50,13 +53,39 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
         PoolEvent::OrderRotated { first, label } => {
             info!(provider, key.id = %first, key.label = %label, "the order of the keys rotated");
         }
+        told @ (PoolEvent::Noticed(_)
+        | PoolEvent::GroupNamed { .. }
+        | PoolEvent::LimitLearned { .. }
+        | PoolEvent::TierLearned { .. }) => learned(provider, told),
         cured @ (PoolEvent::Recovered { .. }
         | PoolEvent::KeyEnabled { .. }
         | PoolEvent::GroupEnabled { .. }
-        | PoolEvent::GroupNamed { .. }
-        | PoolEvent::LimitLearned { .. }
         | PoolEvent::BreakerProbing { .. }
         | PoolEvent::BreakerClosed { .. }) => good_news(provider, cured),
+    }
+}
+
+/// What a provider told of a group, and what follows from it.
+fn learned(provider: &str, event: &PoolEvent) {
+    if let PoolEvent::Noticed(warning) = event {
+        let labels: Vec<&str> = warning.keys().map(|key| &*key.label).take(MOST_LABELS).collect();
+        let labels = (!labels.is_empty()).then(|| labels.join(", "));
+        warn!(provider, group = %warning.group(), key.labels = labels, "{provider}: {warning}");
+    }
+    if let PoolEvent::GroupNamed { group, name } = event {
+        info!(provider, group = %group, name = %name, "the provider named the quota group");
+    }
+    if let PoolEvent::TierLearned { group, tier } = event {
+        info!(provider, group = %group, tier = tier.as_str(), "the provider told the quota group's tier");
+    }
+    if let PoolEvent::LimitLearned { group, bucket, metric, limit, before } = event {
+        let metric = metric.as_str();
+        if let Some(before) = before {
+            let text = "the provider states another limit than before";
+            warn!(provider, group = %group, bucket = %bucket, metric, limit, before, "{text}");
+        } else {
+            info!(provider, group = %group, bucket = %bucket, metric, limit, "the provider stated a limit");
+        }
     }
 }
 
@@ -71,13 +100,6 @@ fn good_news(provider: &str, event: &PoolEvent) {
             info!(provider, key.id = %id, key.label = %label, "API key is enabled");
         }
         PoolEvent::GroupEnabled { group } => info!(provider, group = %group, "quota group is enabled"),
-        PoolEvent::GroupNamed { group, name } => {
-            info!(provider, group = %group, name = %name, "the provider named the quota group");
-        }
-        PoolEvent::LimitLearned { group, bucket, metric, limit } => info!(
-            provider, group = %group, bucket = %bucket, metric = metric.as_str(), limit,
-            "the provider stated a limit"
-        ),
         PoolEvent::BreakerProbing { bucket } => debug!(
             provider,
             bucket = bucket.as_ref().map(BucketName::as_str),
@@ -98,6 +120,10 @@ fn good_news(provider: &str, event: &PoolEvent) {
         | PoolEvent::BreakerOpened { .. }
         | PoolEvent::LeaseExpired { .. }
         | PoolEvent::BindingsEvicted { .. }
+        | PoolEvent::Noticed(_)
+        | PoolEvent::GroupNamed { .. }
+        | PoolEvent::LimitLearned { .. }
+        | PoolEvent::TierLearned { .. }
         | PoolEvent::Dropped { .. } => {}
     }
 }

@@ -51,6 +51,21 @@ impl Allowance {
         }
     }
 
+    /// The stricter of both, limit by limit: for what two declarations turn out to share.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        let less = |one: Option<u64>, other: Option<u64>| one.into_iter().chain(other).min();
+        Self {
+            requests_per_minute: less(self.requests_per_minute, other.requests_per_minute),
+            requests_per_day: less(self.requests_per_day, other.requests_per_day),
+            input_tokens_per_minute: less(self.input_tokens_per_minute, other.input_tokens_per_minute),
+            tokens_per_day: less(self.tokens_per_day, other.tokens_per_day),
+            tokens_per_month: less(self.tokens_per_month, other.tokens_per_month),
+            concurrent: less(self.concurrent, other.concurrent),
+            min_interval: self.min_interval.max(other.min_interval),
+        }
+    }
+
     /// The limit of a metric; milliseconds for the interval.
     pub fn limit(&self, metric: Metric) -> Option<u64> {
         match metric {
@@ -117,6 +132,8 @@ mod tests {
         assert_eq!(both.at_most(Metric::RequestsPerMinute, 9).requests_per_minute, Some(5));
         assert_eq!(both.at_most(Metric::RequestsPerDay, 9).requests_per_day, Some(9));
         assert_eq!(both.at_most(Metric::Unnamed, 9), both);
+        let stricter = model.stricter(usual);
+        assert_eq!((stricter.requests_per_minute, stricter.concurrent), (Some(5), Some(3)));
         assert!(Allowance::default().is_unlimited());
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use arc_swap::ArcSwap;
 use regex::bytes::Regex;
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::known_secrets::KnownSecrets;
 
 /// Replaces every known secret, and everything that looks like a provider's key, by asterisks of
 /// the same length: lengths stay, so that neither framing nor `content-length` changes.
@@ -26,7 +27,7 @@ pub struct Redactor {
 struct Patterns {
     /// Oldest first.
     secrets: Arc<[SecretString]>,
-    known: Option<Arc<AhoCorasick>>,
+    known: Option<Arc<KnownSecrets>>,
     shapes: Option<Arc<Regex>>,
 }
 
@@ -74,8 +75,7 @@ impl Redactor {
         let patterns = self.patterns.load();
         let mut scrubbed = Cow::Borrowed(bytes);
         if let Some(known) = &patterns.known {
-            let hits: Vec<_> = known.find_iter(bytes).map(|hit| hit.range()).collect();
-            for hit in hits {
+            for hit in known.find_in(bytes) {
                 scrubbed.to_mut()[hit].fill(b'*');
             }
         }
@@ -113,10 +113,7 @@ impl Patterns {
         if secrets.is_empty() {
             return Ok(Self { secrets, known: None, shapes: self.shapes.clone() });
         }
-        let texts = secrets.iter().map(SecretString::expose_secret);
-        // Of two secrets that begin alike the longer one is meant.
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts);
-        let known = automaton.map_err(|e| InvalidRedaction(e.to_string()))?;
+        let known = KnownSecrets::new(&secrets).map_err(|e| InvalidRedaction(e.to_string()))?;
         Ok(Self { secrets, known: Some(Arc::new(known)), shapes: self.shapes.clone() })
     }
 }

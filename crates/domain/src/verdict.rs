@@ -240,6 +240,26 @@ impl Metric {
     }
 }
 
+/// What a group pays for, as far as the names of its quotas tell.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Nothing.
+    Free,
+    /// What it uses.
+    Paid,
+}
+
+impl Tier {
+    /// The name in status and logs: `free`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Paid => "paid",
+        }
+    }
+}
+
 /// When an allowance comes back by the provider's calendar.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reset {
@@ -266,6 +286,8 @@ pub struct Hint {
     pub bucket: Option<BucketName>,
     /// The group's name at the provider, as `projects/123`.
     pub group: Option<GroupId>,
+    /// The group's tier, where the name of the quota tells.
+    pub tier: Option<Tier>,
     /// The answer names no quota and no key: the provider itself may be in trouble rather than the
     /// group that was told so. The pool decides by what other groups meet.
     pub may_be_providers: bool,

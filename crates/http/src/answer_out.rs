@@ -55,9 +55,6 @@ fn body(body: AnswerBody) -> BoxBody {
     }
 }
 
-fn chunks(relay: Box<Relay>) -> impl Stream<Item = Result<Bytes, RelayCut>> + Unpin {
-    Box::pin(stream::unfold(relay, |mut relay| async move {
-        let next = relay.next().await?;
-        Some((next, relay))
-    }))
+fn chunks(mut relay: Box<Relay>) -> impl Stream<Item = Result<Bytes, RelayCut>> + Unpin {
+    stream::poll_fn(move |cx| relay.poll_next(cx))
 }

@@ -11,6 +11,7 @@ mod explained;
 mod front;
 mod health;
 mod house_routes;
+mod learned_status;
 mod line;
 mod panic_response;
 mod proxy;

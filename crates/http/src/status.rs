@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use keygate_actors::clock;
-use keygate_domain::{BucketName, Fault, GroupId, KeyId, Metric, Moment, Refusal, Role};
+use keygate_domain::{BucketName, Fault, GroupId, KeyId, Metric, Moment, Refusal, Role, Tier};
 use keygate_journey::Lane;
 use keygate_pool::{
     BreakerSnapshot, BreakerState, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger,
@@ -16,6 +16,7 @@ use keygate_pool::{
 use serde::Serialize;
 
 use crate::admin::{no_such_provider, unavailable};
+use crate::learned_status::{StatedStatus, WarningStatus};
 use crate::proxy::headers_of;
 use crate::reader::reader;
 use crate::rules::ConfigState;
@@ -101,6 +102,7 @@ async fn one(worker: &Worker, request: &HttpRequest, provider: &str) -> Result<P
         ledger: pool.ledger,
         breakers: pool.breakers.into_iter().map(|breaker| BreakerStatus::of(breaker, now)).collect(),
         waiting: pool.waiting,
+        warnings: pool.warnings.into_iter().map(WarningStatus::from).collect(),
         restarts: lane.supervisor.vitals().restarts(),
     })
 }
@@ -153,6 +155,7 @@ struct ProviderStatus {
     ledger: PoolLedger,
     breakers: Vec<BreakerStatus>,
     waiting: usize,
+    warnings: Vec<WarningStatus>,
     restarts: u32,
 }
 
@@ -186,6 +189,8 @@ struct KeyStatus {
     label: Arc<str>,
     group: GroupId,
     reported_group: Option<GroupId>,
+    tier: Option<Tier>,
+    stated_limits: Vec<StatedStatus>,
     role: Role,
     weight: u32,
     health: u8,
@@ -263,6 +268,8 @@ impl KeyStatus {
             label: key.label,
             group: key.group,
             reported_group: key.reported_group,
+            tier: key.tier,
+            stated_limits: key.stated_limits.into_iter().map(StatedStatus::from).collect(),
             role: key.role,
             weight: key.weight,
             health: key.health,

@@ -3,10 +3,8 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +14,7 @@ use keygate_provider::Meter;
 use keygate_upstream::UpstreamAnswer;
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_local};
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
 use tracing::Span;
 
 use crate::answer::Slot;
@@ -74,16 +72,25 @@ pub struct Relay {
     held: VecDeque<Bytes>,
     flow: Flow,
     guard: JoinHandle<()>,
-    deadline: Pin<Box<Sleep>>,
     status_of: fn(ErrorKind) -> u16,
     is_over: bool,
 }
 
-/// What is still flowing; empty once it has ended. Shared with a [`guard`], which ends it when
-/// nobody asks for bytes any more: the front stops asking while a caller does not read, and a
-/// caller that never reads on would keep the provider's answer, the lease and the user's slot.
+/// What is still flowing. Shared with a [`guard`], which tells the reader when it is too late, and
+/// ends it when nobody asks for bytes any more: the front stops asking while a caller does not
+/// read, and a caller that never reads on would keep the provider's answer, the lease and the
+/// user's slot.
 #[derive(Clone)]
-struct Flow(Rc<RefCell<Option<Flowing>>>);
+struct Flow(Rc<RefCell<Shared>>);
+
+struct Shared {
+    /// Empty once it has ended.
+    flowing: Option<Flowing>,
+    /// The deadline has passed.
+    is_late: bool,
+    /// Who waits for the next bytes.
+    reader: Option<Waker>,
+}
 
 struct Flowing {
     rest: UpstreamAnswer,
@@ -117,24 +124,22 @@ impl Relay {
         deadline: Moment,
         status_of: fn(ErrorKind) -> u16,
     ) -> Self {
-        let flow = Flow(Rc::new(RefCell::new(Some(Flowing { rest, watch }))));
+        let shared = Shared { flowing: Some(Flowing { rest, watch }), is_late: false, reader: None };
+        let flow = Flow(Rc::new(RefCell::new(shared)));
         let guard = spawn_local(guard(flow.clone(), deadline));
-        let deadline = Box::pin(sleep(clock::left_until(deadline)));
-        Self { held, flow, guard, deadline, status_of, is_over: false }
+        Self { held, flow, guard, status_of, is_over: false }
     }
 
-    /// The next bytes; `None` after the last.
-    ///
-    /// # Errors
-    /// [`RelayCut`] once, when the answer broke off where nothing more can be said.
-    pub async fn next(&mut self) -> Option<Result<Bytes, RelayCut>> {
+    /// The next bytes; `None` after the last. [`RelayCut`] comes once, when the answer broke off where
+    /// nothing more can be said.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, RelayCut>>> {
         if let Some(held) = self.held.pop_front() {
-            return Some(Ok(held));
+            return Poll::Ready(Some(Ok(held)));
         }
         if self.is_over {
-            return None;
+            return Poll::Ready(None);
         }
-        match poll_fn(|cx| self.poll_step(cx)).await {
+        self.flow.poll_next(cx).map(|step| match step {
             Step::Chunk(chunk) => Some(Ok(chunk)),
             Step::Complete(last) => {
                 self.end(Ending::Complete);
@@ -146,16 +151,7 @@ impl Relay {
                 self.is_over = true;
                 Some(Err(RelayCut))
             }
-        }
-    }
-
-    /// One timer for the whole answer: setting one for each of its pieces would cost as much as
-    /// passing the piece on.
-    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        match self.flow.poll_next(cx) {
-            Poll::Pending => self.deadline.as_mut().poll(cx).map(|()| Step::Late),
-            ready @ Poll::Ready(_) => ready,
-        }
+        })
     }
 
     /// Ends early, with last words where the stream stands at a place for them.
@@ -183,7 +179,7 @@ impl Drop for Relay {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.guard.abort();
-            drop(self.flow.0.take());
+            drop(self.flow.0.borrow_mut().flowing.take());
         } else {
             self.end(Ending::Abandoned);
         }
@@ -192,22 +188,42 @@ impl Drop for Relay {
 
 impl Flow {
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Step> {
-        let mut flow = self.0.borrow_mut();
-        let Some(Flowing { rest, watch }) = flow.as_mut() else { return Poll::Ready(Step::Gone) };
-        rest.poll_chunk(cx).map(|chunk| match chunk {
-            Ok(Some(chunk)) => Step::Chunk(watch.pass(chunk)),
-            Ok(None) => Step::Complete(watch.rest()),
-            Err(_broken) => Step::Broken,
-        })
+        let mut shared = self.0.borrow_mut();
+        let Some(Flowing { rest, watch }) = &mut shared.flowing else { return Poll::Ready(Step::Gone) };
+        if let Poll::Ready(chunk) = rest.poll_chunk(cx) {
+            return Poll::Ready(match chunk {
+                Ok(Some(chunk)) => Step::Chunk(watch.pass(chunk)),
+                Ok(None) => Step::Complete(watch.rest()),
+                Err(_broken) => Step::Broken,
+            });
+        }
+        if shared.is_late {
+            return Poll::Ready(Step::Late);
+        }
+        // The guard's timer serves the whole answer: one for each of its pieces would cost as much as
+        // passing the piece on.
+        match &mut shared.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    fn is_late(&self) {
+        let mut shared = self.0.borrow_mut();
+        shared.is_late = true;
+        if let Some(reader) = shared.reader.take() {
+            reader.wake();
+        }
     }
 
     fn farewell(&self, refusal: &Refusal, status: u16) -> Option<Bytes> {
-        self.0.borrow().as_ref().and_then(|flow| flow.watch.meter.farewell(refusal, status))
+        self.0.borrow().flowing.as_ref().and_then(|flow| flow.watch.meter.farewell(refusal, status))
     }
 
     /// Settles and cancels what is still to come; does nothing the second time.
     fn end(&self, ending: Ending) {
-        let ended = self.0.borrow_mut().take();
+        let ended = self.0.borrow_mut().flowing.take();
         if let Some(Flowing { rest, watch }) = ended {
             drop(rest);
             watch.end(ending);
@@ -215,8 +231,10 @@ impl Flow {
     }
 }
 
-/// Ends what still flows at its deadline, with time for a caller that reads to be told so.
+/// Tells the reader when the deadline passes; ends what still flows when nobody reads even then.
 async fn guard(flow: Flow, deadline: Moment) {
-    sleep(clock::left_until(deadline) + FAREWELL).await;
+    sleep(clock::left_until(deadline)).await;
+    flow.is_late();
+    sleep(FAREWELL).await;
     flow.end(Ending::Cut(Fault::Timeout));
 }

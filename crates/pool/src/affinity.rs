@@ -126,6 +126,23 @@ impl Affinity {
         }
     }
 
+    /// Whether a group owns anything.
+    pub(crate) fn has_any_of(&self, group: &GroupId) -> bool {
+        self.by_kind.values().flat_map(BTreeMap::values).any(|bound| bound.group == *group)
+    }
+
+    /// What belonged to one group belongs to another. Returns what did.
+    pub(crate) fn hand_over(&mut self, from: &GroupId, to: &GroupId) -> Vec<ResourceName> {
+        let mut moved = Vec::new();
+        for (kind, of_kind) in &mut self.by_kind {
+            for (name, bound) in of_kind.iter_mut().filter(|(_, bound)| bound.group == *from) {
+                bound.group.clone_from(to);
+                moved.push((kind.clone(), name.clone()));
+            }
+        }
+        moved
+    }
+
     /// When the next binding expires.
     pub(crate) fn next_expiry(&self) -> Option<Moment> {
         self.expiries.first().map(|(expires, _)| *expires)

@@ -15,7 +15,7 @@ mod window;
 
 pub(crate) use counter::Stop;
 pub(crate) use estimates::Estimates;
-pub(crate) use meter::{Meter, Reservation};
+pub(crate) use meter::{Meter, Reservation, Room};
 pub use policy::Budgets;
 pub(crate) use saved::SavedMeter;
 pub use saved::SpentState;

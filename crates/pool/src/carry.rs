@@ -10,9 +10,20 @@ use crate::group::Group;
 use crate::key::Key;
 use crate::leases::Held;
 
-/// A key that stays: what it is, is the new configuration's; what became of it, its own.
+/// A key that stays: what it is, is the new configuration's; what became of it, its own. Its project
+/// had its say when the groups were made.
 pub(crate) fn key(new: &mut Key, earlier: Key) {
-    let Key { secret: _, label: _, group: _, weight: _, role: _, standing, counts } = earlier;
+    let Key {
+        secret: _,
+        label: _,
+        group: _,
+        is_declared: _,
+        project: _,
+        weight: _,
+        role: _,
+        standing,
+        counts,
+    } = earlier;
     new.standing = standing;
     new.counts = counts;
 }
@@ -21,15 +32,23 @@ pub(crate) fn key(new: &mut Key, earlier: Key) {
 /// to it. Nothing that rests is let off by that, nothing that was used is given back, and nothing
 /// learned is lost. What budgets stop follows from their meters, under the new limits.
 pub(crate) fn group(new: &mut Group, earlier: Group, now: Moment) {
-    let Group { id: _, members: _, allowance: _, standing, reported_name, limits, uses, meters } = earlier;
+    let Group {
+        // What it is called and who is in it is the new one's.
+        id: _,
+        members: _,
+        allowance: _,
+        is_declared: _,
+        merged_into: _,
+        project: _,
+        standing,
+        tier,
+        limits,
+        uses,
+        meters,
+    } = earlier;
     new.standing.absorb(standing.without_budgets(), now);
-    let name = new.reported_name.take().or(reported_name);
-    new.reported_name = name.filter(|name| *name != new.id);
-    for ((bucket, metric), limit) in limits {
-        if !new.limits.contains_key(&(bucket.clone(), metric)) {
-            new.limit_stated(&bucket, metric, limit);
-        }
-    }
+    new.tier = new.tier.or(tier);
+    new.limits.absorb(limits);
     for one in uses {
         new.used_for(one);
     }

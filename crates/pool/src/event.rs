@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{BucketName, Fault, GroupId, KeyId, LeaseId, Metric, Moment};
+use keygate_domain::{BucketName, Fault, GroupId, KeyId, LeaseId, Metric, Moment, Tier};
+
+use crate::Warning;
 
 /// Something an operator may want to know. None of them names a secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -142,7 +144,18 @@ pub enum PoolEvent {
         metric: Metric,
         /// The limit.
         limit: u64,
+        /// The one stated before.
+        before: Option<u64>,
     },
+    /// The provider told what a group pays for, for the first time or something else.
+    TierLearned {
+        /// The group.
+        group: GroupId,
+        /// Its tier.
+        tier: Tier,
+    },
+    /// The configuration and the provider disagree.
+    Noticed(Warning),
     /// The provider itself is in trouble: its faults name no quota and no key, and most groups
     /// met them.
     BreakerOpened {

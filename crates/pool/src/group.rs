@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keygate_domain::{Allowance, BucketName, GroupId, KeySpec, Metric, ModelName, Moment, Operation};
+use keygate_domain::{Allowance, BucketName, GroupId, KeySpec, ModelName, Moment, Operation, Tier};
 
 use crate::budget::Meter;
+use crate::learned::StatedLimits;
 use crate::standing::Standing;
 
 /// A group, its members, and what was learned of it.
@@ -15,10 +16,16 @@ pub(crate) struct Group {
     /// Positions of its keys, ascending.
     pub(crate) members: Vec<usize>,
     pub(crate) standing: Standing,
-    /// What the provider calls it.
-    pub(crate) reported_name: Option<GroupId>,
+    /// Whether the configuration names it.
+    pub(crate) is_declared: bool,
+    /// The group that it is part of by now, being nothing but a place itself.
+    pub(crate) merged_into: Option<usize>,
+    /// What the provider calls it, by what it said of its keys first.
+    pub(crate) project: Option<GroupId>,
+    /// What it pays for, as far as the provider told.
+    pub(crate) tier: Option<Tier>,
     /// Limits the provider stated.
-    pub(crate) limits: BTreeMap<(BucketName, Metric), u64>,
+    pub(crate) limits: StatedLimits,
     /// What its keys were used for lately.
     pub(crate) uses: Vec<Use>,
     /// Limits of its own.
@@ -46,7 +53,6 @@ impl Use {
 }
 
 impl Group {
-    const MOST_LIMITS: usize = 64;
     const MOST_USES: usize = 16;
     /// For how long a use says what a key is in use for (product §6).
     pub(crate) const USE_COUNTS_FOR: Duration = Duration::from_hours(1);
@@ -56,8 +62,11 @@ impl Group {
             id,
             members: Vec::new(),
             standing: Standing::default(),
-            reported_name: None,
-            limits: BTreeMap::new(),
+            is_declared: false,
+            merged_into: None,
+            project: None,
+            tier: None,
+            limits: StatedLimits::default(),
             uses: Vec::new(),
             allowance: Allowance::default(),
             meters: BTreeMap::new(),
@@ -80,14 +89,5 @@ impl Group {
             oldest.map(|position| self.uses.swap_remove(position));
         }
         self.uses.push(new);
-    }
-
-    /// Notes a limit the provider stated; true if it is news.
-    pub(crate) fn limit_stated(&mut self, bucket: &BucketName, metric: Metric, limit: u64) -> bool {
-        let place = (bucket.clone(), metric);
-        if self.limits.len() >= Self::MOST_LIMITS && !self.limits.contains_key(&place) {
-            self.limits.pop_first();
-        }
-        self.limits.insert(place, limit) != Some(limit)
     }
 }

@@ -90,6 +90,17 @@ pub(crate) fn lanes_tell_the_truth(pool: &KeyPool) -> bool {
     })
 }
 
+/// KP-6, of what is kept ready: no group is thought to have less room than it has.
+pub(crate) fn narrow_groups_are_narrow(pool: &KeyPool) -> bool {
+    let (roster, now) = (&pool.roster, pool.time());
+    pool.narrow.all(now).all(|(bucket, group, known)| {
+        roster.groups[group].meters.get(bucket).is_some_and(|meter| {
+            let room = meter.room(&roster.budgets, now);
+            room.requests <= known.requests && room.tokens <= known.tokens
+        })
+    })
+}
+
 /// KP-3, of one key.
 pub(crate) fn may_be_leased(pool: &KeyPool, key: usize, wish: &Wish<'_>) -> bool {
     pool.roster.is_usable(key, wish, pool.time())
@@ -126,7 +137,7 @@ pub(crate) fn disabled_stays_disabled(before: &KeyPool, after: &KeyPool) -> bool
     });
     keys_stay
         && groups.all(|group| {
-            let position = after.roster.group_at(after.name_now(&group.id));
+            let position = after.roster.group_at(&after.name_now(&group.id));
             position.is_some_and(|position| is_out(&after.roster.groups[position].standing))
         })
 }
@@ -179,4 +190,5 @@ pub(crate) fn assert_holds(pool: &KeyPool) {
     debug_assert!(in_flight_is_outstanding(pool), "{}: {}", KP_1.id, KP_1.sentence);
     debug_assert!(ledger_balances(pool), "{}: {}", KP_10.id, KP_10.sentence);
     debug_assert!(lanes_tell_the_truth(pool), "{}: {}", KP_3.id, KP_3.sentence);
+    debug_assert!(narrow_groups_are_narrow(pool), "{}: {}", KP_6.id, KP_6.sentence);
 }

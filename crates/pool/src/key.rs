@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keygate_domain::{ApiKey, KeyId, KeySpec, Role};
+use keygate_domain::{ApiKey, GroupId, KeyId, KeySpec, Role};
 
 use crate::standing::Standing;
 
@@ -13,6 +13,10 @@ pub(crate) struct Key {
     pub(crate) label: Arc<str>,
     /// Position of its group.
     pub(crate) group: usize,
+    /// Whether the configuration says so.
+    pub(crate) is_declared: bool,
+    /// The project that the provider named for it.
+    pub(crate) project: Option<GroupId>,
     /// At least 1.
     pub(crate) weight: u32,
     pub(crate) role: Role,
@@ -57,6 +61,8 @@ impl Key {
             secret: spec.secret,
             label: spec.label.into(),
             group,
+            is_declared: spec.group.is_some(),
+            project: None,
             weight: spec.weight.max(1),
             role: spec.role,
             standing: Standing::default(),

@@ -3,6 +3,9 @@
 mod choose;
 mod explain;
 mod fare;
+mod headroom;
+mod learn;
+mod merge;
 mod observe;
 mod operate;
 mod refuse;
@@ -12,6 +15,7 @@ mod settle;
 mod spend;
 mod trouble;
 mod wait;
+mod warn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,6 +25,7 @@ use keygate_domain::{
     Spend, Verdict,
 };
 
+use self::headroom::Slides;
 use crate::affinity::Affinity;
 use crate::breaker::Breaker;
 use crate::buckets::Buckets;
@@ -31,6 +36,7 @@ use crate::health::Health;
 use crate::key::KeyUse;
 use crate::lane::Lanes;
 use crate::leases::Leases;
+use crate::narrow::NarrowGroups;
 use crate::order::Order;
 use crate::queue::{Queue, Resolved, Ticket};
 use crate::roster::{Due, Owner, Place, Roster};
@@ -40,7 +46,7 @@ use crate::state::Changes;
 use crate::unclaimed::Unclaimed;
 use crate::{
     Ask, Decision, Granted, Policy, PoolEvent, PoolLedger, PoolRefusal, PoolSnapshot, PoolState, Reloaded,
-    Settled, invariants,
+    Settled, Warning, invariants,
 };
 
 /// The keys of one provider and what is known of them.
@@ -63,8 +69,11 @@ pub struct KeyPool {
     estimates: Estimates,
     /// Groups and buckets whose use storage has not been given yet.
     unsaved_spent: BTreeSet<(usize, BucketName)>,
-    /// When the lanes were told of all headroom last.
-    headroom_known_at: Moment,
+    /// What storage still has under names that groups go by no longer.
+    spent_elsewhere: BTreeSet<(GroupId, BucketName)>,
+    pub(crate) narrow: NarrowGroups,
+    /// When the lanes are to be told of headroom.
+    slides: Slides,
     /// Shared with copies of the pool until one of them changes it.
     affinity: Arc<Affinity>,
     pub(crate) leases: Leases,
@@ -77,6 +86,8 @@ pub struct KeyPool {
     pub(crate) breaker: Breaker,
     /// The key leased last.
     current: Option<usize>,
+    /// What was warned of, by group.
+    warned: BTreeMap<GroupId, BTreeSet<Warning>>,
     /// The fault that disabled a key or group last.
     last_disabling: Option<Fault>,
     queue: Queue,
@@ -105,7 +116,9 @@ impl KeyPool {
             buckets: Buckets::default(),
             estimates: Estimates::default(),
             unsaved_spent: BTreeSet::new(),
-            headroom_known_at: now,
+            spent_elsewhere: BTreeSet::new(),
+            narrow: NarrowGroups::default(),
+            slides: Slides::default(),
             affinity: Arc::default(),
             leases: Leases::default(),
             ledger: PoolLedger::default(),
@@ -114,6 +127,7 @@ impl KeyPool {
             unclaimed: Unclaimed::default(),
             breaker: Breaker::default(),
             current: None,
+            warned: BTreeMap::new(),
             last_disabling: None,
             queue: Queue::default(),
             resolved: Vec::new(),
@@ -178,7 +192,7 @@ impl KeyPool {
     /// another client owns stays as it is.
     pub fn bind(&mut self, group: &GroupId, client: &ClientId, binding: Binding, now: Moment) {
         self.advance(now);
-        let group = self.renamed.get(group).unwrap_or(group);
+        let group = &self.name_now(group);
         let name = (binding.resource.kind.into(), binding.resource.name.clone());
         let affinity = Arc::make_mut(&mut self.affinity);
         if !affinity.bind(group, client, binding, self.now) {
@@ -197,7 +211,7 @@ impl KeyPool {
     /// A session of `group` ended: asks that open one need not wait any longer.
     pub fn slot_freed(&mut self, group: &GroupId, now: Moment) {
         self.advance(now);
-        let group = self.renamed.get(group).unwrap_or(group);
+        let group = &self.name_now(group);
         if let Some(group) = self.roster.group_at(group) {
             self.end_rest(&Place::new(Owner::Group(group), Part::Sessions));
             self.session_ended(group);
@@ -382,7 +396,10 @@ impl KeyPool {
         self.lanes
             .refresh(&place.part, roster.members(&place.owner), |key, wish| roster.is_usable(key, wish, now));
         self.lanes.close_empty(&self.roster.resting);
-        self.queue.stir();
+        match &place.part {
+            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => self.queue.stir_bucket(bucket),
+            Part::Whole | Part::Operation(_) | Part::Sessions => self.queue.stir(),
+        }
     }
 
     fn tell_recovered(&mut self, place: &Place, fault: Fault) {

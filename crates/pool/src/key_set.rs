@@ -54,9 +54,16 @@ impl KeySet {
         self.run(start, self.size, 0).chain(self.run(0, start.min(self.size), 0))
     }
 
-    /// The positions not in it, in the same order.
-    pub(crate) fn missing_round(&self, start: usize) -> impl Iterator<Item = usize> + '_ {
-        self.run(start, self.size, u64::MAX).chain(self.run(0, start.min(self.size), u64::MAX))
+    /// The positions not in it, in their order.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = usize> + '_ {
+        self.run(0, self.size, u64::MAX)
+    }
+
+    /// The positions not in it from `start` on, round, to before `end`.
+    pub(crate) fn missing_between(&self, start: usize, end: usize) -> impl Iterator<Item = usize> + '_ {
+        let first_end = if start <= end { end } else { self.size };
+        let second_end = if start <= end { 0 } else { end };
+        self.run(start, first_end, u64::MAX).chain(self.run(0, second_end, u64::MAX))
     }
 
     /// The positions from `start` to before `end` whose bit differs from that of `flip`.
@@ -106,7 +113,10 @@ mod tests {
     #[test]
     fn what_is_missing_ends_at_the_size() {
         let set = set_of(5, &[1, 2]);
-        assert_eq!(set.missing_round(2).collect::<Vec<_>>(), [3, 4, 0]);
+        assert_eq!(set.missing().collect::<Vec<_>>(), [0, 3, 4]);
+        let between = |start, end| set.missing_between(start, end).collect::<Vec<_>>();
+        assert_eq!((between(2, 4), between(4, 2)), (vec![3], vec![4, 0]));
+        assert_eq!((between(3, 3), between(1, 5), between(5, 1)), (vec![], vec![3, 4], vec![0]));
         assert!(!set.is_full());
         assert!(set_of(2, &[0, 1]).is_full());
         assert_eq!(set_of(0, &[]).round(0).next(), None);

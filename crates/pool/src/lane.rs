@@ -2,9 +2,9 @@
 //! look at the keys that are not.
 //!
 //! Most asks share one lane, on which a key is missing only when it, or its group, is out as a
-//! whole. While some bucket, operation or the opening of sessions rests somewhere, asks that
-//! could meet such a rest get a lane of their own, and so an order of turns of their own: one
-//! exhausted model does not disturb the shares of the others.
+//! whole. When some bucket, operation or the opening of sessions rests somewhere, and for a while
+//! after, asks that could meet such a rest have a lane of their own, and so an order of turns of
+//! their own: one exhausted model does not disturb the shares of the others.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,15 +15,16 @@ use crate::Strategy;
 use crate::key::Key;
 use crate::key_set::KeySet;
 use crate::order::Order;
+use crate::resting::RestingParts;
 use crate::standing::{Part, Wish};
 use crate::strategy::Turns;
 
 /// What a lane's asks could meet besides whole keys and groups that rest.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) struct LaneScope {
-    bucket: Option<BucketName>,
-    operation: Option<Cow<'static, str>>,
-    opens_session: bool,
+    pub(crate) bucket: Option<BucketName>,
+    pub(crate) operation: Option<Cow<'static, str>>,
+    pub(crate) opens_session: bool,
 }
 
 impl LaneScope {
@@ -34,70 +35,6 @@ impl LaneScope {
             bucket: self.bucket.as_ref().map(BucketName::as_str),
             opens_session: self.opens_session,
             spend: Spend::default(),
-        }
-    }
-}
-
-/// The parts of keys and groups that rest now, counted.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct RestingParts {
-    buckets: BTreeMap<BucketName, usize>,
-    operations: BTreeMap<Cow<'static, str>, usize>,
-    sessions: usize,
-}
-
-impl RestingParts {
-    /// A part began to rest.
-    pub(crate) fn began(&mut self, part: &Part) {
-        match part {
-            Part::Whole => {}
-            Part::Operation(operation) => *self.operations.entry(operation.clone()).or_default() += 1,
-            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => {
-                *self.buckets.entry(bucket.clone()).or_default() += 1;
-            }
-            Part::Sessions => self.sessions += 1,
-        }
-    }
-
-    /// A part stopped resting.
-    pub(crate) fn ended(&mut self, part: &Part) {
-        match part {
-            Part::Whole => {}
-            Part::Operation(operation) => uncount(&mut self.operations, operation),
-            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => uncount(&mut self.buckets, bucket),
-            Part::Sessions => self.sessions = self.sessions.saturating_sub(1),
-        }
-    }
-
-    /// Whether the bucket rests in any group.
-    pub(crate) fn has_bucket(&self, bucket: &str) -> bool {
-        self.buckets.contains_key(bucket)
-    }
-
-    /// The lane of an ask.
-    pub(crate) fn scope_of(&self, wish: &Wish<'_>) -> LaneScope {
-        let bucket = wish.bucket.and_then(|bucket| self.buckets.get_key_value(bucket));
-        let operation = wish.operation.and_then(|operation| self.operations.get_key_value(operation));
-        LaneScope {
-            bucket: bucket.map(|(bucket, _)| bucket.clone()),
-            operation: operation.map(|(operation, _)| operation.clone()),
-            opens_session: wish.opens_session && self.sessions > 0,
-        }
-    }
-
-    /// Whether asks could still meet everything that `scope` names.
-    pub(crate) fn still_has(&self, scope: &LaneScope) -> bool {
-        scope.bucket.as_ref().is_none_or(|bucket| self.buckets.contains_key(bucket))
-            && scope.operation.as_ref().is_none_or(|operation| self.operations.contains_key(operation))
-            && (!scope.opens_session || self.sessions > 0)
-    }
-}
-
-fn uncount<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
         }
     }
 }
@@ -147,16 +84,16 @@ impl Lanes {
         self.common.turns.carry_over(&common.turns, moved);
     }
 
-    /// Makes sure that the lane of `scope` exists; `is_usable` is asked about each key once if
-    /// it has to be made.
-    pub(crate) fn open(&mut self, scope: &LaneScope, is_usable: impl Fn(usize) -> bool) {
+    /// Makes sure that the lane of `scope` exists. If it has to be made, `out` names the keys of
+    /// which a part rests that its asks could meet.
+    pub(crate) fn open<K: IntoIterator<Item = usize>>(&mut self, scope: &LaneScope, out: impl FnOnce() -> K) {
         if *scope == LaneScope::default() {
             return;
         }
         self.clock += 1;
         if !self.special.contains_key(scope) {
             self.make_room();
-            self.special.insert(scope.clone(), self.made_of_common(is_usable));
+            self.special.insert(scope.clone(), self.common_without(out()));
         }
         if let Some(lane) = self.special.get_mut(scope) {
             lane.last_used = self.clock;
@@ -164,21 +101,20 @@ impl Lanes {
     }
 
     /// The lane of `scope`, as it would be made if there is none yet: for looking only.
-    pub(crate) fn lane_as_if_open(
+    pub(crate) fn lane_as_if_open<K: IntoIterator<Item = usize>>(
         &self,
         scope: &LaneScope,
-        is_usable: impl Fn(usize) -> bool,
+        out: impl FnOnce() -> K,
     ) -> Cow<'_, Lane> {
         if *scope == LaneScope::default() || self.special.contains_key(scope) {
             return Cow::Borrowed(self.lane(scope));
         }
-        Cow::Owned(self.made_of_common(is_usable))
+        Cow::Owned(self.common_without(out()))
     }
 
-    fn made_of_common(&self, is_usable: impl Fn(usize) -> bool) -> Lane {
+    fn common_without(&self, out: impl IntoIterator<Item = usize>) -> Lane {
         let mut lane = self.common.clone();
-        let common = self.common.usable.round(0);
-        common.filter(|key| !is_usable(*key)).for_each(|key| lane.set_usable(key, false));
+        out.into_iter().for_each(|key| lane.set_usable(key, false));
         lane
     }
 

@@ -95,6 +95,16 @@ impl Leases {
             std::mem::take(&mut self.held).into_iter().map(|(number, held)| (number, change(held))).collect();
     }
 
+    /// What was drawn from one group was drawn from another.
+    pub(crate) fn move_group(&mut self, from: usize, into: usize) {
+        self.held.values_mut().filter(|held| held.group == from).for_each(|held| held.group = into);
+    }
+
+    /// Every lease outstanding, by number.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u64, &Held)> {
+        self.held.iter().map(|(number, held)| (*number, held))
+    }
+
     pub(crate) fn next_expiry(&self) -> Option<Moment> {
         self.expiries.first().map(|(expires, _)| *expires)
     }

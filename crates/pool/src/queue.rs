@@ -5,11 +5,14 @@
 //! was served longest ago, or came longest ago if never served, and of one user the ticket that
 //! is oldest. So nobody waits while another is served twice (KP-9), however many requests that
 //! other has sent.
+//!
+//! A line is looked at when something changed that its tickets may wait for, or when it was
+//! promised to be: a thousand lines of other models cost an event of one model nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use keygate_domain::{GroupId, ModelName, Moment, UserId};
+use keygate_domain::{BucketName, GroupId, ModelName, Moment, Operation, UserId};
 
 use crate::{Ask, Granted, PoolRefusal};
 
@@ -56,6 +59,11 @@ impl Line {
         }
     }
 
+    /// The bucket that its tickets count in, as `name` has it.
+    fn bucket<'a>(&'a self, name: impl Fn(Option<&'a ModelName>, Operation) -> &'a str) -> &'a str {
+        name(self.model.as_ref(), Operation(self.operation))
+    }
+
     fn rename_group(&mut self, renamed: &BTreeMap<GroupId, GroupId>) {
         if let Some(name) = self.bound_to.as_ref().and_then(|group| renamed.get(group)) {
             self.bound_to = Some(name.clone());
@@ -90,21 +98,74 @@ struct Waiter {
     lines: BTreeMap<Line, usize>,
 }
 
+/// Those who stand in one line.
+#[derive(Clone, Debug, Default)]
+struct Lineup {
+    /// The tickets of each user, by the user's turn.
+    users: BTreeMap<Turn, BTreeSet<u64>>,
+    /// When it was looked at last, counted in news.
+    looked_at: u64,
+    /// Whether another ticket is the first since.
+    has_moved: bool,
+    /// The earliest moment at which the first ticket may be served, when it was looked at last.
+    due: Option<Moment>,
+}
+
+impl Lineup {
+    fn head(&self) -> Option<Head> {
+        let (turn, tickets) = self.users.first_key_value()?;
+        Some(Head { turn: *turn, number: *tickets.first()? })
+    }
+}
+
+/// What changed that tickets may wait for.
+#[derive(Clone, Debug, Default)]
+struct News {
+    count: u64,
+    /// The latest of which all lines have to know.
+    of_all: u64,
+    /// The latest of a bucket.
+    of_buckets: BTreeMap<BucketName, u64>,
+}
+
+impl News {
+    /// Most buckets told apart.
+    const MOST: usize = 64;
+
+    fn of_all(&mut self) {
+        self.count += 1;
+        self.of_all = self.count;
+        self.of_buckets.clear();
+    }
+
+    fn of_bucket(&mut self, bucket: &BucketName) {
+        if let Some(latest) = self.of_buckets.get_mut(bucket) {
+            self.count += 1;
+            *latest = self.count;
+        } else if self.of_buckets.len() < Self::MOST {
+            self.count += 1;
+            self.of_buckets.insert(bucket.clone(), self.count);
+        } else {
+            self.of_all();
+        }
+    }
+}
+
 /// All who wait.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
     tickets: BTreeMap<u64, Waiting>,
-    /// In each line the tickets of each user, by the user's turn.
-    lines: BTreeMap<Line, BTreeMap<Turn, BTreeSet<u64>>>,
+    lines: BTreeMap<Line, Lineup>,
     users: BTreeMap<UserId, Waiter>,
     /// How many tickets each user has.
     crowd: BTreeSet<(usize, UserId)>,
     ends: BTreeSet<(Moment, u64)>,
     next_number: u64,
     next_turn: Turn,
-    /// Whether something changed since the tickets were looked at last.
+    news: News,
+    /// Whether something changed since the lines were looked at last.
     stirred: bool,
-    /// The earliest moment at which one that was looked at may be served: what slides without a
+    /// No later than the earliest moment at which a line may be served: what slides without a
     /// word, a budget's window, may have room then.
     look_again: Option<Moment>,
 }
@@ -120,7 +181,7 @@ impl Queue {
 
     /// How many wait in a line.
     pub(crate) fn len_of(&self, line: &Line) -> usize {
-        self.lines.get(line).map_or(0, |users| users.values().map(BTreeSet::len).sum())
+        self.lines.get(line).map_or(0, |lineup| lineup.users.values().map(BTreeSet::len).sum())
     }
 
     /// How many places a user has.
@@ -128,22 +189,45 @@ impl Queue {
         self.users.get(user).map_or(0, |user| user.tickets.len())
     }
 
-    /// Something that tickets may wait for began or ended.
+    /// Something that any ticket may wait for began or ended.
     pub(crate) fn stir(&mut self) {
-        self.stirred = !self.is_empty();
+        if !self.is_empty() {
+            self.news.of_all();
+            self.stirred = true;
+        }
     }
 
-    /// Whether the tickets have to be looked at, all of them; only once for each change.
+    /// Something that tickets of a bucket may wait for began or ended.
+    pub(crate) fn stir_bucket(&mut self, bucket: &BucketName) {
+        if !self.is_empty() {
+            self.news.of_bucket(bucket);
+            self.stirred = true;
+        }
+    }
+
+    /// Whether lines have to be looked at; only once for each change.
     pub(crate) fn settle_down(&mut self, now: Moment) -> bool {
         let is_time = self.stirred || self.look_again.is_some_and(|due| due <= now);
         if is_time {
-            (self.stirred, self.look_again) = (false, None);
+            self.stirred = false;
         }
         is_time
     }
 
-    /// A ticket may be served at `due`, and not before unless something changes.
-    pub(crate) fn look_again_at(&mut self, due: Moment) {
+    /// A line cannot be served before `due`, unless something changes.
+    pub(crate) fn blocked(&mut self, line: &Line, due: Moment) {
+        if let Some(lineup) = self.lines.get_mut(line) {
+            (lineup.looked_at, lineup.has_moved, lineup.due) = (self.news.count, false, Some(due));
+            self.look_again_at(due);
+        }
+    }
+
+    /// Every line was looked at that had to be.
+    pub(crate) fn looked_through(&mut self) {
+        self.look_again = self.lines.values().filter_map(|lineup| lineup.due).min();
+    }
+
+    fn look_again_at(&mut self, due: Moment) {
         self.look_again = Some(self.look_again.map_or(due, |earlier| earlier.min(due)));
     }
 
@@ -164,22 +248,35 @@ impl Queue {
 
     /// The first ticket of a line.
     pub(crate) fn head(&self, line: &Line) -> Option<Head> {
-        let (turn, tickets) = self.lines.get(line)?.first_key_value()?;
-        Some(Head { turn: *turn, number: *tickets.first()? })
+        self.lines.get(line)?.head()
     }
 
-    /// The first ticket of every line.
-    pub(crate) fn heads(&self) -> BTreeSet<(Head, Line)> {
-        self.lines.keys().filter_map(|line| Some((self.head(line)?, line.clone()))).collect()
+    /// The first ticket of every line that has to be looked at; `bucket` is the one that a model or
+    /// an operation counts in.
+    pub(crate) fn heads<'a>(
+        &'a self,
+        bucket: impl Fn(Option<&'a ModelName>, Operation) -> &'a str,
+        now: Moment,
+    ) -> BTreeSet<(Head, Line)> {
+        let News { of_all, of_buckets, .. } = &self.news;
+        let has_news = |line: &'a Line, lineup: &Lineup| {
+            let is_told = |news: &u64| *news > lineup.looked_at;
+            lineup.has_moved
+                || lineup.due.is_none_or(|due| due <= now)
+                || is_told(of_all)
+                || !of_buckets.is_empty() && of_buckets.get(line.bucket(&bucket)).is_some_and(is_told)
+        };
+        let lines = self.lines.iter().filter(|(line, lineup)| has_news(line, lineup));
+        lines.filter_map(|(line, lineup)| Some((lineup.head()?, line.clone()))).collect()
     }
 
     /// Whether nobody in the line was served, or came, longer ago (KP-9).
     pub(crate) fn is_turn_of(&self, line: &Line, turn: Turn) -> bool {
-        self.lines.get(line).is_none_or(|users| users.keys().all(|other| *other >= turn))
+        self.lines.get(line).is_none_or(|lineup| lineup.users.keys().all(|other| *other >= turn))
     }
 
-    /// Somebody begins to wait, behind everybody of `line`.
-    pub(crate) fn join(&mut self, ask: &Ask, mut line: Line, until: Moment) -> u64 {
+    /// Somebody begins to wait, behind everybody of `line`, who cannot be served before `due`.
+    pub(crate) fn join(&mut self, ask: &Ask, mut line: Line, until: Moment, due: Moment) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         line.alone = (!ask.tried.is_empty()).then_some(number);
@@ -193,19 +290,25 @@ impl Queue {
             user.tickets.insert(number);
             self.crowd.insert((user.tickets.len(), ask.user.clone()));
             *user.lines.entry(line.clone()).or_default() += 1;
-            self.lines.entry(line.clone()).or_default().entry(user.turn).or_default().insert(number);
+            let lineup = self.lines.entry(line.clone()).or_default();
+            // A line that was there was looked at for whoever stands first in it.
+            lineup.due.get_or_insert(due);
+            lineup.users.entry(user.turn).or_default().insert(number);
         }
+        self.look_again_at(due);
         self.ends.insert((until, number));
         self.tickets.insert(number, Waiting { ask: Arc::new(ask.clone()), line, until });
         number
     }
 
-    /// Takes a ticket out. Whoever stood behind it may be next.
+    /// Takes a ticket out.
     pub(crate) fn leave(&mut self, number: u64) -> Option<Waiting> {
         let waiting = self.tickets.remove(&number)?;
         self.ends.remove(&(waiting.until, number));
         self.forget(number, &waiting);
-        self.stir();
+        if self.tickets.is_empty() {
+            (self.news, self.stirred, self.look_again) = (News::default(), false, None);
+        }
         Some(waiting)
     }
 
@@ -215,9 +318,10 @@ impl Queue {
         let turn = self.take_turn();
         if let Some(user) = self.users.get_mut(&waiting.ask.user) {
             for line in user.lines.keys() {
-                let Some(users) = self.lines.get_mut(line) else { continue };
-                if let Some(tickets) = users.remove(&user.turn) {
-                    users.insert(turn, tickets);
+                let Some(lineup) = self.lines.get_mut(line) else { continue };
+                if let Some(tickets) = lineup.users.remove(&user.turn) {
+                    lineup.users.insert(turn, tickets);
+                    (lineup.has_moved, self.stirred) = (true, true);
                 }
             }
             user.turn = turn;
@@ -240,13 +344,15 @@ impl Queue {
         for waiting in self.tickets.values_mut() {
             waiting.line.rename_group(renamed);
         }
-        for (mut line, users) in std::mem::take(&mut self.lines) {
+        for (mut line, lineup) in std::mem::take(&mut self.lines) {
             line.rename_group(renamed);
             let known = self.lines.entry(line).or_default();
-            for (turn, tickets) in users {
-                known.entry(turn).or_default().extend(tickets);
+            for (turn, tickets) in lineup.users {
+                known.users.entry(turn).or_default().extend(tickets);
             }
+            known.has_moved = true;
         }
+        self.stirred = !self.is_empty();
         for user in self.users.values_mut() {
             for (mut line, count) in std::mem::take(&mut user.lines) {
                 line.rename_group(renamed);
@@ -263,14 +369,16 @@ impl Queue {
     fn forget(&mut self, number: u64, waiting: &Waiting) {
         let (name, line) = (&waiting.ask.user, &waiting.line);
         let Some(user) = self.users.get_mut(name) else { return };
-        if let Some(users) = self.lines.get_mut(line) {
-            if let Some(tickets) = users.get_mut(&user.turn) {
+        if let Some(lineup) = self.lines.get_mut(line) {
+            if let Some(tickets) = lineup.users.get_mut(&user.turn) {
                 tickets.remove(&number);
                 if tickets.is_empty() {
-                    users.remove(&user.turn);
+                    lineup.users.remove(&user.turn);
                 }
             }
-            if users.is_empty() {
+            // Whoever stood behind it may be next.
+            (lineup.has_moved, self.stirred) = (true, true);
+            if lineup.users.is_empty() {
                 self.lines.remove(line);
             }
         }

@@ -1,18 +1,20 @@
 //! The keys and groups and where each stands: who may be used for what, and until when not.
 
+mod projects;
 mod succession;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keygate_domain::{GroupId, KeyId, KeySpec, Moment, Scope};
+use keygate_domain::{Fault, GroupId, KeyId, KeySpec, Moment, Scope};
 
 use crate::cooldown::Rest;
 use crate::group::Group;
 use crate::key::Key;
-use crate::lane::RestingParts;
+use crate::resting::RestingParts;
 use crate::standing::{Block, Part, Standing, Wish};
 use crate::{Budgets, Skip};
 
+pub(crate) use projects::Naming;
 pub(crate) use succession::Succession;
 
 /// A key or a group, by position.
@@ -59,6 +61,15 @@ pub(crate) struct Obstacle<'a> {
 }
 
 impl Obstacle<'_> {
+    /// When it ends by itself, and the fault it stands for.
+    pub(crate) fn end(&self) -> Option<(Moment, Fault)> {
+        match self.block {
+            Block::Disabled(_) => None,
+            Block::Resting(_, rest) => Some((rest.until, rest.fault)),
+            Block::Spent(stop) => Some((stop.until, stop.fault())),
+        }
+    }
+
     /// The same in public words.
     pub(crate) fn skip(&self) -> Skip {
         match self.block {
@@ -77,6 +88,14 @@ impl Obstacle<'_> {
     }
 }
 
+/// The one of two that lasts longer.
+fn longer<'a>(one: Option<Obstacle<'a>>, other: Option<Obstacle<'a>>) -> Option<Obstacle<'a>> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if one.block.outlasts(&other.block) { one } else { other }),
+        (one, other) => one.or(other),
+    }
+}
+
 /// All keys and groups.
 ///
 /// Behind the keys in use stand former ones, taken out by a reload: their leases have to come
@@ -88,7 +107,12 @@ pub(crate) struct Roster {
     pub(crate) groups: Vec<Group>,
     /// The keys in use.
     by_id: BTreeMap<KeyId, usize>,
+    /// Every name a group goes by, or went by before it became part of another.
     by_group: BTreeMap<GroupId, usize>,
+    /// The group that is a project of the provider's.
+    by_project: BTreeMap<GroupId, usize>,
+    /// How many groups became part of another: they are empty, and only keep positions in place.
+    merged: usize,
     /// When something has to be done about which rest.
     timers: BTreeSet<(Moment, Place)>,
     pub(crate) resting: RestingParts,
@@ -100,9 +124,12 @@ impl Roster {
     pub(crate) fn new(specs: Vec<KeySpec>, budgets: Budgets) -> Self {
         let mut roster = Self {
             keys: Vec::with_capacity(specs.len()),
-            groups: Vec::new(),
+            // Room for the most there can be: nothing is moved as it grows, and room that is not used takes no memory.
+            groups: Vec::with_capacity(specs.len()),
             by_id: BTreeMap::new(),
             by_group: BTreeMap::new(),
+            by_project: BTreeMap::new(),
+            merged: 0,
             timers: BTreeSet::new(),
             resting: RestingParts::default(),
             budgets,
@@ -123,9 +150,10 @@ impl Roster {
             self.groups.push(Group::new(id));
             self.groups.len() - 1
         });
-        self.groups[group].members.push(position);
-        let own = &mut self.groups[group].allowance;
-        *own = own.or(spec.allowance);
+        let found = &mut self.groups[group];
+        found.members.push(position);
+        found.is_declared |= spec.group.is_some();
+        found.allowance = found.allowance.or(spec.allowance);
         self.by_id.insert(spec.secret.id().clone(), position);
         self.keys.push(Key::new(spec, group));
     }
@@ -163,9 +191,18 @@ impl Roster {
         self.by_id.get(id).copied()
     }
 
-    /// The position of a group.
+    /// The position of a group, by any name it goes or went by, the provider's included.
     pub(crate) fn group_at(&self, id: &GroupId) -> Option<usize> {
-        self.by_group.get(id).copied()
+        let mut position = self.by_group.get(id).or_else(|| self.by_project.get(id)).copied()?;
+        while let Some(next) = self.groups[position].merged_into {
+            position = next;
+        }
+        Some(position)
+    }
+
+    /// Whether a group goes by this name, and not by another by now.
+    pub(crate) fn is_name_in_use(&self, id: &GroupId) -> bool {
+        self.group_at(id).is_some_and(|position| self.groups[position].id == *id)
     }
 
     /// The group of a key.
@@ -197,23 +234,27 @@ impl Roster {
 
     /// What stands in a key's way longest, its own or its group's.
     pub(crate) fn obstacle(&self, key: usize, wish: &Wish<'_>, now: Moment) -> Option<Obstacle<'_>> {
-        let owners = [Owner::Key(key), Owner::Group(self.keys[key].group)];
-        let obstacles = owners
-            .into_iter()
-            .filter_map(|owner| Some(Obstacle { owner, block: self.standing(owner).block(wish, now)? }));
-        obstacles
-            .chain(self.overspent(key, wish, now))
-            .reduce(|one, other| if one.block.outlasts(&other.block) { one } else { other })
+        let of_group = self.group_obstacle(self.keys[key].group, wish, now);
+        longer(self.own_obstacle(Owner::Key(key), wish, now), of_group)
+    }
+
+    /// What stands in the way of all keys of a group longest.
+    pub(crate) fn group_obstacle(&self, group: usize, wish: &Wish<'_>, now: Moment) -> Option<Obstacle<'_>> {
+        longer(self.own_obstacle(Owner::Group(group), wish, now), self.overspent(group, wish, now))
+    }
+
+    /// What stands in the way and is the owner's alone.
+    pub(crate) fn own_obstacle(&self, owner: Owner, wish: &Wish<'_>, now: Moment) -> Option<Obstacle<'_>> {
+        Some(Obstacle { owner, block: self.standing(owner).block(wish, now)? })
     }
 
     /// Whether its group's budgets have room for what `wish` draws.
     pub(crate) fn has_room_for(&self, key: usize, wish: &Wish<'_>, now: Moment) -> bool {
-        self.overspent(key, wish, now).is_none()
+        self.overspent(self.keys[key].group, wish, now).is_none()
     }
 
-    /// The budget that has no room for what `wish` draws.
-    fn overspent(&self, key: usize, wish: &Wish<'_>, now: Moment) -> Option<Obstacle<'_>> {
-        let group = self.keys[key].group;
+    /// A group's budget that has no room for what `wish` draws.
+    pub(crate) fn overspent(&self, group: usize, wish: &Wish<'_>, now: Moment) -> Option<Obstacle<'_>> {
         let meter = self.groups[group].meters.get(wish.bucket?)?;
         let stop = meter.stop_for(&wish.spend, &self.budgets, now)?;
         Some(Obstacle { owner: Owner::Group(group), block: Block::Spent(stop) })
@@ -243,11 +284,14 @@ impl Roster {
     pub(crate) fn put_rest(&mut self, place: &Place, rest: Rest, now: Moment) -> Moment {
         self.stop_timer(place);
         let standing = self.standing_mut(place.owner);
-        let was_running = standing.rest(&place.part).is_some_and(|rest| !rest.over);
+        let was_running_until = standing.rest(&place.part).filter(|rest| !rest.over).map(|rest| rest.until);
         let is_running = !rest.over;
         let until = standing.put(place.part.clone(), rest, now);
-        if is_running && !was_running {
-            self.resting.began(&place.part);
+        if is_running && was_running_until != Some(until) {
+            self.resting.began(place, until);
+            if let Some(end) = was_running_until {
+                self.resting.ended(place, end);
+            }
         }
         self.start_timer(place);
         until
@@ -258,7 +302,7 @@ impl Roster {
         self.stop_timer(place);
         let rest = self.standing_mut(place.owner).forget(&place.part)?;
         if !rest.over {
-            self.resting.ended(&place.part);
+            self.resting.ended(place, rest.until);
         }
         Some(rest)
     }
@@ -275,8 +319,8 @@ impl Roster {
             return Some(Due::Forgotten(place));
         }
         rest.over = true;
-        let fault = rest.fault;
-        self.resting.ended(&place.part);
+        let (fault, until) = (rest.fault, rest.until);
+        self.resting.ended(&place, until);
         self.start_timer(&place);
         Some(Due::Over(place, fault))
     }
@@ -294,13 +338,16 @@ impl Roster {
         })
     }
 
-    /// The resting parts, counted anew; for the invariants.
+    /// What rests, gathered anew; for the invariants.
     pub(crate) fn count_resting(&self) -> RestingParts {
         let mut counted = RestingParts::default();
-        let keys = self.keys.iter().map(|key| &key.standing);
-        let groups = self.groups.iter().map(|group| &group.standing);
-        let rests = keys.chain(groups).flat_map(Standing::remembered);
-        rests.filter(|(_, rest)| !rest.over).for_each(|(part, _)| counted.began(part));
+        let keys = self.keys.iter().enumerate().map(|(at, key)| (Owner::Key(at), &key.standing));
+        let groups = self.groups.iter().enumerate().map(|(at, group)| (Owner::Group(at), &group.standing));
+        for (owner, standing) in keys.chain(groups) {
+            for (part, rest) in standing.remembered().filter(|(_, rest)| !rest.over) {
+                counted.began(&Place::new(owner, part.clone()), rest.until);
+            }
+        }
         counted
     }
 
@@ -322,7 +369,7 @@ impl Roster {
 /// A rest whose time has come.
 pub(crate) enum Due {
     /// It is over; it was for this fault.
-    Over(Place, keygate_domain::Fault),
+    Over(Place, Fault),
     /// It is over for so long that it is forgotten.
     Forgotten(Place),
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keygate_domain::{ApiKey, BucketName, Fault, GroupId, KeyId, Metric, Moment, Role};
+use keygate_domain::{ApiKey, BucketName, Fault, GroupId, KeyId, Metric, Moment, Role, Tier};
 use serde::{Deserialize, Serialize};
+
+use crate::{StatedLimit, Warning};
 
 /// The pool at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +29,8 @@ pub struct PoolSnapshot {
     pub waiting: usize,
     /// Where the provider itself is in trouble, or was a moment ago.
     pub breakers: Vec<BreakerSnapshot>,
+    /// Where the configuration and the provider disagree.
+    pub warnings: Vec<Warning>,
 }
 
 /// A breaker that keeps requests from a provider in trouble.
@@ -143,8 +147,12 @@ pub struct KeySnapshot {
     pub label: Arc<str>,
     /// Its group.
     pub group: GroupId,
-    /// What the provider calls the group, once an answer named it.
+    /// What the provider calls the group, once an answer named it for this key, or for another of it.
     pub reported_group: Option<GroupId>,
+    /// What the group pays for, once an answer told.
+    pub tier: Option<Tier>,
+    /// Limits that the provider stated for the group.
+    pub stated_limits: Vec<StatedLimit>,
     /// Its rank under `primary_backup`.
     pub role: Role,
     /// Its share under `weighted`.

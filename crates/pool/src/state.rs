@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keygate_domain::{BucketName, ClientId, Fault, GroupId, Keepsake, KeyId, Metric, ModelName};
+use keygate_domain::{BucketName, ClientId, Fault, GroupId, Keepsake, KeyId, Metric, ModelName, Tier};
 use serde::{Deserialize, Serialize};
 
 use crate::SpentState;
 use crate::affinity::ResourceName;
 use crate::breaker::SavedCircuit;
+use crate::learned::SavedLimit;
 use crate::roster::Owner;
 use crate::rows::Unsaved;
 
@@ -57,11 +58,14 @@ pub(crate) struct SavedStanding {
     /// When a key that fares badly will be whole again.
     #[serde(default)]
     pub(crate) whole_at: Option<Timestamp>,
+    /// The project that the provider named for a key.
+    #[serde(default)]
+    pub(crate) project: Option<GroupId>,
 }
 
 impl SavedStanding {
     pub(crate) fn is_clean(&self) -> bool {
-        self.disabled.is_none() && self.rests.is_empty() && self.whole_at.is_none()
+        self.disabled.is_none() && self.rests.is_empty() && self.whole_at.is_none() && self.project.is_none()
     }
 
     /// What waited so long that it passed unseen has nothing to say any more.
@@ -108,13 +112,15 @@ pub(crate) enum SavedPart {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SavedGroup {
     pub(crate) standing: SavedStanding,
-    pub(crate) reported_name: Option<GroupId>,
-    pub(crate) limits: Vec<(BucketName, Metric, u64)>,
+    #[serde(default)]
+    pub(crate) tier: Option<Tier>,
+    #[serde(default)]
+    pub(crate) limits: Vec<SavedLimit>,
 }
 
 impl SavedGroup {
     pub(crate) fn is_clean(&self) -> bool {
-        self.standing.is_clean() && self.reported_name.is_none() && self.limits.is_empty()
+        self.standing.is_clean() && self.tier.is_none() && self.limits.is_empty()
     }
 }
 
@@ -137,6 +143,8 @@ pub(crate) struct SavedBinding {
 )]
 pub(crate) struct Changes {
     pub(crate) owners: BTreeSet<Owner>,
+    /// Names that groups go by no longer.
+    pub(crate) gone_groups: BTreeSet<GroupId>,
     pub(crate) names: bool,
     pub(crate) order: bool,
     pub(crate) bindings: BTreeSet<ResourceName>,
@@ -158,6 +166,12 @@ impl Changes {
         // Positions of before a reload would mean other keys after it.
         if !self.everything {
             self.owners.insert(owner);
+        }
+    }
+
+    pub(crate) fn group_gone(&mut self, name: GroupId) {
+        if !self.everything {
+            self.gone_groups.insert(name);
         }
     }
 

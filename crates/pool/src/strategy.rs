@@ -153,7 +153,7 @@ impl Turns {
             Self::RoundRobin(round) => Box::new(round.passed_over(usable, chosen)),
             Self::PrimaryBackup(roles) => Box::new(roles.passed_over(usable, chosen)),
             Self::Weighted(_) | Self::LeastRecentlyUsed(_) | Self::Health(_) | Self::Headroom(_) => {
-                Box::new(usable.missing_round(0))
+                Box::new(usable.missing())
             }
         }
     }

@@ -34,6 +34,11 @@ impl Unclaimed {
         put(&mut self.meters, &(saved.group.clone(), saved.bucket.clone()), saved);
     }
 
+    /// The project of a key.
+    pub(crate) fn project_of(&self, id: &KeyId) -> Option<&GroupId> {
+        self.keys.get(id)?.project.as_ref()
+    }
+
     pub(crate) fn take_key(&mut self, id: &KeyId) -> Option<SavedStanding> {
         self.keys.remove(id)
     }

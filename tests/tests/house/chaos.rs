@@ -16,7 +16,7 @@ use super::chaos_backends::{Backends, Signpost};
 use super::database::bytes;
 use super::stage::{FLASH, House, states};
 
-const SPAN: Duration = Duration::from_secs(60);
+const SPAN: Duration = Duration::from_mins(1);
 /// One mischief after another.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a process lives.

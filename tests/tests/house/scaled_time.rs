@@ -17,7 +17,7 @@ use super::stage::{FLASH, House, chat, generate_path};
 const SPEED: u32 = 6;
 /// The margin of budgets, in real time the default of half a second: the wire does not run faster.
 const MARGIN: Duration = Duration::from_secs(3);
-const SPAN: Duration = Duration::from_secs(120);
+const SPAN: Duration = Duration::from_mins(2);
 const USERS: usize = 50;
 /// What each of two projects grants in a minute.
 const GRANTED: usize = 60;

@@ -2,20 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use keygate_domain::{Moment, Reset};
 
-use super::pace::Pace;
+use super::pace::{Pace, SavedPace};
 use crate::calendar;
-
-/// What an earlier process counted; without a pace where it kept none.
-#[derive(Clone, Copy)]
-pub(super) struct Left {
-    pub(super) used: u64,
-    pub(super) edge: u64,
-    pub(super) ends: Timestamp,
-    pub(super) pace: Option<(Timestamp, Timestamp, u64)>,
-}
 
 /// A count that starts over when the provider's calendar says so.
 ///
@@ -36,15 +27,19 @@ pub(super) struct CalendarCount {
 }
 
 impl CalendarCount {
-    /// A fresh count. In a time zone nobody knows it never ends.
-    pub(super) fn new(reset: Reset, now: Moment) -> Self {
-        let (ends, pace) = (next(reset, now.wall), Pace::new(reset, now.wall));
+    /// A fresh count, of the period that is not over before the margin has passed. In a time zone
+    /// nobody knows it never ends.
+    pub(super) fn new(reset: Reset, now: Moment, margin: Duration) -> Self {
+        let before =
+            SignedDuration::try_from(margin).ok().and_then(|margin| now.wall.checked_sub(margin).ok());
+        let (ends, pace) = (next(reset, before.unwrap_or(now.wall)), Pace::new(reset, now.wall));
         Self { reset, used: 0, edge: 0, began: now.wall, ends, pace }
     }
 
     /// Starts over if the boundary has passed.
     pub(super) fn advance(&mut self, now: Moment, margin: Duration) {
-        if now.wall < later(self.ends, margin) {
+        // The first comparison nearly always says so, and sums of times are not free.
+        if now.wall < self.ends || now.wall < later(self.ends, margin) {
             return;
         }
         let is_next = now.wall < next(self.reset, self.ends);
@@ -75,16 +70,28 @@ impl CalendarCount {
         }
     }
 
-    /// Counts what another count counted; of two periods the later one is at hand.
-    pub(super) fn absorb(&mut self, other: &Self) {
-        self.pace.absorb(other.pace);
-        if other.ends > self.ends {
-            *self = Self { pace: self.pace, ..other.clone() };
-        } else if other.ends == self.ends {
+    /// The same count as it was written down.
+    pub(super) fn saved(&self, used: u64, edge: u64, ends: Timestamp, pace: Option<SavedPace>) -> Self {
+        let pace = pace.map_or_else(|| self.pace.at_rest(), |pace| Pace::resumed(self.reset, pace));
+        Self { reset: self.reset, used, edge, began: self.began, ends, pace }
+    }
+
+    /// Counts what another count counted. Of two periods the later one is at hand, and what may
+    /// belong to it of the earlier one counts there.
+    pub(super) fn absorb(&mut self, mut other: Self) {
+        let mut pace = self.pace;
+        pace.absorb(other.pace);
+        if self.used == 0 || other.ends > self.ends {
+            std::mem::swap(self, &mut other);
+        }
+        if other.ends == self.ends {
             self.used = self.used.saturating_add(other.used);
             self.edge = self.edge.saturating_add(other.edge);
             self.began = self.began.min(other.began);
+        } else if other.used > 0 && next(other.reset, other.ends) == self.ends {
+            self.used = self.used.saturating_add(other.edge);
         }
+        self.pace = pace;
     }
 
     /// From when on `amount` more stays within `limit`; more than the limit fits a fresh period.
@@ -109,18 +116,16 @@ impl CalendarCount {
         (at.wall < count.ends).then_some(at)
     }
 
-    /// Goes on with what an earlier process counted.
-    pub(super) fn resume(&mut self, left: Left, now: Moment, margin: Duration) {
-        let Left { used, edge, ends, pace } = left;
-        (self.used, self.edge, self.ends) = (used, edge, ends);
-        if let Some((since, slot, earlier)) = pace {
-            self.pace = Pace::resumed(self.reset, since, slot, earlier);
-        }
-        self.advance(now, margin);
+    /// When the period is over, for us.
+    pub(super) fn over_at(&self, now: Moment, margin: Duration) -> Moment {
+        now.at_wall(later(self.ends, margin))
     }
 
     fn is_at_the_edge(&self, at: Moment, margin: Duration) -> bool {
-        later(at.wall, margin) >= self.ends
+        let seconds_left = self.ends.as_second().saturating_sub(at.wall.as_second());
+        let is_near =
+            u64::try_from(seconds_left).is_ok_and(|left| left <= margin.as_secs() + 1) || seconds_left < 0;
+        is_near && later(at.wall, margin) >= self.ends
     }
 }
 
@@ -154,7 +159,7 @@ mod tests {
             ("2026-03-08T19:00:00Z", "2026-03-09T07:00:00.5Z"),
             ("2026-11-01T19:00:00Z", "2026-11-02T08:00:00.5Z"),
         ] {
-            let mut count = CalendarCount::new(DAY, at(noon));
+            let mut count = CalendarCount::new(DAY, at(noon), MARGIN);
             count.add(10, at(noon), MARGIN);
             assert_eq!(count.free_from(1, 10, at(noon), MARGIN).wall, at(midnight).wall);
             count.advance(at(midnight), MARGIN);
@@ -164,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_is_used_at_the_boundary_counts_on_both_sides_of_it() {
-        let mut count = CalendarCount::new(DAY, at("2026-07-02T06:00:00Z"));
+        let mut count = CalendarCount::new(DAY, at("2026-07-02T06:00:00Z"), MARGIN);
         count.add(5, at("2026-07-02T06:59:00Z"), MARGIN);
         count.add(2, at("2026-07-02T06:59:59.8Z"), MARGIN);
         count.add(1, at("2026-07-02T07:00:00.2Z"), MARGIN);
@@ -177,7 +182,7 @@ mod tests {
 
     #[test]
     fn after_days_of_silence_nothing_is_left_of_the_edge() {
-        let mut count = CalendarCount::new(DAY, at("2026-07-02T06:00:00Z"));
+        let mut count = CalendarCount::new(DAY, at("2026-07-02T06:00:00Z"), MARGIN);
         count.add(2, at("2026-07-02T06:59:59.8Z"), MARGIN);
         count.advance(at("2026-07-09T12:00:00Z"), MARGIN);
         assert_eq!(count.used, 0);
@@ -186,7 +191,7 @@ mod tests {
     #[test]
     fn months_end_by_the_calendar() {
         let month = Reset::MonthEnd("UTC");
-        let mut count = CalendarCount::new(month, at("2026-02-03T00:00:00Z"));
+        let mut count = CalendarCount::new(month, at("2026-02-03T00:00:00Z"), MARGIN);
         count.add(7, at("2026-02-28T23:00:00Z"), MARGIN);
         assert_eq!(count.free_from(4, 10, at("2026-02-28T23:00:00Z"), MARGIN), at("2026-03-01T00:00:00.5Z"));
     }

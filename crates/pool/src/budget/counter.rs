@@ -88,9 +88,9 @@ impl Counter {
         match metric {
             Metric::RequestsPerMinute | Metric::InputTokensPerMinute => Self::Minute(MinuteWindow::default()),
             Metric::RequestsPerDay | Metric::TokensPerDay => {
-                Self::Calendar(CalendarCount::new(budgets.day, now))
+                Self::Calendar(CalendarCount::new(budgets.day, now, budgets.margin))
             }
-            Metric::TokensPerMonth => Self::Calendar(CalendarCount::new(budgets.month, now)),
+            Metric::TokensPerMonth => Self::Calendar(CalendarCount::new(budgets.month, now, budgets.margin)),
             Metric::Concurrent => Self::Running(Running::default()),
             Metric::MinInterval | Metric::Unnamed | Metric::Spend | Metric::Tier | Metric::Storage => {
                 Self::Interval { last: None }
@@ -99,15 +99,17 @@ impl Counter {
     }
 
     pub(super) fn reserve(&mut self, amount: u64, lease: (u64, Moment), now: Moment, margin: Duration) {
+        if amount == 0 {
+            return;
+        }
         match self {
             Self::Minute(window) => window.add(amount, now.mono, margin),
             Self::Calendar(count) => count.add(amount, now, margin),
-            Self::Running(running) if amount > 0 => {
+            Self::Running(running) => {
                 running.sessions.retain(|ends| *ends > now);
                 running.leases.insert(lease.0, lease.1);
             }
-            Self::Interval { last } if amount > 0 => *last = Some(now),
-            Self::Running(_) | Self::Interval { .. } => {}
+            Self::Interval { last } => *last = Some(now),
         }
     }
 
@@ -115,7 +117,7 @@ impl Counter {
     pub(super) fn absorb(&mut self, other: Self) {
         match (self, other) {
             (Self::Minute(window), Self::Minute(other)) => window.absorb(other),
-            (Self::Calendar(count), Self::Calendar(other)) => count.absorb(&other),
+            (Self::Calendar(count), Self::Calendar(other)) => count.absorb(other),
             (Self::Running(running), Self::Running(Running { leases, sessions })) => {
                 running.leases.extend(leases);
                 running.sessions.extend(sessions);
@@ -127,6 +129,9 @@ impl Counter {
     }
 
     pub(super) fn correct(&mut self, at: Moment, was: u64, is: u64, margin: Duration) {
+        if was == is {
+            return;
+        }
         match self {
             Self::Minute(window) => window.correct(at.mono, was, is),
             Self::Calendar(count) => count.correct(at, was, is, margin),
@@ -171,6 +176,19 @@ impl Counter {
         match self {
             Self::Calendar(count) => count.runs_out_at(limit, now, margin),
             Self::Minute(_) | Self::Running(_) | Self::Interval { .. } => None,
+        }
+    }
+
+    /// When less is used though nobody tells.
+    pub(super) fn next_slide(&self, now: Moment, margin: Duration) -> Option<Moment> {
+        match self {
+            Self::Minute(window) => {
+                let next = window.next_leave(now.mono, margin)?;
+                Some(now.after(next.saturating_sub(now.mono)))
+            }
+            Self::Calendar(count) if count.used > 0 => Some(count.over_at(now, margin)),
+            Self::Running(running) => running.sessions.iter().copied().find(|ends| *ends > now),
+            Self::Calendar(_) | Self::Interval { .. } => None,
         }
     }
 

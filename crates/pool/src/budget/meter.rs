@@ -18,10 +18,28 @@ pub(crate) struct Reservation {
     pub(crate) expires: Moment,
 }
 
+/// How much fits at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Room {
+    pub(crate) requests: u64,
+    /// Tokens sent; how many will be received is another question.
+    pub(crate) tokens: u64,
+}
+
+impl Room {
+    /// False if this much certainly does not fit.
+    pub(crate) fn may_fit(&self, spend: &Spend) -> bool {
+        u64::from(spend.requests) <= self.requests && spend.input_tokens <= self.tokens
+    }
+}
+
 /// What a group used of a bucket, limit by limit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Meter {
     pub(super) limits: Vec<Limited>,
+    /// What is counted without a limit: one that is stated later, or that comes with another group,
+    /// finds what was used before.
+    free: Vec<(Metric, Counter)>,
     /// What it is stopped by, as the lanes know it.
     pub(crate) stop: Option<Stop>,
 }
@@ -56,32 +74,63 @@ impl Limited {
 
 impl Meter {
     pub(crate) fn new(allowance: &Allowance, budgets: &Budgets, now: Moment) -> Self {
-        let mut meter = Self { limits: Vec::new(), stop: None };
+        let mut meter = Self { limits: Vec::new(), free: Vec::new(), stop: None };
         meter.allow(allowance, budgets, now);
         meter
     }
 
     /// Other limits hold from now on; what was used stays counted.
     pub(crate) fn allow(&mut self, allowance: &Allowance, budgets: &Budgets, now: Moment) {
-        let before = std::mem::take(&mut self.limits);
-        let limited = |metric: Metric| {
-            let limit = allowance.limit(metric)?;
-            let known = before.iter().find(|limited| limited.metric == metric);
-            let counter =
-                known.map_or_else(|| Counter::new(metric, budgets, now), |known| known.counter.clone());
-            Some(Limited { metric, limit, counter })
-        };
-        self.limits = Allowance::METRICS.into_iter().filter_map(limited).collect();
+        let limits = std::mem::take(&mut self.limits).into_iter();
+        let mut known: Vec<(Metric, Counter)> = limits.map(|one| (one.metric, one.counter)).collect();
+        known.append(&mut self.free);
+        for metric in Allowance::METRICS {
+            let at = known.iter().position(|(of, _)| *of == metric);
+            let mut counter =
+                || at.map_or_else(|| Counter::new(metric, budgets, now), |at| known.swap_remove(at).1);
+            match allowance.limit(metric) {
+                Some(limit) => self.limits.push(Limited { metric, limit, counter: counter() }),
+                None if is_counted_anyway(metric) => self.free.push((metric, counter())),
+                None => {}
+            }
+        }
+    }
+
+    /// Whether anything is limited.
+    pub(crate) fn is_limited(&self) -> bool {
+        !self.limits.is_empty()
     }
 
     /// What another meter counted was used of this one too: their groups are one.
     pub(crate) fn absorb(&mut self, other: Self) {
-        let Self { limits, stop: _ } = other;
+        let Self { limits, free, stop: _ } = other;
         for one in limits {
-            match self.limits.iter_mut().find(|known| known.metric == one.metric) {
-                Some(known) => known.counter.absorb(one.counter),
+            match self.counter_mut(one.metric) {
+                Some(counter) => counter.absorb(one.counter),
                 None => self.limits.push(one),
             }
+        }
+        for (metric, counter) in free {
+            match self.counter_mut(metric) {
+                Some(known) => known.absorb(counter),
+                None => self.free.push((metric, counter)),
+            }
+        }
+    }
+
+    fn counter_mut(&mut self, metric: Metric) -> Option<&mut Counter> {
+        self.counters_mut().find(|(of, _)| *of == metric).map(|(_, counter)| counter)
+    }
+
+    fn counters_mut(&mut self) -> impl Iterator<Item = (Metric, &mut Counter)> {
+        let limited = self.limits.iter_mut().map(|one| (one.metric, &mut one.counter));
+        limited.chain(self.free.iter_mut().map(|(metric, counter)| (*metric, counter)))
+    }
+
+    /// A lease that runs, whether it was counted as running or not: there was no such limit then.
+    pub(crate) fn is_running(&mut self, lease: u64, expires: Moment) {
+        if let Some(Counter::Running(running)) = self.counter_mut(Metric::Concurrent) {
+            running.leases.insert(lease, expires);
         }
     }
 
@@ -101,9 +150,8 @@ impl Meter {
 
     pub(crate) fn reserve(&mut self, reservation: &Reservation, budgets: &Budgets) {
         let lease = (reservation.lease, reservation.expires);
-        for one in &mut self.limits {
-            let amount = reservation.spend.amount(one.metric);
-            one.counter.reserve(amount, lease, reservation.at, budgets.margin);
+        for (metric, counter) in self.counters_mut() {
+            counter.reserve(reservation.spend.amount(metric), lease, reservation.at, budgets.margin);
         }
     }
 
@@ -115,14 +163,14 @@ impl Meter {
         session_ends: Option<Moment>,
         budgets: &Budgets,
     ) {
-        for one in &mut self.limits {
-            if let Counter::Running(running) = &mut one.counter {
+        for (metric, counter) in self.counters_mut() {
+            if let Counter::Running(running) = counter {
                 let ran = running.leases.remove(&reservation.lease).is_some();
                 running.sessions.extend(session_ends.filter(|_| ran));
                 continue;
             }
-            let (was, is) = (reservation.spend.amount(one.metric), actual.amount(one.metric));
-            one.counter.correct(reservation.at, was, is, budgets.margin);
+            let (was, is) = (reservation.spend.amount(metric), actual.amount(metric));
+            counter.correct(reservation.at, was, is, budgets.margin);
         }
     }
 
@@ -145,6 +193,34 @@ impl Meter {
         left.min().map_or(ALL as u32, |left| left as u32)
     }
 
+    /// How much fits at most, until [`Meter::next_slide`].
+    pub(crate) fn room(&self, budgets: &Budgets, now: Moment) -> Room {
+        let mut room = Room { requests: u64::MAX, tokens: u64::MAX };
+        for one in &self.limits {
+            let place = match one.metric {
+                Metric::RequestsPerMinute | Metric::RequestsPerDay => &mut room.requests,
+                Metric::InputTokensPerMinute | Metric::TokensPerDay | Metric::TokensPerMonth => {
+                    &mut room.tokens
+                }
+                Metric::Concurrent
+                | Metric::MinInterval
+                | Metric::Unnamed
+                | Metric::Spend
+                | Metric::Tier
+                | Metric::Storage => continue,
+            };
+            let used = one.counter.used(now, budgets.margin);
+            // What is larger than the limit fits where nothing else counts.
+            *place = (*place).min(if used == 0 { u64::MAX } else { one.limit.saturating_sub(used) });
+        }
+        room
+    }
+
+    /// When something leaves a window without a word, or a period ends.
+    pub(crate) fn next_slide(&self, budgets: &Budgets, now: Moment) -> Option<Moment> {
+        self.limits.iter().filter_map(|one| one.counter.next_slide(now, budgets.margin)).min()
+    }
+
     /// Every budget, for status.
     pub(crate) fn uses<'a>(
         &'a self,
@@ -152,5 +228,23 @@ impl Meter {
         now: Moment,
     ) -> impl Iterator<Item = BudgetUse> + 'a {
         self.limits.iter().map(move |one| one.as_used(budgets, now))
+    }
+}
+
+/// What providers count over a time. What runs, and when the last one started, nobody need know of
+/// before it is limited.
+fn is_counted_anyway(metric: Metric) -> bool {
+    match metric {
+        Metric::RequestsPerMinute
+        | Metric::RequestsPerDay
+        | Metric::InputTokensPerMinute
+        | Metric::TokensPerDay
+        | Metric::TokensPerMonth => true,
+        Metric::Concurrent
+        | Metric::MinInterval
+        | Metric::Unnamed
+        | Metric::Spend
+        | Metric::Tier
+        | Metric::Storage => false,
     }
 }

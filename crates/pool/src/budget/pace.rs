@@ -23,6 +23,10 @@ pub(super) struct Pace {
     recent: i64,
 }
 
+/// A pace as it outlives a restart: since when it is watched, at which moment the third is what was
+/// used, weighed, in thousandths.
+pub(super) type SavedPace = (Timestamp, Timestamp, u64);
+
 impl Pace {
     /// Slots in the time after which what was used counts half: what is off by half a slot is off by 1 %.
     const SLOTS: u32 = 32;
@@ -35,13 +39,18 @@ impl Pace {
     }
 
     /// A pace as an earlier process left it.
-    pub(super) fn resumed(reset: Reset, since: Timestamp, slot: Timestamp, earlier: u64) -> Self {
+    pub(super) fn resumed(reset: Reset, (since, slot, earlier): SavedPace) -> Self {
         Self { half_life: half_life(reset), since, slot, earlier, recent: 0 }
     }
 
     /// What [`Pace::resumed`] takes.
-    pub(super) fn left(&self) -> (Timestamp, Timestamp, u64) {
+    pub(super) fn left(&self) -> SavedPace {
         (self.since, self.slot, thousandths(self.earlier as f64 + self.recent as f64 * 1e3))
+    }
+
+    /// The pace of somebody who was watched for as long and used nothing.
+    pub(super) fn at_rest(&self) -> Self {
+        Self { earlier: 0, recent: 0, ..*self }
     }
 
     pub(super) fn add(&mut self, amount: u64, now: Timestamp) {
@@ -217,8 +226,7 @@ mod tests {
         for minute in 0..120 {
             pace.add(10, at(minutes(minute)));
         }
-        let (since, slot, earlier) = pace.left();
-        let resumed = Pace::resumed(DAY, since, slot, earlier);
+        let resumed = Pace::resumed(DAY, pace.left());
         let lasts = |pace: Pace| pace.lasts(1_000, at(minutes(120))).unwrap().as_secs_f64();
         assert!((lasts(resumed) / lasts(pace) - 1.0).abs() < 0.02);
     }

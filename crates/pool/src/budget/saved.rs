@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use keygate_domain::{BucketName, GroupId, Metric, Moment};
 use serde::{Deserialize, Serialize};
 
-use super::calendar_count::Left;
 use super::counter::Counter;
+use super::pace::SavedPace;
 use super::{Budgets, Meter};
 
 /// What every group used of its budgets, by the wall clock. Apart from [`crate::PoolState`] because it
@@ -40,7 +40,7 @@ enum SavedUse {
         ends: Timestamp,
         /// Absent in what earlier versions wrote: then the pace is learned anew.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pace: Option<(Timestamp, Timestamp, u64)>,
+        pace: Option<SavedPace>,
     },
     Sessions(Vec<Timestamp>),
     Interval(Option<Timestamp>),
@@ -53,7 +53,8 @@ impl SavedMeter {
         Self { group: group.clone(), bucket: bucket.clone(), counters: counters.collect() }
     }
 
-    /// Counts what was saved in the limits that still exist.
+    /// Counts what was saved in the limits that still exist, besides what they count: of groups that
+    /// became one there may be several.
     pub(crate) fn restore(&self, meter: &mut Meter, budgets: &Budgets, now: Moment) {
         for saved in &self.counters {
             let known = meter.limits.iter_mut().find(|one| one.metric == saved.metric);
@@ -93,15 +94,16 @@ fn read(saved: &SavedUse, counter: &mut Counter, margin: Duration, now: Moment) 
             }
         }
         (SavedUse::Calendar { used, edge, ends, pace }, Counter::Calendar(count)) => {
-            count.resume(Left { used: *used, edge: *edge, ends: *ends, pace: *pace }, now, margin);
+            count.absorb(count.saved(*used, *edge, *ends, *pace));
+            count.advance(now, margin);
         }
         (SavedUse::Sessions(ends), Counter::Running(running)) => {
-            running.sessions =
-                ends.iter().filter(|ends| **ends > now.wall).map(|at| now.at_wall(*at)).collect();
+            let ends = ends.iter().filter(|ends| **ends > now.wall);
+            running.sessions.extend(ends.map(|at| now.at_wall(*at)));
             running.sessions.make_contiguous().sort_unstable();
         }
         (SavedUse::Interval(saved), Counter::Interval { last }) => {
-            *last = saved.map(|at| Moment { wall: at, mono: before(at, now) });
+            *last = (*last).max(saved.map(|at| Moment { wall: at, mono: before(at, now) }));
         }
         (
             SavedUse::Minute(_) | SavedUse::Calendar { .. } | SavedUse::Sessions(_) | SavedUse::Interval(_),

@@ -52,7 +52,8 @@ impl MinuteWindow {
 
     /// What was counted as `was` at `at` turned out to be `is`. What no longer counts stays so.
     pub(super) fn correct(&mut self, at: Duration, was: u64, is: u64) {
-        let found = self.slots.iter_mut().find(|slot| slot.first <= at && at <= slot.last);
+        // What ends began lately, more often than not.
+        let found = self.slots.iter_mut().rev().find(|slot| slot.first <= at && at <= slot.last);
         match found {
             Some(slot) => {
                 let before = slot.amount;
@@ -83,6 +84,10 @@ impl MinuteWindow {
     /// From when on `amount` more stays within `limit`. More than the limit fits when nothing else
     /// counts: estimates may be wrong, and only the provider knows.
     pub(super) fn free_from(&self, amount: u64, limit: u64, now: Duration, margin: Duration) -> Duration {
+        // Most windows have room even for what they hold no longer: no need to look at that.
+        if self.used.saturating_add(amount) <= limit {
+            return now;
+        }
         let mut used = self.used;
         let mut free = now;
         for slot in &self.slots {
@@ -94,6 +99,11 @@ impl MinuteWindow {
             free = free.max(leaves(slot, margin));
         }
         free
+    }
+
+    /// When the first that still counts stops counting.
+    pub(super) fn next_leave(&self, now: Duration, margin: Duration) -> Option<Duration> {
+        self.slots.iter().map(|slot| leaves(slot, margin)).find(|leaves| *leaves > now)
     }
 
     /// When nothing counts any more.

@@ -1,11 +1,16 @@
 //! Choosing a key and granting it.
 
-use keygate_domain::{ApiKey, ClientId, GroupId, Keepsake, KeyId, LeaseId, Spend};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use keygate_domain::{ApiKey, ClientId, GroupId, Keepsake, KeyId, LeaseId, Moment, Spend};
 
 use super::{KeyPool, wish};
 use crate::group::Use;
 use crate::lane::Lane;
 use crate::leases::Held;
+use crate::narrow::NarrowGroups;
+use crate::roster::Roster;
 use crate::standing::Wish;
 use crate::tried::TriedKeys;
 use crate::{Ask, Granted, Lease, PoolEvent, PoolRefusal, Skip, invariants};
@@ -41,7 +46,9 @@ impl Ownership {
 
 impl KeyPool {
     /// Most skipped keys told with a lease: each is a look at a key that is not needed otherwise.
-    const MOST_SKIPPED: usize = 8;
+    const MOST_SKIPPED: usize = 4;
+    /// Up to so many keys are compared one by one.
+    const FEW: usize = 64;
 
     pub(super) fn choose_and_grant(&mut self, ask: &Ask) -> Result<Granted, PoolRefusal> {
         let on_behalf_of = self.on_behalf_of(ask);
@@ -55,10 +62,15 @@ impl KeyPool {
         let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session, spend);
         let scope = self.roster.resting.scope_of(&wish);
         let (roster, now) = (&self.roster, self.now);
-        self.lanes.open(&scope, |key| roster.is_usable(key, &scope.wish(), now));
+        self.lanes.open(&scope, || {
+            let resting = roster.resting.in_the_way_of(&scope.wish());
+            resting.flat_map(|(_, place)| roster.members(&place.owner).iter().copied())
+        });
         let tried = TriedKeys::find(&ask.tried, roster, &wish, now);
         let lane = self.lanes.lane(&scope);
-        let key = self.choose(lane, &ownership, &tried, &wish);
+        self.narrow.advance(wish.bucket.unwrap_or_default(), now);
+        let (key, too_narrow) = self.choose(lane, &ownership, &tried, &wish);
+        note_narrow(&mut self.narrow, roster, &wish, too_narrow, now);
         let key = key.ok_or_else(|| self.refusal(lane, &wish, ownership.bound_to()));
         let key = self.past_breaker(&wish, key)?;
         debug_assert!(invariants::may_be_leased(self, key, &wish), "{}", invariants::KP_3.sentence);
@@ -99,30 +111,55 @@ impl KeyPool {
     }
 
     /// The key whose turn it is: of groups that did not fail this request if possible, and of
-    /// the preferred group if possible.
+    /// the preferred group if possible. Tells besides which groups turned out to have too little room.
     pub(super) fn choose(
         &self,
         lane: &Lane,
         ownership: &Ownership,
         tried: &TriedKeys,
         wish: &Wish<'_>,
-    ) -> Option<usize> {
+    ) -> (Option<usize>, BTreeSet<usize>) {
         let keys = &self.roster.keys;
-        let fits = |key: usize| self.roster.has_room_for(key, wish, self.now);
-        let rank = |key: usize| tried.rank(key, keys[key].group).filter(|_| fits(key));
-        let ranks = if tried.is_empty() { 0..1 } else { 0..TriedKeys::RANKS };
-        match ownership {
-            Ownership::Free if tried.is_empty() => lane.turns.next(&lane.usable, fits),
-            Ownership::Free => {
-                ranks.into_iter().find_map(|at| lane.turns.next(&lane.usable, |key| rank(key) == Some(at)))
+        let too_narrow = RefCell::new(BTreeSet::new());
+        let fits = |key: usize| {
+            let has_room = self.roster.has_room_for(key, wish, self.now);
+            if !has_room {
+                too_narrow.borrow_mut().insert(keys[key].group);
             }
+            has_room
+        };
+        let rank = |key: usize| tried.rank(key, keys[key].group).filter(|_| fits(key));
+        let in_turn = |at: u8| self.next_in_turn(lane, wish, |key| fits(key) && rank(key) == Some(at));
+        let mut ranks = if tried.is_empty() { 0..1 } else { 0..TriedKeys::RANKS };
+        let key = match ownership {
+            Ownership::Free if tried.is_empty() => self.next_in_turn(lane, wish, fits),
+            Ownership::Free => ranks.find_map(in_turn),
             Ownership::Only(group) => self.best_of_group(lane, group, rank),
-            Ownership::Prefers(group, _) => ranks.into_iter().find_map(|at| {
+            Ownership::Prefers(group, _) => ranks.find_map(|at| {
                 let at_home = |key| rank(key).filter(|rank| *rank == at);
-                self.best_of_group(lane, group, at_home)
-                    .or_else(|| lane.turns.next(&lane.usable, |key| rank(key) == Some(at)))
+                self.best_of_group(lane, group, at_home).or_else(|| in_turn(at))
             }),
+        };
+        (key, too_narrow.into_inner())
+    }
+
+    /// The usable key whose turn it is among those `wanted`. Where little is left of budgets, the few
+    /// that may have room are compared instead of looking for them among all.
+    fn next_in_turn(&self, lane: &Lane, wish: &Wish<'_>, wanted: impl Fn(usize) -> bool) -> Option<usize> {
+        let Some(narrow) = wish.bucket.and_then(|bucket| self.narrow.of(bucket)) else {
+            return lane.turns.next(&lane.usable, wanted);
+        };
+        let groups = &self.roster.groups;
+        let may_have_room = narrow.others().chain(narrow.with_room_for(&wish.spend));
+        let keys = may_have_room.filter_map(|group| groups.get(group)).flat_map(|group| &group.members);
+        let usable = keys.copied().filter(|key| lane.usable.contains(*key));
+        let few: Vec<usize> = usable.take(Self::FEW + 1).collect();
+        if few.len() > Self::FEW {
+            let may_fit = |key: usize| narrow.may_fit(self.roster.keys[key].group, &wish.spend);
+            return lane.turns.next(&lane.usable, |key| may_fit(key) && wanted(key));
         }
+        let few = few.into_iter().filter(|key| wanted(*key));
+        few.map(|key| (lane.turns.rank(key), key)).min().map(|(_, key)| key)
     }
 
     /// The usable key of a group that comes first, first by `rank`.
@@ -220,5 +257,23 @@ impl KeyPool {
             Some((keys[key].id().clone(), obstacle.skip()))
         });
         earlier.chain(out).take(Self::MOST_SKIPPED).collect()
+    }
+}
+
+/// Notes how much room groups have that had too little for `wish`.
+pub(super) fn note_narrow(
+    narrow: &mut NarrowGroups,
+    roster: &Roster,
+    wish: &Wish<'_>,
+    groups: BTreeSet<usize>,
+    now: Moment,
+) {
+    let Some(bucket) = wish.bucket else { return };
+    for group in groups {
+        let Some(meter) = roster.groups[group].meters.get(bucket) else { continue };
+        if let Some(until) = meter.next_slide(&roster.budgets, now) {
+            let room = meter.room(&roster.budgets, now);
+            narrow.note(bucket, roster.groups.len(), group, room, until);
+        }
     }
 }

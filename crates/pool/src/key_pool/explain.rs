@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use keygate_domain::{BucketName, KeyId, Spend};
 
-use super::choose::Ownership;
+use super::choose::{Ownership, note_narrow};
 use super::wait::Room;
 use super::{KeyPool, wish};
 use crate::budget::Meter;
-use crate::lane::Lane;
+use crate::lane::{Lane, LaneScope};
+use crate::roster::Roster;
 use crate::standing::{Block, Wish};
 use crate::tried::TriedKeys;
 use crate::{
@@ -37,13 +38,14 @@ impl KeyPool {
         let claim = self.ownership(ask);
         let is_ours = !matches!(claim, Ok(None)) || !ask.own_credential;
         let refused = claim.as_ref().err().cloned().or(behind_others);
-        let case = self.case_of(ask, claim.ok().flatten().unwrap_or(Ownership::Free));
-        let mut keys = self.explain_keys(&case, &bucket);
+        let ownership = claim.ok().flatten().unwrap_or(Ownership::Free);
         let answer = match refused {
             Some(refusal) => Err(refusal),
-            None if is_ours => self.pick(&case).map(|key| Some(self.roster.keys[key].id().clone())),
+            None if is_ours => self.pick(ask, &ownership).map(|key| Some(self.roster.keys[key].id().clone())),
             None => Ok(None),
         };
+        let case = self.case_of(ask, ownership);
+        let mut keys = self.explain_keys(&case, &bucket);
         self.give_turns(&mut keys, &case, answer.as_ref().ok().and_then(Option::as_ref));
         Decision {
             at: self.now,
@@ -62,17 +64,27 @@ impl KeyPool {
         let spend = self.to_reserve(ask);
         let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session, spend);
         let scope = self.roster.resting.scope_of(&wish);
-        let is_usable = |key| self.roster.is_usable(key, &scope.wish(), self.now);
-        let lane = self.lanes.lane_as_if_open(&scope, is_usable);
+        let lane = self.lanes.lane_as_if_open(&scope, || out_of(&self.roster, &scope));
         let tried = TriedKeys::find(&ask.tried, &self.roster, &wish, self.now);
         Case { ownership, wish, tried, lane }
     }
 
     /// The key that would be leased.
-    fn pick(&self, case: &Case<'_>) -> Result<usize, PoolRefusal> {
-        let Case { ownership, wish, tried, lane } = case;
-        let key = self.choose(lane, ownership, tried, wish);
-        self.past_breaker(wish, key.ok_or_else(|| self.refusal(lane, wish, ownership.bound_to())))
+    fn pick(&mut self, ask: &Ask, ownership: &Ownership) -> Result<usize, PoolRefusal> {
+        let spend = self.to_reserve(ask);
+        let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session, spend);
+        let (roster, now) = (&self.roster, self.now);
+        let scope = roster.resting.scope_of(&wish);
+        let lane = self.lanes.lane_as_if_open(&scope, || out_of(roster, &scope));
+        let tried = TriedKeys::find(&ask.tried, roster, &wish, now);
+        // What a look in vain finds out changes how the next choice is made, be it not what it may choose.
+        let known = self.narrow.clone();
+        self.narrow.advance(wish.bucket.unwrap_or_default(), now);
+        let (key, too_narrow) = self.choose(&lane, ownership, &tried, &wish);
+        note_narrow(&mut self.narrow, roster, &wish, too_narrow, now);
+        let key = key.ok_or_else(|| self.refusal(&lane, &wish, ownership.bound_to()));
+        self.narrow = known;
+        self.past_breaker(&wish, key)
     }
 
     fn explain_keys(&self, case: &Case<'_>, bucket: &BucketName) -> Vec<KeyDecision> {
@@ -164,6 +176,12 @@ impl KeyPool {
         let (free_at, until) = self.wait_for(ask, refusal)?;
         (self.room_for(ask) != Room::Nowhere).then_some(Wait { free_at, until })
     }
+}
+
+/// Keys of which a part rests that the asks of a lane could meet.
+fn out_of(roster: &Roster, scope: &LaneScope) -> Vec<usize> {
+    let resting = roster.resting.in_the_way_of(&scope.wish());
+    resting.flat_map(|(_, place)| roster.members(&place.owner).iter().copied()).collect()
 }
 
 fn reason_of(block: &Block<'_>) -> Cow<'static, str> {

@@ -42,6 +42,7 @@ impl KeyPool {
             ledger: self.ledger,
             breakers: self.breaker.observe(now),
             waiting: self.queue.len(),
+            warnings: self.warnings(),
         }
     }
 
@@ -58,7 +59,11 @@ impl KeyPool {
             id: key.id().clone(),
             label: key.label.clone(),
             group: group.id.clone(),
-            reported_group: group.reported_name.clone(),
+            reported_group: key.project.as_ref().or(group.project.as_ref()).cloned(),
+            tier: group.tier,
+            stated_limits: group.limits.observe(now.wall, |bucket, metric| {
+                self.configured_allowance(key.group, bucket).limit(metric)
+            }),
             role: key.role,
             weight: key.weight,
             health: self.health.points(index, now),
@@ -112,7 +117,10 @@ impl KeyPool {
     fn resting_parts(&self, index: usize, now: Moment) -> Vec<RestingPart> {
         let owners = [Owner::Key(index), Owner::Group(self.roster.keys[index].group)];
         let running = owners.into_iter().flat_map(|owner| self.roster.standing(owner).running(now));
-        running.map(|(part, rest)| resting_part(part, rest)).collect()
+        // What a provider said comes before what was only counted.
+        let (counted, said): (Vec<_>, Vec<_>) =
+            running.partition(|(part, _)| matches!(part, Part::Budget(..)));
+        said.into_iter().chain(counted).map(|(part, rest)| resting_part(part, rest)).collect()
     }
 }
 

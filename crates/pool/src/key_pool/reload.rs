@@ -27,14 +27,19 @@ impl KeyPool {
             now,
             ledger: _,
             last_disabling: _,
+            // What is not so any more is forgotten below.
+            warned: _,
+            // Names; what is called so now is looked up when they are given out.
+            spent_elsewhere: _,
             events: _,
             // What models count in, and how far estimates are off, are facts whatever the keys.
             buckets: _,
             estimates: _,
             // The lanes are told of all headroom below.
-            headroom_known_at: _,
+            slides: _,
+            narrow,
             // Those who came back claim what is remembered of them below.
-            unclaimed: _,
+            unclaimed,
             jitter,
             policy: in_force,
             roster,
@@ -56,7 +61,8 @@ impl KeyPool {
         } = self;
         let before = std::mem::replace(roster, Roster::new(Vec::new(), Budgets::default()));
         let former_keys = before.keys_in_use().to_vec();
-        let (next, succession) = before.succeeded_by(keys, policy.budgets.clone(), *now);
+        let (next, succession) =
+            before.succeeded_by(keys, policy.budgets.clone(), |id| unclaimed.project_of(id).cloned(), *now);
         let Succession { moved, groups, renamed: newly_renamed, gone: newly_gone, told } = succession;
         *roster = next;
         // A key with a lease outstanding is never forgotten, so each has its place.
@@ -93,9 +99,12 @@ impl KeyPool {
         // Positions mean others: everything is written anew.
         *changes = Changes::everything();
         unsaved_spent.clear();
+        narrow.clear();
         self.remember_unclaimed();
         self.brief_lanes();
         self.allow_all_anew();
+        self.notice_all();
+        self.tell_all_headroom();
         told
     }
 
@@ -107,12 +116,6 @@ impl KeyPool {
                 self.allow_anew(group, &bucket);
             }
         }
-    }
-
-    /// The name a group goes by.
-    #[cfg(test)]
-    pub(crate) fn name_now<'a>(&'a self, name: &'a GroupId) -> &'a GroupId {
-        self.renamed.get(name).unwrap_or(name)
     }
 }
 

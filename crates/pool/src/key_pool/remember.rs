@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keygate_domain::Moment;
+use keygate_domain::{GroupId, Moment};
 
 use super::KeyPool;
 use crate::affinity::{Affinity, Bound};
 use crate::cooldown::Rest;
 use crate::group::Group;
+use crate::learned::StatedLimits;
 use crate::roster::{Owner, Place};
 use crate::rows::Unsaved;
 use crate::standing::{Disabled, Part, Standing};
@@ -35,7 +36,7 @@ impl KeyPool {
     }
 
     pub(super) fn write_changes(&mut self, state: &mut PoolState) -> bool {
-        let state::Changes { owners, names, order, bindings, all_bindings, everything } =
+        let state::Changes { owners, gone_groups, names, order, bindings, all_bindings, everything } =
             std::mem::take(&mut self.changes);
         let circuits = std::mem::take(&mut self.breaker.is_unsaved);
         if everything {
@@ -46,6 +47,10 @@ impl KeyPool {
         }
         let changed =
             names || order || circuits || all_bindings || !owners.is_empty() || !bindings.is_empty();
+        // One of them may be in use again, and is among the owners then.
+        for name in gone_groups {
+            state.put_group(&name, SavedGroup::default());
+        }
         for owner in owners {
             self.write_owner(owner, state);
         }
@@ -75,7 +80,8 @@ impl KeyPool {
             Owner::Key(key) => {
                 let whole_at = self.health.whole_at(key).map(|at| at.wall);
                 let key = &self.roster.keys[key];
-                let saved = SavedStanding { whole_at, ..save_standing(&key.standing) };
+                let project = key.project.clone();
+                let saved = SavedStanding { whole_at, project, ..save_standing(&key.standing) };
                 state.put_key(key.id(), saved);
             }
             Owner::Group(group) => {
@@ -111,6 +117,14 @@ impl KeyPool {
         for (model, bucket) in &state.buckets {
             self.buckets.learn(model, bucket);
         }
+        // Which groups there are depends on whose project is told first: in the order of the
+        // configuration, as after a reload.
+        for key in 0..self.roster.in_use() {
+            let saved = state.keys.get(self.roster.keys[key].id());
+            if let Some(project) = saved.and_then(|saved| saved.project.as_ref()) {
+                self.put_in_project(key, project);
+            }
+        }
         for (id, saved) in &state.keys {
             match self.roster.key_at(id) {
                 Some(key) => self.remember_standing(Owner::Key(key), saved),
@@ -128,6 +142,7 @@ impl KeyPool {
         self.remember_spent(&state.spent);
         let now = self.now;
         self.breaker.remember(&state.circuits, &self.policy.cooldowns.overloaded, |wall| at(now, wall));
+        self.notice_all();
     }
 
     /// Gives keys and groups that were put in again what is remembered of them.
@@ -144,8 +159,10 @@ impl KeyPool {
                 self.health.remember(key, self.at(whole_at), self.now);
             }
         }
-        for position in 0..self.roster.groups.len() {
-            let id = self.roster.groups[position].id.clone();
+        let names = self.roster.groups.iter().map(|group| &group.id);
+        let names: Vec<GroupId> = names.chain(self.roster.projects()).cloned().collect();
+        for id in names {
+            let Some(position) = self.roster.group_at(&id) else { continue };
             if let Some(mut saved) = self.unclaimed.take_group(&id) {
                 saved.standing.forget_what_is_over(self.now.wall);
                 self.remember_group(position, &saved);
@@ -157,9 +174,8 @@ impl KeyPool {
 
     fn remember_group(&mut self, position: usize, saved: &SavedGroup) {
         let group = &mut self.roster.groups[position];
-        group.reported_name.clone_from(&saved.reported_name);
-        let limits = saved.limits.iter().cloned();
-        group.limits = limits.map(|(bucket, metric, limit)| ((bucket, metric), limit)).collect();
+        group.tier = saved.tier.or(group.tier);
+        group.limits.absorb(StatedLimits::restored(&saved.limits));
         self.remember_standing(Owner::Group(position), &saved.standing);
     }
 
@@ -200,7 +216,7 @@ impl KeyPool {
             for (name, saved) in names {
                 if saved.expires > self.now.wall {
                     let name = (kind.clone().into(), name.clone());
-                    let (group, client) = (saved.group.clone(), saved.client.clone());
+                    let (group, client) = (self.name_now(&saved.group), saved.client.clone());
                     let expires = self.at(saved.expires);
                     affinity.insert(name, group, client, expires, saved.keepsake.clone());
                 }
@@ -230,6 +246,7 @@ fn save_standing(standing: &Standing) -> SavedStanding {
         }),
         rests: standing.remembered().filter_map(|(part, rest)| save_rest(part, rest)).collect(),
         whole_at: None,
+        project: None,
     }
 }
 
@@ -263,12 +280,7 @@ fn read_part(saved: &SavedPart) -> Part {
 }
 
 fn save_group(group: &Group) -> SavedGroup {
-    let limits = group.limits.iter();
-    SavedGroup {
-        standing: save_standing(&group.standing),
-        reported_name: group.reported_name.clone(),
-        limits: limits.map(|((bucket, metric), limit)| (bucket.clone(), *metric, *limit)).collect(),
-    }
+    SavedGroup { standing: save_standing(&group.standing), tier: group.tier, limits: group.limits.save() }
 }
 
 fn save_binding(bound: &Bound) -> SavedBinding {

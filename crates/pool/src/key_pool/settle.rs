@@ -1,6 +1,6 @@
 //! Ending a lease, and what a failure takes out of the pool.
 
-use keygate_domain::{BucketName, Failure, Fault, Hint, LeaseId, Moment, Scope, Verdict};
+use keygate_domain::{BucketName, Failure, Fault, LeaseId, Moment, Scope, Verdict};
 
 use super::KeyPool;
 use crate::cooldown::{self, Rest};
@@ -183,48 +183,9 @@ impl KeyPool {
         settled
     }
 
-    /// Takes in what the answer says besides the fault.
-    fn learn(&mut self, held: &Held, failure: &Failure) {
-        let hint = &failure.hint;
-        if let (Some(model), Some(bucket)) = (&held.model, &hint.bucket)
-            && let Some(before) = self.buckets.learn(model, bucket)
-        {
-            self.changes.names();
-            self.share_budgets(&before, bucket);
-            self.share_rests(&before, bucket);
-            self.share_circuit(&before, bucket);
-        }
-        let group = self.roster.keys[held.key].group;
-        self.learn_name(group, hint);
-        self.learn_limit(group, held, hint);
-    }
-
-    fn learn_name(&mut self, position: usize, hint: &Hint) {
-        let group = &mut self.roster.groups[position];
-        let Some(name) = &hint.group else { return };
-        if *name == group.id || group.reported_name.as_ref() == Some(name) {
-            return;
-        }
-        group.reported_name = Some(name.clone());
-        self.changes.owner(Owner::Group(position));
-        self.events.push(PoolEvent::GroupNamed { group: group.id.clone(), name: name.clone() });
-    }
-
-    fn learn_limit(&mut self, position: usize, held: &Held, hint: &Hint) {
-        let Some(limit) = hint.limit else { return };
-        let bucket = self.buckets.of(held.model.as_ref(), held.operation);
-        let group = &mut self.roster.groups[position];
-        if group.limit_stated(&bucket, hint.metric, limit) {
-            self.changes.owner(Owner::Group(position));
-            let (group, metric) = (group.id.clone(), hint.metric);
-            self.allow_anew(position, &bucket);
-            self.events.push(PoolEvent::LimitLearned { group, bucket, metric, limit });
-        }
-    }
-
     /// A model turned out to count in another bucket than thought: what rests of the one rests
     /// of the other, so that no running rest is forgotten (KP-3).
-    fn share_rests(&mut self, from: &BucketName, to: &BucketName) {
+    pub(super) fn share_rests(&mut self, from: &BucketName, to: &BucketName) {
         if !self.roster.resting.has_bucket(from.as_str()) {
             return;
         }

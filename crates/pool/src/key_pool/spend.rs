@@ -1,8 +1,6 @@
 //! Budgets: counting what is asked for before it is sent, and what was used after.
 
-use std::time::Duration;
-
-use keygate_domain::{Allowance, BucketName, Spend, Verdict};
+use keygate_domain::{Allowance, BucketName, GroupId, Spend, Verdict};
 
 use super::KeyPool;
 use crate::budget::SavedMeter;
@@ -11,14 +9,11 @@ use crate::cooldown::Rest;
 use crate::invariants::{KP_2, is_within_limits};
 use crate::leases::Held;
 use crate::roster::{Owner, Place};
-use crate::standing::{Part, Wish};
-use crate::{Ask, BucketBudgets, SpentState, StateRow, Strategy};
+use crate::standing::Part;
+use crate::{Ask, BucketBudgets, SpentState, StateRow};
 
 /// Most buckets of a group that are metered apart; model names are the callers' words.
 const MOST_METERS: usize = 64;
-
-/// How old what is known of headroom may be.
-const HEADROOM_LAG: Duration = Duration::from_secs(1);
 
 impl KeyPool {
     /// What an ask draws from budgets; nothing where it uses neither a model nor a session.
@@ -27,12 +22,6 @@ impl KeyPool {
             return Spend::default();
         }
         self.estimates.corrected(ask.model.as_ref(), ask.estimate)
-    }
-
-    /// Whether it depends on how much `wish` draws from when on it fits.
-    pub(super) fn is_measured(&self, wish: &Wish<'_>) -> bool {
-        let Some(bucket) = wish.bucket.filter(|_| wish.spend != Spend::default()) else { return false };
-        self.roster.groups.iter().any(|group| group.meters.contains_key(bucket))
     }
 
     /// Counts a lease that is being granted.
@@ -65,7 +54,7 @@ impl KeyPool {
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
         let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
         meter.settle(&reservation(held, lease), &actual, session_ends, budgets);
-        self.queue.stir();
+        self.queue.stir_bucket(&bucket);
         self.meter_moved(group, &bucket);
     }
 
@@ -95,7 +84,7 @@ impl KeyPool {
         for bucket in buckets {
             if let Some(meter) = self.roster.groups[group].meters.get_mut(&bucket) {
                 meter.session_ended();
-                self.queue.stir();
+                self.queue.stir_bucket(&bucket);
                 self.meter_moved(group, &bucket);
             }
         }
@@ -120,12 +109,14 @@ impl KeyPool {
         let Some(meter) = groups[group].meters.get_mut(bucket) else { return };
         meter.allow(&allowance, budgets, self.now);
         self.meter_moved(group, bucket);
+        self.tell_headroom(group);
     }
 
     /// Forgets the limits that the provider stated: who resets may know that they are others by now. If they
     /// are not, the next refusal states them again.
     pub(super) fn forget_limits(&mut self, group: usize) {
-        if std::mem::take(&mut self.roster.groups[group].limits).is_empty() {
+        let limits = std::mem::take(&mut self.roster.groups[group].limits);
+        if limits.all().next().is_none() {
             return;
         }
         self.changes.owner(Owner::Group(group));
@@ -133,6 +124,7 @@ impl KeyPool {
         for bucket in buckets {
             self.allow_anew(group, &bucket);
         }
+        self.notice(group);
     }
 
     /// A model turned out to count in another bucket than thought: what was used of the one was used
@@ -140,41 +132,46 @@ impl KeyPool {
     pub(super) fn share_budgets(&mut self, from: &BucketName, to: &BucketName) {
         for group in 0..self.roster.groups.len() {
             let known = &mut self.roster.groups[group].meters;
-            if known.contains_key(to) {
-                continue;
+            let Some(mut meter) = known.get(from).cloned() else { continue };
+            meter.stop = None;
+            match known.get_mut(to) {
+                Some(known) => known.absorb(meter),
+                None => drop(known.insert(to.clone(), meter)),
             }
-            if let Some(mut meter) = known.get(from).cloned() {
-                meter.stop = None;
-                known.insert(to.clone(), meter);
-                self.allow_anew(group, to);
-            }
+            self.allow_anew(group, to);
         }
     }
 
     /// What each group used of its budgets, for a later life.
     pub fn spent(&self) -> SpentState {
         let meters = self.roster.groups.iter().flat_map(|group| {
-            group.meters.iter().map(|(bucket, meter)| SavedMeter::of(&group.id, bucket, meter, self.now))
+            let limited = group.meters.iter().filter(|(_, meter)| meter.is_limited());
+            limited.map(|(bucket, meter)| SavedMeter::of(&group.id, bucket, meter, self.now))
         });
         SpentState { meters: meters.chain(self.unclaimed.meters().cloned()).collect() }
     }
 
     /// Whether something was used that [`KeyPool::take_spent_rows`] has not given out yet.
     pub fn has_unsaved_spent(&self) -> bool {
-        !self.unsaved_spent.is_empty()
+        !self.unsaved_spent.is_empty() || !self.spent_elsewhere.is_empty()
     }
 
     /// What was used since the last time, for storage: each row whole as it is now.
     pub fn take_spent_rows(&mut self, most: usize) -> Vec<StateRow> {
         let names: Vec<_> = std::iter::from_fn(|| self.unsaved_spent.pop_first()).take(most).collect();
-        names.into_iter().filter_map(|(group, bucket)| self.spent_row(group, &bucket)).collect()
+        let room = most - names.len();
+        let rows = names.into_iter().filter_map(|(group, bucket)| self.spent_row(group, &bucket));
+        let mut rows: Vec<StateRow> = rows.collect();
+        // After the rows that count it: whoever is stopped in between counts too much, not too little.
+        rows.extend(self.take_rows_that_moved(room));
+        rows
     }
 
     fn spent_row(&self, group: usize, bucket: &BucketName) -> Option<StateRow> {
         let group = &self.roster.groups[group];
         let saved = SavedMeter::of(&group.id, bucket, group.meters.get(bucket)?, self.now);
         let value = serde_json::to_string(&saved).ok();
-        Some(StateRow { part: "spent".into(), name: format!("{} {bucket}", group.id), value })
+        Some(StateRow { part: "spent".into(), name: spent_row_name(&group.id, bucket), value })
     }
 
     /// Takes in what was used in an earlier life. What groups used that are gone waits for them.
@@ -202,78 +199,56 @@ impl KeyPool {
         budgets.filter(|budgets| !budgets.uses.is_empty()).collect()
     }
 
-    /// Makes a meter for a bucket that is limited and has none yet.
+    /// Makes a meter for a bucket that has none yet. What nobody limits is counted too: a limit may be
+    /// stated by the next answer.
     fn open_meter(&mut self, group: usize, bucket: &BucketName) {
         if self.roster.groups[group].meters.contains_key(bucket) {
             return;
         }
         let allowance = self.allowance(group, bucket);
-        if allowance.is_unlimited() {
-            return;
-        }
         self.make_room_for_a_meter(group);
         let meter = Meter::new(&allowance, &self.roster.budgets, self.now);
         self.roster.groups[group].meters.insert(bucket.clone(), meter);
     }
 
-    /// Forgets the meter of which least was used, if there are too many.
+    /// Forgets the meter of which least was used, as long as there are too many.
     fn make_room_for_a_meter(&mut self, group: usize) {
         let (budgets, now) = (&self.roster.budgets, self.now);
-        let meters = &self.roster.groups[group].meters;
-        if meters.len() < MOST_METERS {
-            return;
-        }
-        let idle = meters.iter().filter(|(_, meter)| meter.stop.is_none());
-        let idlest =
-            idle.max_by_key(|(_, meter)| meter.headroom(budgets, now)).map(|(bucket, _)| bucket.clone());
-        if let Some(bucket) = idlest {
+        while self.roster.groups[group].meters.len() >= MOST_METERS {
+            let idle = self.roster.groups[group].meters.iter().filter(|(_, meter)| meter.stop.is_none());
+            let idlest =
+                idle.max_by_key(|(_, meter)| meter.headroom(budgets, now)).map(|(bucket, _)| bucket.clone());
+            let Some(bucket) = idlest else { break };
             self.roster.groups[group].meters.remove(&bucket);
+            self.narrow.moved(bucket.as_str(), group);
         }
     }
 
-    /// The limits of a group's bucket: the group's own, else the model's, else everybody's; never more
-    /// than the provider stated.
+    /// The limits of a group's bucket: as configured, and never more than the provider stated.
     pub(super) fn allowance(&self, group: usize, bucket: &BucketName) -> Allowance {
+        let stated = self.roster.groups[group].limits.of_bucket(bucket);
+        let configured = self.configured_allowance(group, bucket);
+        stated.fold(configured, |allowance, (metric, limit)| allowance.at_most(metric, limit))
+    }
+
+    /// As configured: the group's own, else the model's, else everybody's.
+    pub(super) fn configured_allowance(&self, group: usize, bucket: &BucketName) -> Allowance {
         let budgets = &self.roster.budgets;
         let of_bucket = |model: &keygate_domain::ModelName| {
             self.buckets.learned_name(model).map_or(model.as_str() == bucket.as_str(), |name| name == bucket)
         };
         let models = budgets.models.iter().filter(|(model, _)| of_bucket(model));
         let of_models = models.fold(Allowance::default(), |all, (_, allowance)| all.or(*allowance));
-        let group = &self.roster.groups[group];
-        let configured = group.allowance.or(of_models).or(budgets.default);
-        let stated = group.limits.iter().filter(|((of, _), _)| of == bucket);
-        stated.fold(configured, |allowance, ((_, metric), limit)| allowance.at_most(*metric, *limit))
-    }
-
-    /// Brings what the lanes know of everybody's headroom up to date: windows slide without a word.
-    pub(super) fn refresh_headroom(&mut self) {
-        if self.policy.strategy != Strategy::Headroom || self.headroom_known_at.until(self.now) < HEADROOM_LAG
-        {
-            return;
-        }
-        self.headroom_known_at = self.now;
-        for group in 0..self.roster.groups.len() {
-            self.tell_headroom(group);
-        }
-    }
-
-    /// A key is as good as the scarcest budget of its group.
-    fn tell_headroom(&mut self, group: usize) {
-        if self.policy.strategy != Strategy::Headroom {
-            return;
-        }
-        let (budgets, now, group) = (&self.roster.budgets, self.now, &self.roster.groups[group]);
-        let Some(left) = group.meters.values().map(|meter| meter.headroom(budgets, now)).min() else {
-            return;
-        };
-        for key in &group.members {
-            self.lanes.set_headroom(*key, left);
-        }
+        self.roster.groups[group].allowance.or(of_models).or(budgets.default)
     }
 
     /// Keeps the lanes up to date with what is left of a bucket.
     fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
+        self.narrow.moved(bucket.as_str(), group);
+        let meter = self.roster.groups[group].meters.get(bucket);
+        if meter.is_none_or(|meter| !meter.is_limited() && meter.stop.is_none()) {
+            return;
+        }
         self.tell_headroom(group);
         self.unsaved_spent.insert((group, bucket.clone()));
         let budgets = &self.roster.budgets;
@@ -315,6 +290,11 @@ impl KeyPool {
         self.roster.put_rest(&place, rest, self.now);
         place
     }
+}
+
+/// The name of the row that says what was used.
+pub(super) fn spent_row_name(group: &GroupId, bucket: &BucketName) -> String {
+    format!("{group} {bucket}")
 }
 
 fn reservation(held: &Held, lease: u64) -> Reservation {

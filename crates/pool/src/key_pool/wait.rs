@@ -49,14 +49,21 @@ impl KeyPool {
         }
     }
 
+    /// Looks at all lines, whether anything happened or not.
+    #[cfg(test)]
+    pub(crate) fn look_at_everybody(&mut self) {
+        self.queue.stir();
+        self.attend();
+    }
+
     /// Takes somebody out of the queue who does not wait any more. True if it was there.
     pub(super) fn give_up_ticket(&mut self, ticket: Ticket) -> bool {
         ticket.life == self.life && self.queue.leave(ticket.number).is_some()
     }
 
-    /// Serves in the order of turns until every line is blocked.
+    /// Serves in the order of turns until every line is blocked that may not be.
     fn serve_in_turn(&mut self) {
-        let mut heads = self.queue.heads();
+        let mut heads = self.queue.heads(|model, operation| self.buckets.name(model, operation), self.now);
         while let Some((head, line)) = heads.pop_first() {
             // A turn only ever moves to the back: what stands here is never too late.
             let resolved = match self.queue.head(&line) {
@@ -68,6 +75,7 @@ impl KeyPool {
                 heads.insert((next, line));
             }
         }
+        self.queue.looked_through();
     }
 
     fn look_at(&mut self, head: Head, line: &Line) -> Look {
@@ -82,7 +90,7 @@ impl KeyPool {
             }
             Err(refusal) => {
                 if let Some(due) = self.comes_true_at(&refusal).filter(|due| *due <= until) {
-                    self.queue.look_again_at(due);
+                    self.queue.blocked(line, due);
                     return Look::Blocked(refusal);
                 }
                 self.queue.leave(head.number);
@@ -135,8 +143,7 @@ impl KeyPool {
             Room::InPlaceOf(spare) => self.turn_away(spare),
             Room::Free => {}
         }
-        self.queue.look_again_at(due);
-        let number = self.queue.join(ask, line, until);
+        let number = self.queue.join(ask, line, until, due);
         Ok(Granted::Wait { ticket: Ticket { life: self.life, number }, until })
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keygate_domain::{GroupId, KeySpec, Moment};
+use keygate_domain::{GroupId, KeyId, KeySpec, Moment};
 
-use super::{Owner, Place, Roster};
+use super::{Naming, Owner, Place, Roster};
 use crate::group::Group;
 use crate::key::{Key, KeyUse};
 use crate::standing::{Part, Standing};
@@ -29,17 +29,32 @@ impl Roster {
     /// leases are not back is remembered in any case.
     const MOST_FORMER: usize = 256;
 
-    /// Makes the roster of `specs`, which takes over everything this one knows.
+    /// Makes the roster of `specs`, which takes over everything this one knows. `project_of` tells
+    /// what is remembered of keys that this one does not know.
     pub(crate) fn succeeded_by(
         self,
         specs: Vec<KeySpec>,
         budgets: Budgets,
+        project_of: impl Fn(&KeyId) -> Option<GroupId>,
         now: Moment,
     ) -> (Self, Succession) {
         let were_in_use = self.in_use();
         // Timers and counts of what rests follow from the standings.
-        let Self { keys, groups, by_id: _, by_group: _, timers: _, resting: _, budgets: _ } = self;
+        let Self {
+            keys,
+            groups,
+            by_id: _,
+            by_group: _,
+            by_project: _,
+            merged: _,
+            timers: _,
+            resting: _,
+            budgets: _,
+        } = self;
         let mut next = Self::new(specs, budgets);
+        let named = keys.iter().filter_map(|key| Some((key.id(), key.project.as_ref()?)));
+        let named: BTreeMap<&KeyId, &GroupId> = named.collect();
+        next.put_projects_together(|id| named.get(id).copied().cloned().or_else(|| project_of(id)), now);
         let renamed = renamed_groups(&keys, &groups, &next);
         let names: Vec<GroupId> = groups.iter().map(|group| name_now(&renamed, &group.id).clone()).collect();
         let mut succession = Succession {
@@ -71,11 +86,29 @@ impl Roster {
         let added = next.keys_in_use().iter().zip(is_new).filter(|(_, is_new)| *is_new);
         succession.told.added = added.map(|(key, _)| name_of(key)).collect();
         for (group, name) in groups.into_iter().zip(names) {
+            if group.merged_into.is_some() {
+                succession.groups.push(None);
+                continue;
+            }
+            let was = group.id.clone();
             let place = next.take_group_over(group, &name, now);
+            // One that is a project goes to the group of that project, also where its keys go apart.
+            let is = place.map(|place| next.groups[place].id.clone()).filter(|is| *is != was);
+            succession.renamed.extend(is.map(|is| (was, is)));
             succession.groups.push(place);
         }
         next.count_anew();
         (next, succession)
+    }
+
+    /// Groups the keys by what is known of their projects, in the order of the configuration.
+    fn put_projects_together(&mut self, project_of: impl Fn(&KeyId) -> Option<GroupId>, now: Moment) {
+        for key in 0..self.in_use() {
+            let Some(project) = project_of(self.keys[key].id()) else { continue };
+            if let Naming::Same { from, into } = self.name_project(key, &project) {
+                self.merge(from, into, now);
+            }
+        }
     }
 
     /// Puts a key that is in use no longer behind the others.
@@ -91,7 +124,7 @@ impl Roster {
     }
 
     fn take_group_over(&mut self, group: Group, name: &GroupId, now: Moment) -> Option<usize> {
-        let without_keys = self.groups.len() - self.groups_in_use();
+        let without_keys = self.groups.len() - self.groups_in_use() - self.merged;
         if self.group_at(name).is_none() && without_keys >= Self::MOST_FORMER {
             return None;
         }
@@ -101,8 +134,9 @@ impl Roster {
     }
 
     fn group_or_new(&mut self, name: &GroupId) -> usize {
-        *self.by_group.entry(name.clone()).or_insert_with(|| {
+        self.group_at(name).unwrap_or_else(|| {
             self.groups.push(Group::new(name.clone()));
+            self.by_group.insert(name.clone(), self.groups.len() - 1);
             self.groups.len() - 1
         })
     }
@@ -134,7 +168,7 @@ fn renamed_groups(keys: &[Key], groups: &[Group], next: &Roster) -> BTreeMap<Gro
     }
     let renamed = went_to.into_iter().filter_map(|(group, targets)| {
         let before = &groups[group].id;
-        let only = targets.first().filter(|_| targets.len() == 1 && next.group_at(before).is_none())?;
+        let only = targets.first().filter(|_| targets.len() == 1 && !next.is_name_in_use(before))?;
         Some((before.clone(), next.groups[*only].id.clone()))
     });
     renamed.collect()

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Rank;
-use super::wheel::Wheel;
+use super::wheel::{WIDEST, Wheel};
 use crate::cooldown::Jitter;
 use crate::key_set::KeySet;
 
@@ -62,12 +62,27 @@ impl ByHealth {
         }
         let mut draws = self.draws.of_one_choice();
         for _ in 0..Self::TRIES {
-            let key = self.wheel.key_at(draws.below(width));
+            let key = self.turn_the_wheel(usable, &mut draws);
             if wanted(key) {
                 return Some(key);
             }
         }
         usable.round(0).filter(|key| wanted(*key)).min_by_key(|key| self.rank(*key))
+    }
+
+    /// A key by chance; the wheel has fields. Where most keys are usable and well, a point on a wheel
+    /// on which all keys were both lies in one of those fields more often than not, and needs no
+    /// search: each key is found there as often as its own field is wide.
+    fn turn_the_wheel(&self, usable: &KeySet, draws: &mut Jitter) -> usize {
+        let (width, full_width) = (self.wheel.width(), self.wheel.full_width());
+        for _ in 0..if width > full_width / 2 { Self::TRIES } else { 0 } {
+            let point = draws.below(full_width);
+            let (key, place) = ((point / WIDEST) as usize, point % WIDEST);
+            if usable.contains(key) && place < self.wheel.width_of(self.whole_tick(key)) {
+                return key;
+            }
+        }
+        self.wheel.key_at(draws.below(width))
     }
 
     /// A lot for each key, the lowest of which is drawn: exponentially distributed with the

@@ -61,9 +61,14 @@ impl PrimaryBackup {
         usable: &'a KeySet,
         chosen: usize,
     ) -> impl Iterator<Item = usize> + 'a {
+        let start = self.order.start(Role::Primary);
         let limit = self.rank(chosen);
-        let missing = usable.missing_round(self.order.start(Role::Primary)).take(Self::LOOKED_AT);
-        missing.filter(move |key| self.rank(*key) < limit)
+        // Before a primary stand only those between the start and itself, before a backup all primaries.
+        let is_primary = self.primaries.contains(chosen);
+        let end = if is_primary { chosen } else { self.size };
+        let round = if is_primary { 0 } else { start };
+        let missing = usable.missing_between(start, end).chain(usable.missing_between(0, round));
+        missing.take(Self::LOOKED_AT).filter(move |key| self.rank(*key) < limit)
     }
 }
 

@@ -33,8 +33,7 @@ impl RoundRobin {
         usable: &'a KeySet,
         chosen: usize,
     ) -> impl Iterator<Item = usize> + 'a {
-        let reach = self.distance(chosen);
-        usable.missing_round(self.cursor).take_while(move |key| self.distance(*key) < reach)
+        usable.missing_between(self.cursor, chosen)
     }
 
     /// How far ahead of the cursor a key is.

@@ -9,7 +9,7 @@ use crate::health::WHOLE;
 
 /// The width of a whole key's field. The one point more keeps a key at 0 in the game: beside a
 /// single whole one it has one turn in a hundred, beside a hundred of them one in ten thousand.
-const WIDEST: u64 = WHOLE + 1;
+pub(super) const WIDEST: u64 = WHOLE + 1;
 
 /// Sums over a run of fields. They are those of the keys in it and so never below nothing; that
 /// is why what is taken away may be added as its complement.
@@ -89,6 +89,11 @@ impl Wheel {
     /// How wide all fields are together.
     pub(super) fn width(&self) -> u64 {
         self.all.width(self.tick)
+    }
+
+    /// How wide they would be if every key had one and were whole.
+    pub(super) fn full_width(&self) -> u64 {
+        (self.runs.len() as u64 - 1) * WIDEST
     }
 
     /// The key whose field `point` lies in; `point` is below [`Wheel::width`].

@@ -148,14 +148,14 @@ fn wanted(model: usize, tokens: u64, opens_session: bool, name: usize, patience:
     let estimate = Spend { requests: 1, input_tokens: tokens, output_tokens: 0 };
     let operation: Operation = if opens_session { START } else { GENERATE };
     let (user, patience) = (user(&name.to_string()), Duration::from_millis(patience));
-    Ask { operation, opens_session, estimate, user, patience, ..ask(["flash", "pro"][model]) }
+    Ask { operation, opens_session, user, estimate, patience, ..ask(["flash", "pro"][model]) }
 }
 
-fn history(keys: Vec<KeySpec>, strategy: Order, default: Allowance, events: Vec<Event>) {
+fn history(keys: &[KeySpec], strategy: Order, default: Allowance, events: Vec<Event>) {
     let queue = QueueBounds { max_wait: seconds(10), max_waiting: 3 };
     let budgets = Budgets { default, session_length: seconds(90), ..Budgets::default() };
-    let policy = Policy { strategy, queue, budgets, ..Policy::default() };
-    let mut pool = KeyPool::new(1, keys.clone(), policy, 7, start());
+    let policy = Policy { strategy, budgets, queue, ..Policy::default() };
+    let mut pool = KeyPool::new(1, keys.to_vec(), policy, 7, start());
     let mut now = start();
     let mut outstanding: Vec<Lease> = Vec::new();
     for event in events {
@@ -193,7 +193,7 @@ proptest! {
         allowance in allowance(),
         events in prop::collection::vec(event(), 1..60),
     ) {
-        history(keys, strategy, allowance, events);
+        history(&keys, strategy, allowance, events);
     }
 }
 

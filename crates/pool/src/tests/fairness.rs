@@ -87,7 +87,7 @@ proptest! {
             match step {
                 Step::Join { who, line } => {
                     let ask = Ask { user: user(&who.to_string()), ..ask(LINES[line]) };
-                    let number = queue.join(&ask, lines[line].clone(), start());
+                    let number = queue.join(&ask, lines[line].clone(), start(), start());
                     record.tickets.insert(number, (who, line));
                 }
                 Step::Leave { which } => {
@@ -97,7 +97,8 @@ proptest! {
                 }
                 Step::Serve { open } => {
                     let is_open = |line: &Line| (0..3).any(|at| open[at] && lines[at] == *line);
-                    let next = queue.heads().into_iter().find(|(_, line)| is_open(line));
+                    queue.stir();
+                    let next = queue.heads(|_, operation| operation.0, start()).into_iter().find(|(_, line)| is_open(line));
                     let Some((head, line)) = next else { continue };
                     prop_assert!(queue.is_turn_of(&line, head.turn));
                     prop_assert!(queue.serve(head.number).is_some());

@@ -14,7 +14,7 @@ use keygate_domain::{
 use proptest::prelude::*;
 
 use super::explaining::check_explanation;
-use super::random::{CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
+use super::random::{self, CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
 use super::reference::{Expected, Fact, Judged, Owned, Reference};
 use super::waiting::Patients;
 use super::world::{ask, start, user};
@@ -263,6 +263,7 @@ impl Trial {
             return;
         }
         let (lease, ask, _) = self.outstanding.swap_remove(which);
+        let verdict = random::truly_named(verdict, &lease.label);
         let settled = self.pool.settle(lease.id, verdict.clone(), self.now);
         assert_ne!(settled, Settled::Stale);
         self.ended = Some(lease.id);
@@ -284,6 +285,10 @@ impl Trial {
         if let (Some(model), Some(bucket)) = (model, &failure.hint.bucket) {
             self.reference.learn(model, bucket.as_str(), self.now);
         }
+        let key = self.reference.key(lease.key.id());
+        if let Some(project) = &failure.hint.group {
+            self.reference.name_project(key, project.as_str());
+        }
         let until = match settled {
             // What turns out to be the provider's takes nothing out, whatever its adapter says.
             Settled::Ended => return assert!(!failure.takes_out() || failure.fault.is_providers()),
@@ -294,7 +299,6 @@ impl Trial {
                 Some(until)
             }
         };
-        let key = self.reference.key(lease.key.id());
         self.reference.facts.push(Fact {
             scope: failure.scope,
             key,
@@ -419,7 +423,7 @@ impl Trial {
         self.life += 1;
         self.pool = KeyPool::restore(self.life, self.specs.clone(), self.policy.clone(), 3, &state, self.now);
         self.saved = self.pool.state_after(state);
-        self.reference.restart();
+        self.reference.restart(&self.specs);
         // Keepsakes are not written down: what was a preference is a law from here on.
         self.reference.owned.iter_mut().for_each(|owned| owned.is_law = true);
         self.outstanding.clear();

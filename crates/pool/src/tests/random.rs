@@ -85,8 +85,11 @@ pub(super) fn hint() -> impl Strategy<Value = Hint> {
     ];
     let metric = prop_oneof![Just(Metric::Unnamed), Just(Metric::RequestsPerMinute)];
     let bucket = prop_oneof![4 => Just(None), 1 => Just(Some("pro")), 1 => Just(Some("pro-3.1"))];
-    (after, resets, prop::bool::weighted(0.3), metric, bucket, prop::bool::weighted(0.2)).prop_map(
-        |(retry_after, resets, doubles, metric, bucket, needs_human)| Hint {
+    let names_project = prop::bool::weighted(0.2);
+    (after, resets, prop::bool::weighted(0.3), metric, bucket, prop::bool::weighted(0.2), names_project)
+        .prop_map(|(retry_after, resets, doubles, metric, bucket, needs_human, names_project)| Hint {
+            // Whose is known when it is known which key was used.
+            group: names_project.then(|| "the key's".into()),
             retry_after,
             resets,
             doubles_up_to: doubles.then(|| Duration::from_mins(2)),
@@ -96,8 +99,7 @@ pub(super) fn hint() -> impl Strategy<Value = Hint> {
             needs_human,
             reason: "said so",
             ..Hint::default()
-        },
-    )
+        })
 }
 
 pub(super) fn verdict() -> impl Strategy<Value = Verdict> {
@@ -155,12 +157,12 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
 }
 
 pub(super) fn specs() -> impl Strategy<Value = Vec<KeySpec>> {
-    let one = (0_usize..4, 1_u32..6, any::<bool>());
+    let one = (0_usize..6, 1_u32..6, any::<bool>());
     prop::collection::vec(one, 1..6).prop_map(|keys| {
         let numbered = keys.into_iter().enumerate();
         numbered
             .map(|(number, (group, weight, is_backup))| {
-                let group = [None, Some("p1"), Some("p2"), Some("p3")][group];
+                let group = [None, None, None, Some("p1"), Some("p2"), Some("projects/1")][group];
                 let mut spec = spec(&format!("k{number}"), group);
                 spec.weight = weight;
                 spec.role = if is_backup { Role::Backup } else { Role::Primary };
@@ -168,6 +170,15 @@ pub(super) fn specs() -> impl Strategy<Value = Vec<KeySpec>> {
             })
             .collect()
     })
+}
+
+/// The same verdict, naming the project whose the key really is, whatever the configuration says.
+pub(super) fn truly_named(mut verdict: Verdict, label: &str) -> Verdict {
+    if let Verdict::Failed(Failure { hint: Hint { group: Some(name), .. }, .. }) = &mut verdict {
+        let number: usize = label[1..].parse().unwrap();
+        *name = format!("projects/{}", number / 2 % 3).as_str().into();
+    }
+    verdict
 }
 
 /// What an operator may make of the keys: some stay, in another place or group, some go, some come.

@@ -1,6 +1,7 @@
 //! "Which key may be used?", answered a second time, as plainly as possible: a list of facts
 //! that is read from end to end for every question.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use keygate_domain::{KeyId, KeySpec, Moment, Resource, Role, Scope};
@@ -68,6 +69,14 @@ pub(crate) struct Reference {
     pub(crate) leased: Vec<usize>,
     /// What each key was judged by, and when.
     pub(crate) judged: Vec<(usize, Judged, Moment)>,
+    /// Whether the configuration names, or last named, the group of each key.
+    pub(super) declared: Vec<bool>,
+    /// The project that the provider named for each key.
+    pub(super) projects: Vec<Option<String>>,
+    /// The group that each project is.
+    pub(super) homes: BTreeMap<String, String>,
+    /// The project that each declared group is.
+    pub(super) named: BTreeMap<String, String>,
 }
 
 /// What changes a key's health.
@@ -95,42 +104,44 @@ impl Reference {
             rotated: 0,
             current: None,
             judged: Vec::new(),
+            declared: specs.iter().map(|spec| spec.group.is_some()).collect(),
+            projects: vec![None; specs.len()],
+            homes: BTreeMap::new(),
+            named: BTreeMap::new(),
         }
     }
 
-    /// Another configuration: groups all of whose keys went to one other are that one from here on.
+    /// Another configuration: groups all of whose keys went to one other are that one from here on, and
+    /// so are those that are a project for the group of that project.
     pub(crate) fn reload(&mut self, specs: &[KeySpec], rotations: usize, same_order: bool) {
         let orders = ROLES.map(|role| self.order_of(role, rotations));
         let before = self.groups.clone();
-        let mut renamed = Vec::new();
-        for name in
-            before.iter().filter(|name| !name.is_empty() && specs.iter().all(|spec| group_of(spec) != **name))
-        {
-            let members = specs.iter().filter(|spec| {
-                let known = self.ids.iter().position(|id| id == spec.secret.id());
-                known.is_some_and(|key| before[key] == *name)
-            });
-            let mut targets: Vec<String> = members.map(group_of).collect();
-            targets.dedup();
-            if let [target] = targets.as_slice() {
-                renamed.push((name.clone(), target.clone()));
-            }
-        }
-        for (name, target) in renamed {
-            let known = self.groups.iter_mut().chain(self.facts.iter_mut().map(|fact| &mut fact.group));
-            let known = known.chain(self.owned.iter_mut().map(|owned| &mut owned.group));
-            known.filter(|known| **known == name).for_each(|known| known.clone_from(&target));
-        }
-        self.in_use.clear();
         for spec in specs {
-            let known = self.ids.iter().position(|id| id == spec.secret.id());
-            let key = known.unwrap_or(self.ids.len());
-            if known.is_none() {
+            if !self.ids.contains(spec.secret.id()) {
                 self.ids.push(spec.secret.id().clone());
                 self.groups.push(String::new());
                 self.roles.push(spec.role);
+                self.declared.push(false);
+                self.projects.push(None);
             }
-            self.groups[key] = group_of(spec);
+        }
+        let after = self.grouping(specs);
+        let mut renamed = Vec::new();
+        for name in self.names_in_use_no_more(&after) {
+            let members = after.iter().filter(|(key, _)| before.get(**key) == Some(&name));
+            let targets: BTreeSet<&String> = members.map(|(_, group)| group).collect();
+            let only = targets.first().copied().filter(|_| targets.len() == 1);
+            if let Some(target) = only.or_else(|| self.homes.get(&name)) {
+                renamed.push((name.clone(), target.clone()));
+            }
+        }
+        for (name, target) in &renamed {
+            self.rename(name, target);
+        }
+        self.in_use.clear();
+        for spec in specs {
+            let key = self.key(spec.secret.id());
+            self.groups[key] = after[&key].clone();
             self.roles[key] = spec.role;
             self.in_use.push(key);
         }
@@ -143,9 +154,18 @@ impl Reference {
     }
 
     /// A restart forgets in which groups keys were that are not in use.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self, specs: &[KeySpec]) {
         for key in (0..self.ids.len()).filter(|key| !self.in_use.contains(key)) {
             self.groups[key].clear();
+        }
+        let after = self.grouping(specs);
+        for name in self.names_in_use_no_more(&after) {
+            if let Some(home) = self.homes.get(&name).cloned() {
+                self.rename(&name, &home);
+            }
+        }
+        for (key, group) in after {
+            self.groups[key] = group;
         }
     }
 
@@ -246,7 +266,9 @@ impl Reference {
             match tried.how {
                 TriedHow::Refused if is_key && !was_cured(tried.at) => return None,
                 TriedHow::Failed if is_key => eagerness = 2,
-                TriedHow::Failed if tried.group.as_str() == self.groups[key] => eagerness = eagerness.max(1),
+                TriedHow::Failed if self.name_now(tried.group.as_str()) == self.groups[key] => {
+                    eagerness = eagerness.max(1);
+                }
                 TriedHow::Refused | TriedHow::Failed => {}
             }
         }
@@ -339,6 +361,6 @@ impl Reference {
     }
 }
 
-fn group_of(spec: &KeySpec) -> String {
+pub(super) fn group_of(spec: &KeySpec) -> String {
     spec.group.as_ref().map_or_else(|| format!("key:{}", spec.secret.id()), ToString::to_string)
 }

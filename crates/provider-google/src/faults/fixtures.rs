@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use http::{HeaderMap, HeaderName, StatusCode};
-use keygate_domain::{Failure, Fault, Metric, Reset, RetryAdvice, Scope, Spend};
+use keygate_domain::{Failure, Fault, Metric, Reset, RetryAdvice, Scope, Spend, Tier};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -43,6 +43,7 @@ struct Expected {
     limit: Option<u64>,
     bucket: Option<String>,
     group: Option<String>,
+    tier: Option<Tier>,
     #[serde(default)]
     may_be_providers: bool,
     #[serde(default)]
@@ -75,6 +76,7 @@ impl Expected {
             limit: hint.limit,
             bucket: hint.bucket.as_ref().map(ToString::to_string),
             group: hint.group.as_ref().map(ToString::to_string),
+            tier: hint.tier,
             may_be_providers: hint.may_be_providers,
             needs_human: hint.needs_human,
         }

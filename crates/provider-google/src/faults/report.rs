@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{BucketName, GroupId};
+use keygate_domain::{BucketName, GroupId, Tier};
 use serde_json::Value;
 
 use super::waits;
@@ -33,7 +33,7 @@ pub(super) struct Report {
     pub violations: Vec<Violation>,
     /// How long Google asks to wait: exact from the message, else the truncated `retryDelay`.
     pub wait: Option<Duration>,
-    /// The project, as `projects/123`.
+    /// The project, as `projects/123`, where a field names it.
     pub group: Option<GroupId>,
 }
 
@@ -50,6 +50,24 @@ pub(super) struct Violation {
 }
 
 impl Report {
+    /// The project: what a field names, else what the message does. Keys are put together by it, so
+    /// messages are read only of statuses whose messages repeat nothing of the caller's.
+    pub(super) fn project(&self) -> Option<GroupId> {
+        let in_message = || project_in(&self.message).filter(|_| matches!(self.status, 402 | 403 | 429));
+        self.group.clone().or_else(in_message)
+    }
+
+    /// The tier that the name of any violated quota tells.
+    pub(super) fn tier(&self) -> Option<Tier> {
+        self.violations.iter().find_map(|violation| {
+            let has_any = |parts: &[&str]| parts.iter().any(|part| violation.name.contains(part));
+            if has_any(&["freetier", "free_tier"]) {
+                return Some(Tier::Free);
+            }
+            has_any(&["paidtier", "paid_tier"]).then_some(Tier::Paid)
+        })
+    }
+
     /// Reads an error answer. A body that was cut off reads like one that is no JSON.
     pub(super) fn of_answer(status: u16, body: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(body) {
@@ -81,8 +99,7 @@ impl Report {
             wait: wait(error, &message),
             group: info["metadata"]["consumer"]
                 .as_str()
-                .and_then(|consumer| project_after(consumer, "projects/"))
-                .or_else(|| project_in(&message)),
+                .and_then(|consumer| project_after(consumer, "projects/")),
             message,
         }
     }

@@ -88,9 +88,9 @@ impl Case<'_> {
         self.report.wait.map(|wait| waits::with_margin(wait, longest))
     }
 
-    /// A hint that names the project, if the error does.
+    /// A hint that names the project and its tier, if the error does.
     pub(super) fn hint(&self, reason: &'static str) -> Hint {
-        Hint { group: self.report.group.clone(), reason, ..Hint::default() }
+        Hint { group: self.report.project(), tier: self.report.tier(), reason, ..Hint::default() }
     }
 
     /// A hint that names the quota, too.

@@ -6,6 +6,7 @@ use keygate_provider::{Ended, Meter, Metered};
 
 use super::events::Events;
 use super::scanner::Scanner;
+use super::skim::{self, Glance, Unread};
 use super::words::{Field, Words};
 use crate::refusals;
 use crate::surface::Surface;
@@ -14,7 +15,13 @@ use crate::surface::Surface;
 pub(crate) fn meter(surface: Surface, intent: &Intent) -> Box<dyn Meter> {
     let (words, estimate) = (Words::of(surface), intent.estimate);
     match intent.streaming {
-        Streaming::Events => Box::new(EventMeter { surface, estimate, events: Events::new(words) }),
+        Streaming::Events => Box::new(EventMeter {
+            surface,
+            estimate,
+            words,
+            events: Events::new(words),
+            unread: Unread::default(),
+        }),
         Streaming::Whole | Streaming::JsonArray => {
             Box::new(DocumentMeter { surface, estimate, scanner: Scanner::new(words) })
         }
@@ -51,12 +58,32 @@ impl Meter for DocumentMeter {
 struct EventMeter {
     surface: Surface,
     estimate: Spend,
+    words: &'static Words,
     events: Events,
+    unread: Unread,
+}
+
+impl EventMeter {
+    /// What may wait is not read yet. The first event never may: with it the answer has begun.
+    fn glance(&self, chunk: &[u8]) -> Glance {
+        let scanner = self.events.scanner();
+        if !self.events.is_at_boundary() || !scanner.has_whole_answer() {
+            return Glance::News;
+        }
+        skim::glance(self.words, chunk, scanner.findings())
+    }
 }
 
 impl Meter for EventMeter {
     fn see(&mut self, chunk: &[u8]) {
-        self.events.read(chunk);
+        match self.glance(chunk) {
+            Glance::Nothing => {}
+            Glance::Usage => self.unread.put(chunk),
+            Glance::News => {
+                self.unread.read_by(&mut self.events);
+                self.events.read(chunk);
+            }
+        }
     }
 
     fn failure_so_far(&self) -> Option<Failure> {
@@ -78,7 +105,8 @@ impl Meter for EventMeter {
         Some(Bytes::from(format!("data: {body}\r\n\r\n")))
     }
 
-    fn finish(self: Box<Self>, _ended: Ended) -> Metered {
+    fn finish(mut self: Box<Self>, _ended: Ended) -> Metered {
+        self.unread.read_by(&mut self.events);
         self.events.scanner().findings().metered(self.surface, self.estimate)
     }
 }

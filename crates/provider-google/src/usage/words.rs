@@ -1,5 +1,10 @@
 //! The fields looked for, as each surface spells them.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
+use super::skim;
 use crate::surface::Surface;
 
 /// A field whose value is kept.
@@ -41,11 +46,13 @@ impl Field {
 #[derive(Debug)]
 pub(super) struct Words {
     /// Members of a root object.
-    root: [(&'static [u8], Field); 4],
+    pub root: [(&'static [u8], Field); 4],
     /// The member of a root object that holds the array of answers.
     pub answers: &'static [u8],
     /// The member of an answer that says why it ended.
     pub finish: &'static [u8],
+    /// Finds the words in bytes that were not read yet.
+    pub searcher: LazyLock<AhoCorasick>,
 }
 
 impl Words {
@@ -63,7 +70,7 @@ impl Words {
     }
 }
 
-const NATIVE: Words = Words {
+static NATIVE: Words = Words {
     root: [
         (b"usageMetadata", Field::Usage),
         (b"error", Field::Error),
@@ -72,10 +79,12 @@ const NATIVE: Words = Words {
     ],
     answers: b"candidates",
     finish: b"finishReason",
+    searcher: LazyLock::new(|| skim::searcher(&NATIVE)),
 };
 
-const OPENAI: Words = Words {
+static OPENAI: Words = Words {
     root: [(b"usage", Field::Usage), (b"error", Field::Error), (b"model", Field::Model), (b"id", Field::Id)],
     answers: b"choices",
     finish: b"finish_reason",
+    searcher: LazyLock::new(|| skim::searcher(&OPENAI)),
 };

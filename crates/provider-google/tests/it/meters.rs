@@ -364,6 +364,35 @@ fn morsel() -> impl Strategy<Value = &'static str> {
     ]
 }
 
+/// An event of a stream, with some of the members it can have.
+fn event() -> impl Strategy<Value = String> {
+    let text = prop_oneof![Just("hello"), Just("\"usageMetadata\": {}"), Just("\"error\"")];
+    let arguments = prop_oneof![Just(None), Just(Some("usageMetadata")), Just(Some("error"))];
+    let members = prop::collection::vec(any::<bool>(), 5);
+    (text, arguments, members, 1_u32..1000).prop_map(|(text, arguments, has, count)| {
+        let mut part = serde_json::json!({ "text": text });
+        if let Some(name) = arguments {
+            part =
+                serde_json::json!({"functionCall": {"name": "f", "args": {name: {"promptTokenCount": 7}}}});
+        }
+        let mut event = serde_json::json!({"candidates": [{"content": {"parts": [part]}}]});
+        if has[0] || has[1] {
+            event["usageMetadata"] = serde_json::json!({"promptTokenCount": count, "totalTokenCount": count});
+        }
+        if has[2] {
+            event["modelVersion"] = serde_json::json!(format!("m{count}"));
+        }
+        if has[3] {
+            event["candidates"][0]["finishReason"] = serde_json::json!("STOP");
+        }
+        if has[4] && count % 7 == 0 {
+            event =
+                serde_json::json!({"error": {"code": 503, "status": "UNAVAILABLE", "message": "overloaded"}});
+        }
+        format!("data: {event}\r\n\r\n")
+    })
+}
+
 proptest! {
     /// No bytes, however odd and however cut, make a meter panic or see different things.
     #[test]
@@ -380,6 +409,27 @@ proptest! {
             let parts = metered(target, cuts.windows(2).map(|cut| &answer.as_bytes()[cut[0]..cut[1]]));
             prop_assert_eq!(&whole, &parts);
         }
+    }
+
+    /// Events that come one by one are not all read; nothing is missed for it.
+    #[test]
+    fn events_that_come_one_by_one_are_seen_as_in_one_piece(
+        events in prop::collection::vec(prop::collection::vec(morsel(), 0..12), 1..12),
+    ) {
+        let events: Vec<String> = events.iter().map(|morsels| format!("data: {}\r\n\r\n", morsels.concat())).collect();
+        for target in [EVENTS, OPENAI_EVENTS] {
+            let whole = metered(target, [events.concat().as_bytes()]);
+            let pieces = metered(target, events.iter().map(String::as_bytes));
+            prop_assert_eq!(&whole, &pieces);
+        }
+    }
+
+    /// The same of well-formed ones: usages, faults, names and what models make up.
+    #[test]
+    fn well_formed_events_are_seen_as_in_one_piece(events in prop::collection::vec(event(), 1..12)) {
+        let whole = metered(EVENTS, [events.concat().as_bytes()]);
+        let pieces = metered(EVENTS, events.iter().map(String::as_bytes));
+        prop_assert_eq!(&whole, &pieces);
     }
 
     /// Whatever a model writes, a well-formed answer is metered right.

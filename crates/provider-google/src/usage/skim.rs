@@ -1,0 +1,80 @@
+//! Puts off reading events that say nothing that a later one will not say again.
+//!
+//! A stream repeats its usage in every event, and only the last one counts; to read each of them
+//! costs more than to pass it on. So an event is looked over for the words that matter: with none
+//! but the usage it waits, unread, until a later one takes its place or the answer ends.
+
+use aho_corasick::AhoCorasick;
+
+use super::events::Events;
+use super::findings::Findings;
+use super::words::{Field, Words};
+
+/// Longer pieces are read at once: keeping them costs memory.
+const MOST_BYTES: usize = 8 * 1024;
+
+/// What a model writes stands in strings, where quoted words cannot be; but for the arguments of
+/// the functions it calls.
+const ARGUMENTS: &[u8] = b"args";
+
+/// What a piece of a stream is worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Glance {
+    /// Nothing that is looked for.
+    Nothing,
+    /// Another usage.
+    Usage,
+    /// It has to be read.
+    News,
+}
+
+/// Looks over `piece`, which stands at the beginning of an event; what is `found` already tells
+/// which words are news.
+pub(super) fn glance(words: &Words, piece: &[u8], found: &Findings) -> Glance {
+    let is_whole = piece.starts_with(b"data:") && (piece.ends_with(b"\n\n") || piece.ends_with(b"\r\n\r\n"));
+    if !is_whole || piece.len() > MOST_BYTES {
+        return Glance::News;
+    }
+    let mut glance = Glance::Nothing;
+    for word in words.searcher.find_iter(piece) {
+        match words.root.get(word.pattern().as_usize()) {
+            Some((_, Field::Usage)) => glance = Glance::Usage,
+            Some((_, field)) if field.is_settled_by_first() && found.has(*field) => {}
+            Some(_) | None => return Glance::News,
+        }
+    }
+    glance
+}
+
+/// Finds the members of a root object, in their order, and what else is to be read.
+pub(super) fn searcher(words: &Words) -> AhoCorasick {
+    let members = words.root.iter().map(|(word, _)| *word);
+    let quoted = members.chain([words.finish, ARGUMENTS]).map(|word| [b"\"", word, b"\""].concat());
+    #[expect(clippy::expect_used, reason = "six short words make a small searcher")]
+    AhoCorasick::new(quoted).expect("six short words can be searched for")
+}
+
+/// The events that wait to be read.
+#[derive(Default)]
+pub(super) struct Unread {
+    /// The one before the latest, in case the latest only looked as if it told a usage.
+    earlier: Vec<u8>,
+    latest: Vec<u8>,
+}
+
+impl Unread {
+    /// Keeps `piece`, and the one before it.
+    pub(super) fn put(&mut self, piece: &[u8]) {
+        std::mem::swap(&mut self.latest, &mut self.earlier);
+        self.latest.clear();
+        self.latest.extend_from_slice(piece);
+    }
+
+    /// Has them read after all.
+    pub(super) fn read_by(&mut self, events: &mut Events) {
+        for piece in [&mut self.earlier, &mut self.latest] {
+            events.read(piece);
+            piece.clear();
+        }
+    }
+}
