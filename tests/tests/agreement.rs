@@ -169,6 +169,7 @@ impl Stage {
             provider: (ADAPTER.build)(),
             supervisor,
             upstream: client.upstream(sim.google_url().parse().expect("an address")),
+            strategy: scenario.policy.strategy,
             retry: scenario.retry,
             timeout: scenario.timeout,
         };

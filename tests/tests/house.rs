@@ -21,6 +21,7 @@ mod house {
     mod cut_secrets;
     mod database;
     mod doors;
+    mod explaining;
     mod half_streams;
     mod hangs;
     mod hostile_paths;

@@ -28,7 +28,7 @@ pub use config::{
     OtlpProtocol, ProviderConfig, ServerConfig, StorageConfig, StoragePlace, TelemetryConfig,
 };
 pub use effective::Effective;
-pub use load::{LoadRequest, Loaded, Reading, load, read};
+pub use load::{LoadRequest, Loaded, Reading, load, read, read_bind};
 pub use problem::{ConfigProblems, Place, Problem, Warning};
 pub use schema::json_schema;
 pub use watch::{FileMarks, Seen, Watcher};

@@ -73,6 +73,23 @@ pub fn read(request: LoadRequest, catalogue: &[Adapter]) -> Reading {
     Reading { outcome, marks: files.marks() }
 }
 
+/// Reads only where the gateway listens: for commands that speak to a running one, and need not be
+/// able to read its keys.
+///
+/// # Errors
+/// [`ConfigProblems`] when the file cannot be read, or the section `server` is not valid.
+pub fn read_bind(request: LoadRequest) -> Result<SocketAddr, ConfigProblems> {
+    let files = Files::find(request.working_dir, request.config.as_deref());
+    let mut findings = Findings::default();
+    let file = read_file(&files).map_err(|problem| ConfigProblems(vec![problem]))?;
+    let environment = Environment::read(request.environment, &files, &mut findings);
+    let sections: Sections = Layers::new(file, &environment, request.bind).take(&mut findings);
+    if findings.is_blamed(&["server"]) {
+        findings.into_result()?;
+    }
+    Ok(sections.server.bind.0)
+}
+
 fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {
     let mut findings = Findings::default();
     let file = read_file(files).map_err(|problem| ConfigProblems(vec![problem]))?;

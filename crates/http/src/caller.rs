@@ -13,7 +13,7 @@ use crate::credentials::{KnownClient, Shown, shown};
 use crate::worker::Worker;
 
 /// The name of the client that stands for everybody on an open gateway.
-const OPEN_CLIENT: &str = "open";
+pub(crate) const OPEN_CLIENT: &str = "open";
 
 /// The name of the client that stands for whoever shows a provider's own token.
 const TOKEN_BEARER: &str = "session-token";

@@ -6,7 +6,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, web}
 use keygate_domain::{ErrorKind, Refusal};
 
 use crate::proxy::headers_of;
-use crate::{admin, error_response, health, panic_response, reload, request_id, status};
+use crate::{admin, error_response, explain, health, panic_response, reload, request_id, status};
 
 /// Declares them.
 pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
@@ -19,6 +19,7 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
             web::scope("/api")
                 .service(readable("/keys/status", status::all_keys))
                 .service(readable("/{provider}/status", status::one_provider))
+                .service(readable("/{provider}/explain", explain::explain))
                 .service(order("/keys/reload", reload::reload))
                 .service(order("/{provider}/reset-keys", admin::reset_keys)),
         );

@@ -7,21 +7,18 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use keygate_actors::clock;
-use keygate_domain::{
-    BucketName, ErrorKind, Fault, GroupId, KeyId, Metric, Moment, Refusal, Right, Role, Tier,
-};
+use keygate_domain::{BucketName, Fault, GroupId, KeyId, Metric, Moment, Refusal, Role, Tier};
 use keygate_journey::Lane;
 use keygate_pool::{
-    BreakerSnapshot, BreakerState, BucketBudgets, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger,
+    BreakerSnapshot, BreakerState, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger,
     PoolSnapshot, RestingPart,
 };
 use serde::Serialize;
 
 use crate::admin::{no_such_provider, unavailable};
-use crate::caller::{why_not, wrong_token};
-use crate::credentials::{Shown, admin_token, shown};
 use crate::learned_status::{StatedStatus, WarningStatus};
 use crate::proxy::headers_of;
+use crate::reader::reader;
 use crate::rules::ConfigState;
 use crate::worker::{OnDuty, Worker};
 use crate::{error_response, request_id};
@@ -43,7 +40,7 @@ pub(crate) async fn one_provider(
     respond(&request, one(&worker, &request, &provider).await)
 }
 
-fn respond(request: &HttpRequest, told: Result<impl Serialize, Refusal>) -> HttpResponse {
+pub(crate) fn respond(request: &HttpRequest, told: Result<impl Serialize, Refusal>) -> HttpResponse {
     let id = request_id::of(&headers_of(request.headers()));
     match told {
         Ok(body) => HttpResponse::Ok().insert_header(("x-request-id", id)).json(body),
@@ -52,7 +49,7 @@ fn respond(request: &HttpRequest, told: Result<impl Serialize, Refusal>) -> Http
 }
 
 async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refusal> {
-    may_read(worker, request).await?;
+    reader(worker, request).await?;
     let config = ConfigStatus::of(&worker.rules.state);
     let status = if config.problem.is_some() { "degraded" } else { "ok" };
     let mut told = KeysStatus { status, api_keys: BTreeMap::new(), config };
@@ -89,7 +86,7 @@ fn worse(one: &'static str, other: &'static str) -> &'static str {
 }
 
 async fn one(worker: &Worker, request: &HttpRequest, provider: &str) -> Result<ProviderStatus, Refusal> {
-    may_read(worker, request).await?;
+    reader(worker, request).await?;
     let lane = worker.house.lane_called(provider).ok_or_else(|| no_such_provider(provider))?;
     let pool = snapshot(lane).await?;
     let now = clock::now();
@@ -164,7 +161,7 @@ struct ProviderStatus {
 
 /// A breaker that keeps requests from a provider in trouble.
 #[derive(Serialize)]
-struct BreakerStatus {
+pub(crate) struct BreakerStatus {
     /// The model, or the operation where there is no model; `null` is the whole provider.
     model: Option<BucketName>,
     state: BreakerState,
@@ -186,6 +183,8 @@ struct KeyStatus {
     is_failed: bool,
     failed_at: Option<i64>,
     cooldown_remaining: u64,
+    /// When it can be used again, if time cures it.
+    until: Option<String>,
     id: KeyId,
     label: Arc<str>,
     group: GroupId,
@@ -220,24 +219,29 @@ struct RestStatus {
 
 /// One budget of the key's group.
 #[derive(Serialize)]
-struct BudgetStatus {
+pub(crate) struct BudgetStatus {
     model: BucketName,
     metric: Metric,
     used: u64,
     limit: u64,
+    remaining: Option<u64>,
     resets_at: Option<String>,
+    /// When it is used up if it goes on like lately, where that is before it starts over.
+    runs_out_at: Option<String>,
 }
 
 impl BudgetStatus {
-    fn of(budgets: BucketBudgets) -> impl Iterator<Item = Self> {
-        let BucketBudgets { bucket, uses } = budgets;
-        uses.into_iter().map(move |one| Self {
+    pub(crate) fn of(bucket: &BucketName, one: &BudgetUse) -> Self {
+        let told = |at: Option<Moment>| at.map(|at| at.wall.to_string());
+        Self {
             model: bucket.clone(),
             metric: one.metric,
             used: one.used,
             limit: one.limit,
-            resets_at: one.resets_at.map(|at| at.wall.to_string()),
-        })
+            remaining: one.remaining(),
+            resets_at: told(one.resets_at),
+            runs_out_at: told(one.runs_out_at),
+        }
     }
 }
 
@@ -254,12 +258,16 @@ struct AttemptCounts {
 
 impl KeyStatus {
     fn of(key: KeySnapshot, lane: &Lane, now: Moment) -> Self {
+        let until = (!key.cooldown_remaining.is_zero()).then(|| now.after(key.cooldown_remaining));
+        let budgets = key.budgets.iter();
+        let budgets = budgets.flat_map(|of| of.uses.iter().map(|one| BudgetStatus::of(&of.bucket, one)));
         Self {
             index: key.index,
             key_preview: key.key.preview(lane.adapter.public_key_prefixes),
             is_failed: key.state != KeyState::Available,
             failed_at: key.failed_at.map(Timestamp::as_second),
             cooldown_remaining: ceiled(key.cooldown_remaining),
+            until: until.map(|at| at.wall.to_string()),
             id: key.id,
             label: key.label,
             group: key.group,
@@ -272,7 +280,7 @@ impl KeyStatus {
             state: key.state,
             reason: key.reason,
             resting: key.resting.into_iter().map(|part| RestStatus::of(part, now)).collect(),
-            budgets: key.budgets.into_iter().flat_map(BudgetStatus::of).collect(),
+            budgets: budgets.collect(),
             counts: AttemptCounts {
                 in_flight: key.in_flight,
                 attempts: key.attempts,
@@ -305,7 +313,7 @@ impl RestStatus {
 }
 
 impl BreakerStatus {
-    fn of(breaker: BreakerSnapshot, now: Moment) -> Self {
+    pub(crate) fn of(breaker: BreakerSnapshot, now: Moment) -> Self {
         Self {
             model: breaker.bucket,
             state: breaker.state,
@@ -320,31 +328,8 @@ impl BreakerStatus {
     }
 }
 
-fn ceiled(span: std::time::Duration) -> u64 {
+pub(crate) fn ceiled(span: std::time::Duration) -> u64 {
     span.as_secs() + u64::from(span.subsec_nanos() > 0)
-}
-
-/// Status is open to loopback peers, to everybody where the operator says so, and else to tokens
-/// with the scope `status` and to the admin token.
-async fn may_read(worker: &Worker, request: &HttpRequest) -> Result<(), Refusal> {
-    let is_loopback = request.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
-    if is_loopback || worker.rules.status_public {
-        return Ok(());
-    }
-    let headers = headers_of(request.headers());
-    if admin_token(&headers).is_some_and(|token| worker.doorkeeper.is_admin(token)) {
-        return Ok(());
-    }
-    let shown = shown(&headers, request.uri().query());
-    let Shown::One(token) = &shown else { return Err(why_not(&shown)) };
-    match worker.doorkeeper.client_of(token) {
-        Some(client) if client.rights.contains(&Right::Status) => Ok(()),
-        Some(_) => Err(Refusal::new(
-            ErrorKind::Forbidden,
-            "Status needs a token with the scope `status`, or the admin token.",
-        )),
-        None => Err(wrong_token(worker, request, why_not(&shown)).await),
-    }
 }
 
 #[cfg(test)]

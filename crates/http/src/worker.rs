@@ -104,6 +104,7 @@ fn lane(config: &ProviderConfig, supervisor: &KeySupervisor, client: &UpstreamCl
     Lane {
         adapter: config.adapter,
         provider: (config.adapter.build)(),
+        strategy: config.policy.strategy,
         supervisor: supervisor.clone(),
         upstream: client.upstream(config.base_url.clone()),
         retry: config.retry,

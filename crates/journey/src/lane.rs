@@ -7,6 +7,7 @@ use std::time::Duration;
 use keygate_actors::{KeySupervisor, UserLimiter};
 use keygate_domain::{ErrorKind, ProviderName, Redactor};
 use keygate_limits::RetryPolicy;
+use keygate_pool::Strategy;
 use keygate_provider::{Adapter, Provider};
 use keygate_upstream::Upstream;
 
@@ -16,6 +17,8 @@ pub struct Lane {
     pub adapter: Adapter,
     /// The translation.
     pub provider: Arc<dyn Provider>,
+    /// How the pool chooses, for spans.
+    pub strategy: Strategy,
     /// The pool of keys.
     pub supervisor: KeySupervisor,
     /// The way out.

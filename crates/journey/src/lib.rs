@@ -16,6 +16,7 @@ mod relay;
 mod scrub;
 mod serve;
 mod settle;
+mod told;
 
 pub use answer::{Answer, AnswerBody, Facts, Refused};
 pub use call::{Call, Caller, Identity};

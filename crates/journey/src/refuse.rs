@@ -67,16 +67,6 @@ pub(crate) fn by_pool(lane: &Lane, refused: LeaseRefused, last: Option<Fault>) -
     }
 }
 
-/// When asking the supervisor again makes sense.
-pub(crate) fn retry_after(refused: &LeaseRefused) -> Option<Duration> {
-    match refused {
-        LeaseRefused::Pool(refused) => refused.retry_after(),
-        LeaseRefused::Overloaded { retry_after } | LeaseRefused::Unavailable { retry_after } => {
-            Some(*retry_after)
-        }
-    }
-}
-
 /// Every usable key was tried for this request.
 pub(crate) fn nothing_left(lane: &Lane, last: Option<Fault>) -> Refusal {
     let message = all_failed(lane, last.unwrap_or(Fault::Overloaded));

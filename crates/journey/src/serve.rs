@@ -13,8 +13,8 @@ use keygate_provider::CallRejected;
 use keygate_telemetry::spans;
 
 use crate::answer::Slot;
-use crate::attempt::{Attempt, Failed, Kept, key_facts};
-use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Lane, Refused, refuse};
+use crate::attempt::{Attempt, Failed, Kept};
+use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Lane, Refused, refuse, told};
 
 /// How much longer than its deadline a lease may be held before the pool takes it back: time for
 /// the last bytes to be settled.
@@ -143,7 +143,7 @@ impl<'a> Way<'a> {
             // 6 ask supervisor
             let leased = tokio::select! {
                 biased;
-                leased = self.lease() => leased,
+                leased = self.lease(facts.attempts + 1) => leased,
                 () = &mut hung_up => return Err(refused(nobody_waits(), facts)),
             };
             let lease = match leased {
@@ -206,8 +206,8 @@ impl<'a> Way<'a> {
         }
     }
 
-    async fn lease(&self) -> Result<Option<KeyLease>, LeaseRefused> {
-        let span = spans::acquire(&self.call.span, self.lane.adapter.name);
+    async fn lease(&self, attempt: u32) -> Result<Option<KeyLease>, LeaseRefused> {
+        let span = told::ask(&self.call.span, self.lane, &self.caller.user, attempt);
         let mut leased = self.lane.supervisor.lease(self.ask()).await;
         if let Err(LeaseRefused::Unavailable { .. }) = leased {
             // It restarts in microseconds. Once only: an ask that it panics over must not use up
@@ -216,14 +216,12 @@ impl<'a> Way<'a> {
         }
         match leased {
             Ok(Leased::Key(lease)) => {
-                spans::record_key(&span, &key_facts(&lease));
-                spans::record_waited(&span, lease.waited());
-                spans::record_skipped(&span, lease.skipped().iter().map(|(key, skip)| (key, skip.as_str())));
+                told::lease(&span, &lease);
                 Ok(Some(lease))
             }
             Ok(Leased::NotOurs) => Ok(None),
             Err(refused) => {
-                spans::record_pool_refusal(&span, &refused, refuse::retry_after(&refused));
+                told::refusal(&span, &refused);
                 Err(refused)
             }
         }

@@ -29,6 +29,9 @@ pub(crate) enum Command {
     /// Run the pool on a virtual clock: what a traffic would meet, which budget binds first, and the smallest
     /// quota that is enough. See docs/planning.md.
     Plan(Box<PlanArguments>),
+    /// Look at the keys of a running gateway.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Print the JSON Schema of the YAML file, for editors.
     Schema,
 }
@@ -63,6 +66,49 @@ pub(crate) struct Check {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Tell which key a request would get now, and why no other.
+    Explain(ExplainKeys),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainKeys {
+    /// Whose keys: google, anam.
+    pub(crate) provider: String,
+    /// The model that the request would name; without one no budget of a model is looked at.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// The operation, as traces name it [default: the provider's usual one].
+    #[arg(long)]
+    pub(crate) operation: Option<String>,
+    /// How many tokens it would send.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) tokens: Option<u64>,
+    /// The user for whom it would be; tells how that user stands, too.
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// The client whose user that is, where there are several.
+    #[arg(long, requires = "user")]
+    pub(crate) client: Option<String>,
+    #[command(flatten)]
+    pub(crate) gateway: RunningGateway,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where a running gateway is. The admin token, where it needs one, is `KEYGATE_ADMIN_TOKEN`.
+#[derive(Debug, Args)]
+pub(crate) struct RunningGateway {
+    /// Its address [default: `server.bind` of the configuration].
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The YAML file that it was started with [default: as `serve`].
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

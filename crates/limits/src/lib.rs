@@ -19,7 +19,7 @@ mod window;
 pub use backoff::Backoff;
 pub use peers::Peers;
 pub use policy::{RetryPolicy, UserPolicy};
-pub use refusal::{Admitted, TurnedAway, TurnedAwayWhy};
+pub use refusal::{Admitted, TurnedAway, TurnedAwayWhy, UserStanding};
 pub use restart_budget::RestartBudget;
 pub use retry_plan::{GaveUp, Next, Reach, RetryPlan};
 pub use user_quota::UserQuotas;

@@ -13,6 +13,30 @@ pub struct Admitted {
     pub window_resets_in: Duration,
 }
 
+/// How a user stands with the limiter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UserStanding {
+    /// Units allowed in any 60 s.
+    pub limit: u32,
+    /// Units of the last 60 s.
+    pub used: u32,
+    /// When the oldest units that count now come back; zero if none count.
+    pub window_resets_in: Duration,
+    /// Calls being served.
+    pub in_flight: u32,
+    /// Calls that may be served at the same time.
+    pub max_concurrent: u32,
+    /// Why a call would not be admitted now; `None` if it would.
+    pub turned_away: Option<TurnedAway>,
+}
+
+impl UserStanding {
+    /// Units left right now.
+    pub fn remaining(&self) -> u32 {
+        self.limit.saturating_sub(self.used)
+    }
+}
+
 /// Why someone was turned away, and when to come back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("turned away: {why}")]

@@ -8,7 +8,7 @@ use keygate_domain::{Moment, UserId};
 
 use crate::smoother::Smoother;
 use crate::window::{WINDOW, Window};
-use crate::{Admitted, TurnedAway, TurnedAwayWhy, UserPolicy};
+use crate::{Admitted, TurnedAway, TurnedAwayWhy, UserPolicy, UserStanding};
 
 /// What a user is told who has too many calls running: nobody knows when one of them ends.
 const WAIT_FOR_A_CALL: Duration = Duration::from_secs(1);
@@ -87,6 +87,26 @@ impl UserQuotas {
         let admitted = admit_to(record, user, units, policy, smoother, now);
         watch(record, user, &mut self.idle_by, now);
         admitted
+    }
+
+    /// How a user stands, and what would become of a call that counts `units`. Counts nothing and
+    /// changes nothing. Whether there is room for one more user shows only when one comes.
+    pub fn look(&self, user: &UserId, units: u32, now: Moment) -> UserStanding {
+        let now = self.latest.max(now.mono);
+        let known = self.users.get(user);
+        let mut window = known.map(|record| record.window.clone()).unwrap_or_default();
+        window.slide(now);
+        let in_flight = known.map_or(0, |record| record.in_flight);
+        let (policy, smoother) = (&self.policy, self.smoother.as_ref());
+        let passes = may_pass(&window, in_flight, user, units, policy, smoother, now);
+        UserStanding {
+            limit: self.policy.requests_per_minute,
+            used: window.used(),
+            window_resets_in: window.oldest_leaves().unwrap_or(now).saturating_sub(now),
+            in_flight,
+            max_concurrent: self.policy.max_concurrent,
+            turned_away: passes.err(),
+        }
     }
 
     /// Ends a call that was admitted.
@@ -205,12 +225,38 @@ fn admit_to(
     smoother: Option<&Smoother<UserId>>,
     now: Duration,
 ) -> Result<Admitted, TurnedAway> {
+    may_pass(&record.window, record.in_flight, user, units, policy, smoother, now)?;
+    if let Some(smoother) = smoother {
+        // Asked a moment ago under the same clock: it cannot refuse now.
+        let taken = smoother.take(user, units, now);
+        debug_assert!(taken.is_ok(), "the smoother changed its mind");
+    }
+    record.window.add(units, now);
+    record.in_flight += 1;
+    let limit = policy.requests_per_minute;
+    Ok(Admitted {
+        limit,
+        remaining: limit - record.window.used(),
+        window_resets_in: record.window.oldest_leaves().unwrap_or(now).saturating_sub(now),
+    })
+}
+
+/// Whether a user whose window has slid may make a call. Counts nothing.
+fn may_pass(
+    window: &Window,
+    in_flight: u32,
+    user: &UserId,
+    units: u32,
+    policy: &UserPolicy,
+    smoother: Option<&Smoother<UserId>>,
+    now: Duration,
+) -> Result<(), TurnedAway> {
     let limit = policy.requests_per_minute;
     let turned_away = |why, retry_after, limit| Err(TurnedAway { retry_after, limit, why });
     if units > limit {
         return turned_away(TurnedAwayWhy::TooLarge, WINDOW, limit);
     }
-    let window_wait = record.window.wait_until_used_is(limit - units, now);
+    let window_wait = window.wait_until_used_is(limit - units, now);
     let burst_wait = smoother.map_or(Duration::ZERO, |smoother| smoother.wait_for(user, units, now));
     // Both must admit, so the honest moment is the later one, whichever is named.
     let wait = window_wait.max(burst_wait);
@@ -220,19 +266,8 @@ fn admit_to(
     if burst_wait > Duration::ZERO {
         return turned_away(TurnedAwayWhy::Burst, wait, limit);
     }
-    if record.in_flight >= policy.max_concurrent {
+    if in_flight >= policy.max_concurrent {
         return turned_away(TurnedAwayWhy::Concurrent, WAIT_FOR_A_CALL, policy.max_concurrent);
     }
-    if let Some(smoother) = smoother {
-        // Asked a moment ago under the same clock: it cannot refuse now.
-        let taken = smoother.take(user, units, now);
-        debug_assert!(taken.is_ok(), "the smoother changed its mind");
-    }
-    record.window.add(units, now);
-    record.in_flight += 1;
-    Ok(Admitted {
-        limit,
-        remaining: limit - record.window.used(),
-        window_resets_in: record.window.oldest_leaves().unwrap_or(now).saturating_sub(now),
-    })
+    Ok(())
 }

@@ -206,3 +206,45 @@ fn another_limit_does_not_give_a_burst_back() {
     quotas.set_policy(UserPolicy { max_concurrent: 5, ..policy(60, 2) });
     assert_eq!(quotas.admit(&ann, 1, at(0)).unwrap_err().why, TurnedAwayWhy::Burst);
 }
+
+proptest! {
+    /// Looking tells what asking would be told, and whoever looks changes nothing by it.
+    #[test]
+    fn looking_tells_what_asking_would_be_told(
+        asks in asks(),
+        limit in 3u32..25,
+        burst in 1u32..25,
+        stays in prop::collection::vec(any::<bool>(), 300),
+    ) {
+        let policy = UserPolicy { max_concurrent: 3, ..policy(limit, burst) };
+        let (mut looked_at, mut alone) = (UserQuotas::new(policy), UserQuotas::new(policy));
+        let mut now = at(0);
+        let mut running = 0;
+        for ((gap, units), stays) in asks.into_iter().zip(stays) {
+            now = now.after(Duration::from_millis(gap));
+            let standing = looked_at.look(&user("ann"), units, now);
+            prop_assert_eq!(standing, looked_at.look(&user("ann"), units, now));
+            prop_assert_eq!((standing.in_flight, standing.max_concurrent), (running, 3));
+            let answer = looked_at.admit(&user("ann"), units, now);
+            prop_assert_eq!(standing.turned_away, answer.err());
+            prop_assert_eq!(answer, alone.admit(&user("ann"), units, now));
+            if let Ok(facts) = answer {
+                prop_assert_eq!(facts.remaining, standing.remaining() - units);
+                running += 1;
+            }
+            if running > 0 && !stays {
+                running -= 1;
+                looked_at.leave(&user("ann"));
+                alone.leave(&user("ann"));
+            }
+        }
+    }
+}
+
+#[test]
+fn looking_at_somebody_nobody_knows_makes_nobody_known() {
+    let quotas = UserQuotas::new(policy(20, 20));
+    let standing = quotas.look(&user("ann"), 1, at(0));
+    assert_eq!((standing.remaining(), standing.in_flight, standing.turned_away), (20, 0, None));
+    assert_eq!(quotas.users(), 0);
+}

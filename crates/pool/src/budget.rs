@@ -8,6 +8,7 @@ mod calendar_count;
 mod counter;
 mod estimates;
 mod meter;
+mod pace;
 mod policy;
 mod saved;
 mod window;

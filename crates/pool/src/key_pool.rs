@@ -1,6 +1,7 @@
 //! The pool itself: the public way in, and the passing of time.
 
 mod choose;
+mod explain;
 mod fare;
 mod headroom;
 mod in_the_way;
@@ -76,7 +77,7 @@ pub struct KeyPool {
     pub(crate) narrow: NarrowGroups,
     /// When the lanes are to be told of headroom.
     slides: Slides,
-    /// Shared with copies made for [`KeyPool::explain`], which never change it.
+    /// Shared with copies of the pool until one of them changes it.
     affinity: Arc<Affinity>,
     pub(crate) leases: Leases,
     pub(crate) ledger: PoolLedger,
@@ -308,12 +309,11 @@ impl KeyPool {
         reloaded
     }
 
-    /// What the pool would answer, and why, key by key. Looks at every key: for operators, not
-    /// for every request.
-    pub fn explain(&self, ask: &Ask, now: Moment) -> Decision {
-        let mut trial = self.clone();
-        trial.advance(now);
-        trial.decide(ask)
+    /// What the pool would answer, and why, key by key. Lets time pass and changes nothing else.
+    /// Looks at every key: for operators, not for every request.
+    pub fn explain(&mut self, ask: &Ask, now: Moment) -> Decision {
+        self.advance(now);
+        self.decide(ask)
     }
 
     /// The pool as status pages show it.

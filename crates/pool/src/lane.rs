@@ -93,13 +93,29 @@ impl Lanes {
         self.clock += 1;
         if !self.special.contains_key(scope) {
             self.make_room();
-            let mut lane = self.common.clone();
-            out().into_iter().for_each(|key| lane.set_usable(key, false));
-            self.special.insert(scope.clone(), lane);
+            self.special.insert(scope.clone(), self.common_without(out()));
         }
         if let Some(lane) = self.special.get_mut(scope) {
             lane.last_used = self.clock;
         }
+    }
+
+    /// The lane of `scope`, as it would be made if there is none yet: for looking only.
+    pub(crate) fn lane_as_if_open<K: IntoIterator<Item = usize>>(
+        &self,
+        scope: &LaneScope,
+        out: impl FnOnce() -> K,
+    ) -> Cow<'_, Lane> {
+        if *scope == LaneScope::default() || self.special.contains_key(scope) {
+            return Cow::Borrowed(self.lane(scope));
+        }
+        Cow::Owned(self.common_without(out()))
+    }
+
+    fn common_without(&self, out: impl IntoIterator<Item = usize>) -> Lane {
+        let mut lane = self.common.clone();
+        out.into_iter().for_each(|key| lane.set_usable(key, false));
+        lane
     }
 
     fn make_room(&mut self) {

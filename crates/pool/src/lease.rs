@@ -53,6 +53,11 @@ pub struct Lease {
     pub on_behalf_of: Option<ClientId>,
     /// Keys that came first by the strategy and could not be used, at most 8; for spans.
     pub skipped: Vec<(KeyId, Skip)>,
+    /// How many keys could be used for what was asked, budgets that are not used up left out of
+    /// account; for spans.
+    pub usable: usize,
+    /// Of how many keys; for spans.
+    pub of_keys: usize,
     /// Whether it finds out if a provider in trouble serves again. The beginning of an answer is
     /// worth telling then, see [`crate::KeyPool::answered`].
     pub is_trial: bool,
@@ -109,6 +114,30 @@ impl PoolRefusal {
         match self {
             Self::Resting { retry_after, .. } | Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
             Self::Disabled { .. } | Self::Conflict { .. } | Self::Foreign { .. } | Self::NothingLeft => None,
+        }
+    }
+}
+
+impl PoolRefusal {
+    /// The name in spans and explanations: `breaker_open`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Resting { .. } => "resting",
+            Self::BreakerOpen { .. } => "breaker_open",
+            Self::Disabled { .. } => "disabled",
+            Self::Conflict { .. } => "conflict",
+            Self::Foreign { .. } => "foreign",
+            Self::NothingLeft => "nothing_left",
+        }
+    }
+
+    /// The fault that stands in the way, where it is one.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Resting { last_fault, .. }
+            | Self::BreakerOpen { last_fault, .. }
+            | Self::Disabled { last_fault } => Some(*last_fault),
+            Self::Conflict { .. } | Self::Foreign { .. } | Self::NothingLeft => None,
         }
     }
 }

@@ -44,7 +44,7 @@ mod unclaimed;
 
 pub use ask::{Ask, Tried, TriedHow};
 pub use budget::{Budgets, SpentState};
-pub use decision::{Decision, KeyDecision, Skip};
+pub use decision::{Decision, KeyDecision, QueueFacts, Skip, Wait};
 pub use event::PoolEvent;
 pub use invariants::{INVARIANTS, Invariant};
 pub use key_pool::KeyPool;

@@ -179,6 +179,16 @@ impl Queue {
         self.tickets.is_empty()
     }
 
+    /// How many wait in a line.
+    pub(crate) fn len_of(&self, line: &Line) -> usize {
+        self.lines.get(line).map_or(0, |lineup| lineup.users.values().map(BTreeSet::len).sum())
+    }
+
+    /// How many places a user has.
+    pub(crate) fn places_of(&self, user: &UserId) -> usize {
+        self.users.get(user).map_or(0, |user| user.tickets.len())
+    }
+
     /// Something that any ticket may wait for began or ended.
     pub(crate) fn stir(&mut self) {
         if !self.is_empty() {

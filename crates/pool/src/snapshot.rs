@@ -173,7 +173,7 @@ pub struct KeySnapshot {
     /// Everything of the key and its group that rests, whole or in part.
     pub resting: Vec<RestingPart>,
     /// What its group used of its budgets, bucket by bucket.
-    pub budgets: Vec<BucketBudgets>,
+    pub budgets: Arc<[BucketBudgets]>,
     /// Leases outstanding.
     pub in_flight: u64,
     /// Leases granted.
@@ -195,6 +195,8 @@ pub struct KeySnapshot {
 pub struct KeyReason {
     /// The fault; `None` when an operator took it out.
     pub fault: Option<Fault>,
+    /// The counter that is full; `None` where it is none, or the provider did not say which.
+    pub metric: Option<Metric>,
     /// One sentence, without any secret.
     pub text: Cow<'static, str>,
 }
@@ -238,4 +240,14 @@ pub struct BudgetUse {
     pub limit: u64,
     /// When nothing of it counts any more, if nothing is added; `None` where only an end tells.
     pub resets_at: Option<Moment>,
+    /// When a day's or a month's is used up if it goes on like lately; `None` if it starts over before
+    /// that, if it is used up already, and until it was watched for long enough.
+    pub runs_out_at: Option<Moment>,
+}
+
+impl BudgetUse {
+    /// How much is left; `None` for an interval, which is used by time.
+    pub fn remaining(&self) -> Option<u64> {
+        (self.metric != Metric::MinInterval).then(|| self.limit.saturating_sub(self.used))
+    }
 }

@@ -25,6 +25,7 @@ pub const ADAPTER: Adapter = Adapter {
     timeout: Duration::from_secs(8),
     day_ends: Reset::Midnight("UTC"),
     month_ends: Reset::MonthEnd("UTC"),
+    operations: &routes::KNOWN,
     key_variables: KeyVariables {
         canonical: "ANAM_API_KEYS",
         lists: &["ANAM_API_KEYS", "ANAM_API_KEY"],

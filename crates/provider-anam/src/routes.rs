@@ -2,7 +2,7 @@
 
 use http::Method;
 use keygate_domain::{ErrorKind, Intent, Operation, Replay, Resource, Right, Spend, Streaming};
-use keygate_provider::{CallRejected, Inbound};
+use keygate_provider::{CallRejected, Inbound, KnownOperation};
 
 use crate::target::{checked_id, target};
 use crate::{references, session_token};
@@ -15,6 +15,14 @@ pub(crate) const START_SESSION: Operation = Operation("start_session");
 pub(crate) const SESSION_CONCURRENCY: Operation = Operation("session_concurrency");
 /// Ends a session.
 pub(crate) const STOP_SESSION: Operation = Operation("stop_session");
+
+/// All of them, the usual one first.
+pub(crate) const KNOWN: [KnownOperation; 4] = [
+    KnownOperation { opens_session: true, ..KnownOperation::plain(START_SESSION) },
+    KnownOperation::plain(MINT_SESSION_TOKEN),
+    KnownOperation::plain(SESSION_CONCURRENCY),
+    KnownOperation::plain(STOP_SESSION),
+];
 
 /// Where tokens are minted, by clients and by a re-mint alike.
 pub(crate) const MINT_PATH: &str = "/v1/auth/session-token";

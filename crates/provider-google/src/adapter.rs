@@ -10,7 +10,7 @@ use keygate_provider::{
 };
 
 use crate::surface::Surface;
-use crate::{credentials, faults, refusals, routes, usage};
+use crate::{credentials, faults, operations, refusals, routes, usage};
 
 /// Google Gemini (the Gemini Developer API) in the catalogue of providers.
 pub const ADAPTER: Adapter = Adapter {
@@ -22,6 +22,7 @@ pub const ADAPTER: Adapter = Adapter {
     timeout: Duration::from_mins(2),
     day_ends: Reset::Midnight("America/Los_Angeles"),
     month_ends: Reset::MonthEnd("America/Los_Angeles"),
+    operations: &operations::KNOWN,
     key_variables: KeyVariables {
         canonical: "GEMINI_KEYS",
         lists: &["GEMINI_API_KEYS", "GEMINI_KEYS", "GEMINI_API_KEY", "GOOGLE_API_KEY"],

@@ -1,6 +1,7 @@
 //! The names of Google's operations, as traces and exclusions show them.
 
 use keygate_domain::Operation;
+use keygate_provider::KnownOperation;
 
 /// `:generateContent`.
 pub(crate) const GENERATE_CONTENT: Operation = Operation("generate_content");
@@ -24,3 +25,18 @@ pub(crate) const OPENAI_EMBEDDINGS: Operation = Operation("openai_embeddings");
 pub(crate) const OPENAI_LIST_MODELS: Operation = Operation("openai_list_models");
 /// `GET /openai/models/{model}`.
 pub(crate) const OPENAI_GET_MODEL: Operation = Operation("openai_get_model");
+
+/// All of them, the usual one first. Reads of the catalogue are free.
+pub(crate) const KNOWN: [KnownOperation; 11] = [
+    KnownOperation::of_model(GENERATE_CONTENT),
+    KnownOperation::of_model(STREAM_GENERATE_CONTENT),
+    KnownOperation::of_model(COUNT_TOKENS),
+    KnownOperation::of_model(EMBED_CONTENT),
+    KnownOperation::of_model(BATCH_EMBED_CONTENTS),
+    KnownOperation::of_model(CHAT_COMPLETIONS),
+    KnownOperation::of_model(OPENAI_EMBEDDINGS),
+    KnownOperation { is_counted: false, ..KnownOperation::of_model(GET_MODEL) },
+    KnownOperation { is_counted: false, ..KnownOperation::of_model(OPENAI_GET_MODEL) },
+    KnownOperation { is_counted: false, ..KnownOperation::plain(LIST_MODELS) },
+    KnownOperation { is_counted: false, ..KnownOperation::plain(OPENAI_LIST_MODELS) },
+];

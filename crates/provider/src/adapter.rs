@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{ProviderName, Reset};
+use keygate_domain::{Operation, ProviderName, Reset};
 
 use crate::{FreeCall, Provider};
 
@@ -27,6 +27,8 @@ pub struct Adapter {
     pub day_ends: Reset,
     /// When the provider's month ends.
     pub month_ends: Reset,
+    /// What can be asked of it, the usual operation first; for explaining a decision before anybody asks.
+    pub operations: &'static [KnownOperation],
     /// Where the field keeps this provider's keys.
     pub key_variables: KeyVariables,
     /// Prefixes of keys that may be shown.
@@ -38,6 +40,31 @@ pub struct Adapter {
     pub free_call: Option<FreeCall>,
     /// Makes the translation.
     pub build: fn() -> Arc<dyn Provider>,
+}
+
+/// An operation, as far as the choice of a key depends on it. The same as the adapter's intents say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KnownOperation {
+    /// Its name.
+    pub operation: Operation,
+    /// Whether it names a model.
+    pub takes_model: bool,
+    /// Whether it occupies one of the group's concurrent sessions.
+    pub opens_session: bool,
+    /// Whether it counts as a request at the provider.
+    pub is_counted: bool,
+}
+
+impl KnownOperation {
+    /// An operation that names a model and counts, and opens no session.
+    pub const fn of_model(operation: Operation) -> Self {
+        Self { operation, takes_model: true, opens_session: false, is_counted: true }
+    }
+
+    /// An operation that names no model.
+    pub const fn plain(operation: Operation) -> Self {
+        Self { takes_model: false, ..Self::of_model(operation) }
+    }
 }
 
 /// The environment variables in which the field keeps a provider's keys.

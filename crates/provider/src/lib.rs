@@ -12,7 +12,7 @@ mod upstream_request;
 
 use keygate_domain::{Intent, Refusal, Verdict};
 
-pub use adapter::{Adapter, KeyVariables};
+pub use adapter::{Adapter, KeyVariables, KnownOperation};
 pub use answer::{AnswerHead, SurfaceAnswer};
 pub use free_call::FreeCall;
 pub use inbound::{CallRejected, Inbound};

@@ -19,7 +19,7 @@ use keygate_domain::{
 };
 use keygate_provider::Metered;
 use keygate_telemetry::OtlpProtocol;
-use keygate_telemetry::spans::{self, Arrival, AttemptFacts, KeyFacts};
+use keygate_telemetry::spans::{self, Arrival, AskFacts, AttemptFacts, ChoiceFacts, KeyFacts, RefusalFacts};
 use opentelemetry_proto::tonic::trace::v1::Span as Exported;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use receiver::{SECRET, TraceReceiver, attributes, otlp, prepare, settings, shutdown_ends};
@@ -101,11 +101,18 @@ fn serve_one(traceparent: Option<&str>) {
     spans::record_response(&root, 200, 2, Some(&KeyId::from("key2")));
 }
 
+fn asked(attempt: u32) -> AskFacts<'static> {
+    AskFacts { provider: GOOGLE, strategy: "round_robin", attempt, user: "ann" }
+}
+
 fn try_once(root: &Span, number: u32, play: impl Fn(&Span)) {
     let (id, group) = (KeyId::new(format!("key{number}")), GroupId::from("projects/a"));
     let key = KeyFacts { id: &id, label: "team-a", index: number as usize - 1, group: &group };
-    let acquire = spans::acquire(root, GOOGLE);
+    let acquire = spans::acquire(root, &asked(number));
     spans::record_key(&acquire, &key);
+    let choice =
+        ChoiceFacts { usable_keys: 2, keys: 3, bucket: Some("flash"), is_trial: number == 2, is_away: false };
+    spans::record_choice(&acquire, &choice);
     let passed_over = KeyId::from("key9");
     spans::record_skipped(&acquire, [(&passed_over, "cooling until 12:00")]);
     drop(acquire);
@@ -161,8 +168,21 @@ fn the_tree_of_a_request_arrives_by_either_transport(
         assert_eq!(child.parent_span_id, root.span_id);
         assert_eq!(child.trace_id, root.trace_id);
     }
-    assert_eq!(attributes(&asks[0].attributes)["keygate.key.id"], "key1");
-    assert_eq!(attributes(&asks[0].attributes)["keygate.skipped"], "key9 cooling until 12:00");
+    let told = attributes(&asks[0].attributes);
+    for (name, value) in [
+        ("keygate.key.id", "key1"),
+        ("keygate.strategy", "round_robin"),
+        ("keygate.attempt", "1"),
+        ("keygate.user", "ann"),
+        ("keygate.bucket", "flash"),
+        ("keygate.keys.total", "3"),
+        ("keygate.keys.usable", "2"),
+        ("keygate.skipped", "key9 cooling until 12:00"),
+    ] {
+        assert_eq!(told.get(name).map(String::as_str), Some(value), "{name} in {told:#?}");
+    }
+    assert!(!told.contains_key("keygate.trial") && !told.contains_key("keygate.away"), "{told:#?}");
+    assert_eq!(attributes(&asks[1].attributes)["keygate.trial"], "true");
     assert!(attempts.iter().all(|attempt| attempt.kind() == SpanKind::Client));
 }
 
@@ -218,14 +238,18 @@ fn a_served_attempt_tells_usage_in_the_words_of_the_conventions() {
 fn refusals_are_on_the_spans_they_belong_to() {
     let spans = traced(OtlpProtocol::Grpc, 1.0, || {
         let root = arrive(None);
-        let ask = spans::acquire(&root, GOOGLE);
-        spans::record_pool_refusal(&ask, "every key rests", Some(Duration::from_millis(1_500)));
+        let ask = spans::acquire(&root, &asked(1));
+        let (fault, retry_after) = (Some(Fault::RateLimited), Some(Duration::from_millis(1_500)));
+        let facts = RefusalFacts { kind: "resting", fault, retry_after };
+        spans::record_pool_refusal(&ask, "every key rests", &facts);
         spans::record_refusal(&root, ErrorKind::PoolExhausted);
         spans::record_response(&root, 503, 0, None);
     });
     let ask = attributes(&named(&spans, "acquire google")[0].attributes);
     assert_eq!(ask["keygate.refusal"], "every key rests");
     assert_eq!(ask["keygate.retry_after_ms"], "1500");
+    assert_eq!(ask["keygate.refusal.kind"], "resting");
+    assert_eq!(ask["keygate.fault"], "rate_limited");
     // No intent was recorded: the name stays the method.
     let root = named(&spans, "POST")[0];
     assert_eq!(attributes(&root.attributes)["error.type"], "pool_exhausted");

@@ -12,7 +12,7 @@ mod receiver;
 
 use http::{HeaderMap, HeaderName, Method};
 use keygate_domain::ProviderName;
-use keygate_telemetry::spans::{self, Arrival};
+use keygate_telemetry::spans::{self, Arrival, AskFacts};
 use keygate_telemetry::{OtlpProtocol, TelemetrySettings};
 use receiver::{otlp, prepare, settings, shutdown_ends};
 
@@ -24,7 +24,9 @@ fn no_span_is_made_but_lines_are_written(settings: &TelemetrySettings) -> Option
         let root =
             spans::root(&Arrival { method: &Method::GET, path: "/", headers: &headers, request_id: "req-1" });
         assert!(root.is_disabled());
-        assert!(spans::acquire(&root, ProviderName::new("google")).is_disabled());
+        let provider = ProviderName::new("google");
+        let ask = AskFacts { provider, strategy: "health", attempt: 1, user: "ann" };
+        assert!(spans::acquire(&root, &ask).is_disabled());
         tracing::info!("still logging");
     });
     let problem = telemetry.problem().map(ToString::to_string);

@@ -16,8 +16,8 @@ use keygate_domain::{
     Verdict,
 };
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, Grant, Inbound, KeyVariables, Meter, Provider, SurfaceAnswer,
-    UpstreamRequest,
+    Adapter, AnswerHead, CallRejected, Grant, Inbound, KeyVariables, KnownOperation, Meter, Provider,
+    SurfaceAnswer, UpstreamRequest,
 };
 use serde_json::json;
 
@@ -31,6 +31,7 @@ pub const ADAPTER: Adapter = Adapter {
     timeout: Duration::from_secs(30),
     day_ends: Reset::Midnight("UTC"),
     month_ends: Reset::MonthEnd("UTC"),
+    operations: &[KnownOperation::of_model(COMPLETE)],
     key_variables: KeyVariables {
         canonical: "ACME_API_KEYS",
         lists: &["ACME_API_KEYS", "ACME_API_KEY"],

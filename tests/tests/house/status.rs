@@ -61,6 +61,7 @@ async fn each_key_is_told_in_the_words_of_the_contract() {
         ("state", json!("available")),
         ("reason", json!(null)),
         ("resting", json!([])),
+        ("until", json!(null)),
     ];
     for (field, expected) in expected {
         assert_eq!(key[field], expected, "{field} of {key}");
@@ -143,7 +144,7 @@ async fn a_provider_without_keys_ends_the_start_with_every_place_looked_at() {
 }
 
 /// The address this machine has on a network; none where it has only loopback, and then nobody can be elsewhere.
-fn own_address() -> Option<IpAddr> {
+pub(crate) fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     // Chooses a route and sends nothing.
     socket.connect("192.0.2.1:9").ok()?;

@@ -111,6 +111,16 @@ async fn a_trace_tells_which_key_failed_and_which_served() {
     let attempts = named(&format!("generate_content {FLASH}"));
     assert_eq!((asks.len(), attempts.len()), (2, 2), "{spans:#?}");
     assert!(asks.iter().chain(&attempts).all(|span| span.parent_span_id == root.span_id));
+    let first_ask = asks.iter().find(|span| attribute(span, "keygate.attempt").as_deref() == Some("1"));
+    let first_ask = first_ask.expect("the first ask");
+    for (name, value) in [
+        ("keygate.strategy", "round_robin"),
+        ("keygate.bucket", FLASH),
+        ("keygate.keys.total", "3"),
+        ("keygate.keys.usable", "3"),
+    ] {
+        assert_eq!(attribute(first_ask, name).as_deref(), Some(value), "{name} of {first_ask:#?}");
+    }
     let failed = attempts.iter().find(|span| attribute(span, "keygate.attempt").as_deref() == Some("1"));
     let failed = failed.expect("the first attempt");
     assert_eq!(attribute(failed, "keygate.fault").as_deref(), Some("key_invalid"));

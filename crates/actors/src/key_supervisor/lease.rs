@@ -103,6 +103,16 @@ impl KeyLease {
         &self.parcel.lease.skipped
     }
 
+    /// How many keys could be used for what was asked, and of how many; for spans.
+    pub fn usable_keys(&self) -> (usize, usize) {
+        (self.parcel.lease.usable, self.parcel.lease.of_keys)
+    }
+
+    /// Whether it finds out if a provider in trouble serves again.
+    pub fn is_trial(&self) -> bool {
+        self.parcel.lease.is_trial
+    }
+
     /// How long it was waited for in the queue; zero when it came at once.
     pub fn waited(&self) -> Duration {
         self.waited

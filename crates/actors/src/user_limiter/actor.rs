@@ -2,10 +2,10 @@
 
 use actix::{Actor, ActorContext as _, Context, Handler, Supervised};
 use keygate_domain::Moment;
-use keygate_limits::{Peers, RestartBudget, UserPolicy, UserQuotas};
+use keygate_limits::{Peers, RestartBudget, UserPolicy, UserQuotas, UserStanding};
 
 use super::admission::{LimiterRefusal, Ticket};
-use super::messages::{Admit, FailedLogin, Leave, Ping, ReadNotices, SetPolicy};
+use super::messages::{Admit, FailedLogin, Leave, LookAtUser, Ping, ReadNotices, SetPolicy};
 use crate::alarm::Alarm;
 use crate::chaos::{Chaos, Saboteur};
 use crate::fence::{Panicked, fenced};
@@ -176,6 +176,15 @@ impl Handler<ReadNotices> for UserLimiterActor {
         self.notices.reminded();
         // Limits that panic over a notice are rebuilt, and there is nobody to answer.
         let _ = self.call(ctx, |_, _, _| ());
+    }
+}
+
+impl Handler<LookAtUser> for UserLimiterActor {
+    type Result = Result<UserStanding, Unavailable>;
+
+    fn handle(&mut self, question: LookAtUser, ctx: &mut Context<Self>) -> Self::Result {
+        let LookAtUser { user, units, permit: _permit } = question;
+        self.call(ctx, |limits, _, now| limits.users.look(&user, units, now))
     }
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use actix::Addr;
 use async_trait::async_trait;
 use keygate_domain::UserId;
-use keygate_limits::UserPolicy;
+use keygate_limits::{UserPolicy, UserStanding};
 
 use super::actor::UserLimiterActor;
 use super::admission::{Admission, LimiterRefusal};
-use super::messages::{Admit, FailedLogin, Leave, Ping, ReadNotices, SetPolicy};
+use super::messages::{Admit, FailedLogin, Leave, LookAtUser, Ping, ReadNotices, SetPolicy};
 use crate::gate::Gate;
 use crate::tray::{Tray, tray};
 use crate::{Chaos, Home, Unavailable, Vital, Vitals};
@@ -62,6 +62,15 @@ impl UserLimiter {
         let message = Admit { user, units, desk: Arc::clone(&self.desk), permit };
         let answer = self.desk.address.send(message).await.map_err(Unavailable::from)?;
         answer.map(Admission::new)
+    }
+
+    /// How a user stands, and what would become of a call that counts `units`. Counts nothing.
+    ///
+    /// # Errors
+    /// When the limiter restarts or too many asks wait.
+    pub async fn look(&self, user: UserId, units: u32) -> Result<UserStanding, Unavailable> {
+        let permit = self.desk.gate.enter()?;
+        self.desk.address.send(LookAtUser { user, units, permit }).await?
     }
 
     /// Counts a failed login of `peer`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use keygate_domain::UserId;
-use keygate_limits::UserPolicy;
+use keygate_limits::{UserPolicy, UserStanding};
 
 use super::admission::{LimiterRefusal, Ticket};
 use super::handle::Desk;
@@ -34,6 +34,15 @@ pub(crate) struct Leave {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct ReadNotices;
+
+/// "How does this user stand, and would a call pass?"
+#[derive(Message)]
+#[rtype(result = "Result<UserStanding, Unavailable>")]
+pub(crate) struct LookAtUser {
+    pub(crate) user: UserId,
+    pub(crate) units: u32,
+    pub(crate) permit: Permit,
+}
 
 /// "Someone from there has no valid token."
 #[derive(Message)]

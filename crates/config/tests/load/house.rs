@@ -20,6 +20,7 @@ pub(crate) fn catalogue() -> [Adapter; 2] {
             timeout: Duration::from_mins(2),
             day_ends: Reset::Midnight("UTC"),
             month_ends: Reset::MonthEnd("UTC"),
+            operations: &[],
             key_variables: KeyVariables {
                 canonical: "GEMINI_KEYS",
                 lists: &["GEMINI_API_KEYS", "GEMINI_KEYS", "GEMINI_API_KEY", "GOOGLE_API_KEY"],
@@ -39,6 +40,7 @@ pub(crate) fn catalogue() -> [Adapter; 2] {
             timeout: Duration::from_secs(8),
             day_ends: Reset::Midnight("UTC"),
             month_ends: Reset::MonthEnd("UTC"),
+            operations: &[],
             key_variables: KeyVariables {
                 canonical: "ANAM_API_KEYS",
                 lists: &["ANAM_API_KEYS", "ANAM_API_KEY"],

@@ -2,6 +2,8 @@
 
 mod check;
 mod demo;
+mod gateway;
+mod keys;
 mod plan;
 pub(crate) mod print;
 mod schema;
@@ -20,6 +22,7 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Demo(arguments) => demo::run(&arguments, catalogue),
         Command::Check(arguments) => check::run(&arguments, catalogue),
         Command::Plan(arguments) => plan::run(&arguments, catalogue),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Schema => schema::run(),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use keygate_domain::{Moment, Reset};
 
+use super::pace::{Pace, SavedPace};
 use crate::calendar;
 
 /// A count that starts over when the provider's calendar says so.
@@ -21,6 +22,8 @@ pub(super) struct CalendarCount {
     began: Timestamp,
     /// The boundary. By the wall clock: a clock that is put right moves it for us, not for the provider.
     pub(super) ends: Timestamp,
+    /// How fast it grows; goes on over boundaries.
+    pub(super) pace: Pace,
 }
 
 impl CalendarCount {
@@ -29,7 +32,8 @@ impl CalendarCount {
     pub(super) fn new(reset: Reset, now: Moment, margin: Duration) -> Self {
         let before =
             SignedDuration::try_from(margin).ok().and_then(|margin| now.wall.checked_sub(margin).ok());
-        Self { reset, used: 0, edge: 0, began: now.wall, ends: next(reset, before.unwrap_or(now.wall)) }
+        let (ends, pace) = (next(reset, before.unwrap_or(now.wall)), Pace::new(reset, now.wall));
+        Self { reset, used: 0, edge: 0, began: now.wall, ends, pace }
     }
 
     /// Starts over if the boundary has passed.
@@ -48,6 +52,7 @@ impl CalendarCount {
     pub(super) fn add(&mut self, amount: u64, now: Moment, margin: Duration) {
         self.advance(now, margin);
         self.used = self.used.saturating_add(amount);
+        self.pace.add(amount, now.wall);
         if self.is_at_the_edge(now, margin) {
             self.edge = self.edge.saturating_add(amount);
         }
@@ -55,6 +60,7 @@ impl CalendarCount {
 
     /// What was counted as `was` at `at` turned out to be `is`; of an earlier period nothing changes.
     pub(super) fn correct(&mut self, at: Moment, was: u64, is: u64, margin: Duration) {
+        self.pace.correct(was, is);
         if at.wall < self.began {
             return;
         }
@@ -65,13 +71,16 @@ impl CalendarCount {
     }
 
     /// The same count as it was written down.
-    pub(super) fn saved(&self, used: u64, edge: u64, ends: Timestamp) -> Self {
-        Self { reset: self.reset, used, edge, began: self.began, ends }
+    pub(super) fn saved(&self, used: u64, edge: u64, ends: Timestamp, pace: Option<SavedPace>) -> Self {
+        let pace = pace.map_or_else(|| self.pace.at_rest(), |pace| Pace::resumed(self.reset, pace));
+        Self { reset: self.reset, used, edge, began: self.began, ends, pace }
     }
 
     /// Counts what another count counted. Of two periods the later one is at hand, and what may
     /// belong to it of the earlier one counts there.
     pub(super) fn absorb(&mut self, mut other: Self) {
+        let mut pace = self.pace;
+        pace.absorb(other.pace);
         if self.used == 0 || other.ends > self.ends {
             std::mem::swap(self, &mut other);
         }
@@ -82,6 +91,7 @@ impl CalendarCount {
         } else if other.used > 0 && next(other.reset, other.ends) == self.ends {
             self.used = self.used.saturating_add(other.edge);
         }
+        self.pace = pace;
     }
 
     /// From when on `amount` more stays within `limit`; more than the limit fits a fresh period.
@@ -94,6 +104,16 @@ impl CalendarCount {
         }
         let boundary = if fits(count.edge) { count.ends } else { next(count.reset, count.ends) };
         now.at_wall(later(boundary, margin))
+    }
+
+    /// When `limit` is used up if it goes on like lately; `None` if it starts over before that, is
+    /// used up already, or nobody can say.
+    pub(super) fn runs_out_at(&self, limit: u64, now: Moment, margin: Duration) -> Option<Moment> {
+        let mut count = self.clone();
+        count.advance(now, margin);
+        let left = limit.checked_sub(count.used).filter(|left| *left > 0)?;
+        let at = now.after(count.pace.lasts(left, now.wall)?);
+        (at.wall < count.ends).then_some(at)
     }
 
     /// When the period is over, for us.

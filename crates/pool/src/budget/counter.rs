@@ -171,6 +171,14 @@ impl Counter {
         }
     }
 
+    /// When `limit` is used up before it starts over, if that is to be expected.
+    pub(super) fn runs_out_at(&self, limit: u64, now: Moment, margin: Duration) -> Option<Moment> {
+        match self {
+            Self::Calendar(count) => count.runs_out_at(limit, now, margin),
+            Self::Minute(_) | Self::Running(_) | Self::Interval { .. } => None,
+        }
+    }
+
     /// When less is used though nobody tells.
     pub(super) fn next_slide(&self, now: Moment, margin: Duration) -> Option<Moment> {
         match self {

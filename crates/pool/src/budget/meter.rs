@@ -52,6 +52,26 @@ pub(super) struct Limited {
     pub(super) counter: Counter,
 }
 
+impl Limited {
+    fn as_used(&self, budgets: &Budgets, now: Moment) -> BudgetUse {
+        let (metric, limit, margin) = (self.metric, self.limit, budgets.margin);
+        if let Counter::Interval { .. } = self.counter {
+            // One request uses it up until the interval is over.
+            let free = self.counter.free_from(1, limit, now, margin);
+            let is_used = free > now;
+            let resets_at = is_used.then_some(free);
+            return BudgetUse { metric, used: u64::from(is_used), limit, resets_at, runs_out_at: None };
+        }
+        BudgetUse {
+            metric,
+            used: self.counter.used(now, margin),
+            limit,
+            resets_at: self.counter.resets_at(now, margin),
+            runs_out_at: self.counter.runs_out_at(limit, now, margin),
+        }
+    }
+}
+
 impl Meter {
     pub(crate) fn new(allowance: &Allowance, budgets: &Budgets, now: Moment) -> Self {
         let mut meter = Self { limits: Vec::new(), free: Vec::new(), stop: None };
@@ -207,12 +227,7 @@ impl Meter {
         budgets: &'a Budgets,
         now: Moment,
     ) -> impl Iterator<Item = BudgetUse> + 'a {
-        self.limits.iter().map(move |one| BudgetUse {
-            metric: one.metric,
-            used: one.counter.used(now, budgets.margin),
-            limit: one.limit,
-            resets_at: one.counter.resets_at(now, budgets.margin),
-        })
+        self.limits.iter().map(move |one| one.as_used(budgets, now))
     }
 }
 

@@ -7,6 +7,7 @@ use keygate_domain::{BucketName, GroupId, Metric, Moment};
 use serde::{Deserialize, Serialize};
 
 use super::counter::Counter;
+use super::pace::SavedPace;
 use super::{Budgets, Meter};
 
 /// What every group used of its budgets, by the wall clock. Apart from [`crate::PoolState`] because it
@@ -33,7 +34,14 @@ struct SavedCounter {
 #[serde(rename_all = "snake_case")]
 enum SavedUse {
     Minute(Vec<(Timestamp, u64)>),
-    Calendar { used: u64, edge: u64, ends: Timestamp },
+    Calendar {
+        used: u64,
+        edge: u64,
+        ends: Timestamp,
+        /// Absent in what earlier versions wrote: then the pace is learned anew.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pace: Option<SavedPace>,
+    },
     Sessions(Vec<Timestamp>),
     Interval(Option<Timestamp>),
 }
@@ -66,7 +74,8 @@ fn save(counter: &Counter, now: Moment) -> SavedUse {
             SavedUse::Minute(window.entries().map(|(at, amount)| (wall(at), amount)).collect())
         }
         Counter::Calendar(count) => {
-            SavedUse::Calendar { used: count.used, edge: count.edge, ends: count.ends }
+            let pace = Some(count.pace.left());
+            SavedUse::Calendar { used: count.used, edge: count.edge, ends: count.ends, pace }
         }
         Counter::Running(running) => {
             // What ran when the process died may run on at the provider until its lease would end.
@@ -84,8 +93,8 @@ fn read(saved: &SavedUse, counter: &mut Counter, margin: Duration, now: Moment) 
                 window.add(*amount, before(*at, now), margin);
             }
         }
-        (SavedUse::Calendar { used, edge, ends }, Counter::Calendar(count)) => {
-            count.absorb(count.saved(*used, *edge, *ends));
+        (SavedUse::Calendar { used, edge, ends, pace }, Counter::Calendar(count)) => {
+            count.absorb(count.saved(*used, *edge, *ends, *pace));
             count.advance(now, margin);
         }
         (SavedUse::Sessions(ends), Counter::Running(running)) => {

@@ -75,11 +75,12 @@ impl KeyPool {
         let key = self.past_breaker(&wish, key)?;
         debug_assert!(invariants::may_be_leased(self, key, &wish), "{}", invariants::KP_3.sentence);
         let skipped = self.skipped(lane, &wish, &tried, key);
+        let (usable, of_keys) = (lane.usable.count(), self.roster.in_use());
         let is_free = ownership.home() != Some(&self.roster.group_of(key).id);
         self.lanes.took(&scope, key, is_free);
         let lease = self.grant(key, ask, spend, ownership, skipped);
         let is_trial = self.is_trial(ask, lease.id.number);
-        Ok(Granted::Lease(Lease { on_behalf_of, is_trial, ..lease }))
+        Ok(Granted::Lease(Lease { on_behalf_of, usable, of_keys, is_trial, ..lease }))
     }
 
     /// Whoever shows the provider's own credential acts for the client it was made for.
@@ -111,7 +112,7 @@ impl KeyPool {
 
     /// The key whose turn it is: of groups that did not fail this request if possible, and of
     /// the preferred group if possible. Tells besides which groups turned out to have too little room.
-    fn choose(
+    pub(super) fn choose(
         &self,
         lane: &Lane,
         ownership: &Ownership,
@@ -214,6 +215,8 @@ impl KeyPool {
             away,
             on_behalf_of: None,
             skipped,
+            usable: 0,
+            of_keys: 0,
             is_trial: false,
         }
     }
@@ -258,7 +261,7 @@ impl KeyPool {
 }
 
 /// Notes how much room groups have that had too little for `wish`.
-fn note_narrow(
+pub(super) fn note_narrow(
     narrow: &mut NarrowGroups,
     roster: &Roster,
     wish: &Wish<'_>,

@@ -1,20 +1,17 @@
-//! Looking at the pool: what it would answer, and how it stands.
+//! Looking at the pool: how it stands.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{BucketName, Fault, GroupId, Moment, Spend};
+use keygate_domain::{BucketName, Fault, Metric, Moment, Spend};
 
 use super::{KeyPool, wish};
 use crate::cooldown::Rest;
 use crate::group::{Group, Use};
 use crate::roster::Owner;
 use crate::standing::{Block, Part, Wish};
-use crate::tried::TriedKeys;
-use crate::{
-    Ask, Decision, Granted, KeyCounts, KeyDecision, KeyReason, KeySnapshot, KeyState, PoolSnapshot,
-    RestingPart, Skip,
-};
+use crate::{BucketBudgets, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolSnapshot, RestingPart};
 
 /// What keeps a key from all it is in use for.
 struct Outage {
@@ -25,43 +22,17 @@ struct Outage {
 }
 
 impl KeyPool {
-    /// Answers on a copy that is thrown away.
-    pub(super) fn decide(&mut self, ask: &Ask) -> Decision {
-        let ownership = self.ownership(ask).ok().flatten();
-        let bound_to = ownership.and_then(|ownership| ownership.bound_to().cloned());
-        let keys = self.explain_keys(ask, bound_to.as_ref());
-        let answer = self.at_once(ask).map(|granted| match granted {
-            Granted::Lease(lease) => Some(lease.key.id().clone()),
-            Granted::NotOurs | Granted::Wait { .. } => None,
-        });
-        Decision { answer, bound_to, keys }
-    }
-
-    fn explain_keys(&self, ask: &Ask, only: Option<&GroupId>) -> Vec<KeyDecision> {
-        let spend = self.to_reserve(ask);
-        let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session, spend);
-        let tried = TriedKeys::find(&ask.tried, &self.roster, &wish, self.now);
-        let skip = |index: usize, group: usize| {
-            if only.is_some_and(|owner| *owner != self.roster.groups[group].id) {
-                return Some(Skip::NotOwner);
-            }
-            let obstacle = self.roster.obstacle(index, &wish, self.now).map(|obstacle| obstacle.skip());
-            obstacle.or_else(|| tried.skip(index, group))
-        };
-        let keys = self.roster.keys_in_use().iter().enumerate();
-        keys.map(|(index, key)| KeyDecision {
-            index,
-            id: key.id().clone(),
-            label: key.label.clone(),
-            group: self.roster.group_of(index).id.clone(),
-            skip: skip(index, key.group),
-        })
-        .collect()
-    }
-
     pub(super) fn observe(&self, now: Moment) -> PoolSnapshot {
-        let keys: Vec<KeySnapshot> =
-            (0..self.roster.in_use()).map(|index| self.observe_key(index, now)).collect();
+        // Once for each group: it may have thousands of keys.
+        let groups = 0..self.roster.groups.len();
+        let budgets: Vec<Arc<[BucketBudgets]>> =
+            groups.map(|group| self.budgets_of(group, now).into()).collect();
+        let keys = 0..self.roster.in_use();
+        let keys = keys.map(|index| {
+            let budgets = Arc::clone(&budgets[self.roster.keys[index].group]);
+            self.observe_key(index, budgets, now)
+        });
+        let keys: Vec<KeySnapshot> = keys.collect();
         PoolSnapshot {
             counts: count(&keys),
             keys,
@@ -75,7 +46,7 @@ impl KeyPool {
         }
     }
 
-    fn observe_key(&self, index: usize, now: Moment) -> KeySnapshot {
+    fn observe_key(&self, index: usize, budgets: Arc<[BucketBudgets]>, now: Moment) -> KeySnapshot {
         let key = &self.roster.keys[index];
         let group = self.roster.group_of(index);
         let outage = self.outage(index, now);
@@ -102,7 +73,7 @@ impl KeyPool {
             cooldown_remaining,
             probing: self.observe_probing(index),
             resting: self.resting_parts(index, now),
-            budgets: self.budgets_of(key.group, now),
+            budgets,
             in_flight: key.counts.in_flight,
             attempts: key.counts.attempts,
             served: key.counts.served,
@@ -111,6 +82,11 @@ impl KeyPool {
             lost: key.counts.lost,
             unsent: key.counts.unsent,
         }
+    }
+
+    /// Whether a key can be used, in one word.
+    pub(super) fn state_of(&self, index: usize) -> KeyState {
+        self.outage(index, self.now).map_or(KeyState::Available, |outage| outage.state)
     }
 
     /// A key is out when it or its group is out as a whole, or when everything its group was
@@ -170,7 +146,7 @@ fn outage_of(block: Block<'_>, now: Moment) -> Outage {
     match block {
         Block::Disabled(disabled) => Outage {
             state: KeyState::Disabled,
-            reason: KeyReason { fault: disabled.fault, text: disabled.reason.clone() },
+            reason: KeyReason { fault: disabled.fault, metric: None, text: disabled.reason.clone() },
             since: disabled.since,
             remaining: Duration::ZERO,
         },
@@ -180,17 +156,25 @@ fn outage_of(block: Block<'_>, now: Moment) -> Outage {
             } else {
                 KeyState::CoolingDown
             },
-            reason: KeyReason { fault: Some(stop.fault()), text: stop.reason().into() },
+            reason: KeyReason {
+                fault: Some(stop.fault()),
+                metric: Some(stop.metric),
+                text: stop.reason().into(),
+            },
             since: now,
             remaining: now.until(stop.until),
         },
-        Block::Resting(_, rest) => Outage {
+        Block::Resting(part, rest) => Outage {
             state: if rest.fault == Fault::QuotaExhausted {
                 KeyState::Exhausted
             } else {
                 KeyState::CoolingDown
             },
-            reason: KeyReason { fault: Some(rest.fault), text: rest.reason.clone() },
+            reason: KeyReason {
+                fault: Some(rest.fault),
+                metric: Some(part.metric()).filter(|metric| *metric != Metric::Unnamed),
+                text: rest.reason.clone(),
+            },
             since: rest.since,
             remaining: now.until(rest.until),
         },

@@ -225,7 +225,7 @@ impl KeyPool {
     }
 
     /// The limits of a group's bucket: as configured, and never more than the provider stated.
-    fn allowance(&self, group: usize, bucket: &BucketName) -> Allowance {
+    pub(super) fn allowance(&self, group: usize, bucket: &BucketName) -> Allowance {
         let stated = self.roster.groups[group].limits.of_bucket(bucket);
         let configured = self.configured_allowance(group, bucket);
         stated.fold(configured, |allowance, (metric, limit)| allowance.at_most(metric, limit))

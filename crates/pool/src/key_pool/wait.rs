@@ -14,6 +14,15 @@ enum Look {
     Blocked(PoolRefusal),
 }
 
+/// Where one more may wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Room {
+    Free,
+    /// For the ticket of somebody who has too many.
+    InPlaceOf(u64),
+    Nowhere,
+}
+
 impl KeyPool {
     /// A key, or a place in the queue, or neither.
     pub(super) fn lease_or_wait(&mut self, ask: &Ask) -> Result<Granted, PoolRefusal> {
@@ -105,7 +114,7 @@ impl KeyPool {
     }
 
     /// Why those who wait for the same cannot be served; `None` when there are none.
-    fn refusal_of_those_ahead(&mut self, ask: &Ask) -> Option<PoolRefusal> {
+    pub(super) fn refusal_of_those_ahead(&mut self, ask: &Ask) -> Option<PoolRefusal> {
         if self.queue.is_empty() {
             return None;
         }
@@ -119,38 +128,45 @@ impl KeyPool {
     }
 
     /// The line of an ask; `None` for one that no key is chosen for.
-    fn line_of(&self, ask: &Ask) -> Option<Line> {
+    pub(super) fn line_of(&self, ask: &Ask) -> Option<Line> {
         let ownership = self.ownership(ask).ok()?;
         let needs_key = ownership.is_some() || !ask.own_credential;
         needs_key.then(|| Line::of(ask, ownership.as_ref().and_then(|ownership| ownership.bound_to())))
     }
 
     fn wait_instead(&mut self, ask: &Ask, refusal: PoolRefusal) -> Result<Granted, PoolRefusal> {
-        let longest = self.policy.queue.max_wait.min(ask.patience);
-        let until = self.now.after(longest);
-        let due = self.comes_true_at(&refusal).filter(|due| *due <= until);
-        let (Some(due), Some(line)) = (due, self.line_of(ask)) else { return Err(refusal) };
-        if !self.has_room_for(ask) {
+        let (Some((due, until)), Some(line)) = (self.wait_for(ask, &refusal), self.line_of(ask)) else {
             return Err(refusal);
+        };
+        match self.room_for(ask) {
+            Room::Nowhere => return Err(refusal),
+            Room::InPlaceOf(spare) => self.turn_away(spare),
+            Room::Free => {}
         }
         let number = self.queue.join(ask, line, until, due);
         Ok(Granted::Wait { ticket: Ticket { life: self.life, number }, until })
     }
 
-    /// Whether one more may wait. A full queue makes room at the cost of the user who has most
+    /// When there may be a key for somebody who is refused one, and until when it can be waited for;
+    /// `None` where no wait is short enough.
+    pub(super) fn wait_for(&self, ask: &Ask, refusal: &PoolRefusal) -> Option<(Moment, Moment)> {
+        let until = self.now.after(self.policy.queue.max_wait.min(ask.patience));
+        let due = self.comes_true_at(refusal).filter(|due| *due <= until)?;
+        Some((due, until))
+    }
+
+    /// Where one more may wait. A full queue makes room at the cost of the user who has most
     /// places, so that a burst of one does not keep all others out.
-    fn has_room_for(&mut self, ask: &Ask) -> bool {
+    pub(super) fn room_for(&self, ask: &Ask) -> Room {
         let most = self.policy.queue.max_waiting;
         // What nobody fetched takes room too; a shell fetches after every call.
         if most == 0 || self.resolved.len() > most {
-            return false;
+            return Room::Nowhere;
         }
         if self.queue.len() < most {
-            return true;
+            return Room::Free;
         }
-        let Some(spare) = self.queue.most_to_spare(&ask.user) else { return false };
-        self.turn_away(spare);
-        true
+        self.queue.most_to_spare(&ask.user).map_or(Room::Nowhere, Room::InPlaceOf)
     }
 
     fn resolve(&mut self, number: u64, outcome: Result<Granted, PoolRefusal>) {

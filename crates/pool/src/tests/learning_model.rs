@@ -209,7 +209,7 @@ impl Trial {
         let keys = self.keys();
         let minute = |at: &Moment| at.until(self.now) < Duration::from_mins(1);
         for snapshot in keys.values() {
-            for bucket in &snapshot.budgets {
+            for bucket in snapshot.budgets.iter() {
                 let of_minute = bucket.uses.iter().find(|one| one.metric == Metric::RequestsPerMinute);
                 let Some(shown) = of_minute else { continue };
                 let sent = self.sent.iter().filter(|(key, model, at)| {

@@ -13,6 +13,7 @@ use keygate_domain::{
 };
 use proptest::prelude::*;
 
+use super::explaining::check_explanation;
 use super::random::{self, CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
 use super::reference::{Expected, Fact, Judged, Owned, Reference};
 use super::waiting::Patients;
@@ -156,6 +157,7 @@ impl Trial {
         self.tried.retain(|tried| tried.at.until(now) < Duration::from_hours(1));
         let ask = self.ask(wanted);
         let expected = self.behind_breakers(&ask, self.reference.expects(&ask, self.now));
+        check_explanation(&self.pool, &ask, self.now);
         let decision = self.pool.explain(&ask, self.now);
         let answer = self.pool.lease(&ask, self.now);
         match &answer {

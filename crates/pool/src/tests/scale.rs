@@ -171,7 +171,7 @@ impl Trial {
 
     /// By a look at every key: those that are free, and when the first of the others returns.
     fn scan(&self, ask: &Ask) -> (Vec<usize>, Option<Moment>) {
-        let seen = self.pool.explain(ask, self.now).keys;
+        let seen = self.pool.clone().explain(ask, self.now).keys;
         let free = seen.iter().filter(|key| key.skip.is_none()).map(|key| key.index).collect();
         let ends = seen.iter().filter_map(|key| match key.skip.as_ref()? {
             Skip::Resting { until, .. } | Skip::OverBudget { until, .. } => Some(*until),

@@ -252,10 +252,11 @@ fn explaining_disturbs_nobody_who_waits() {
     let mut world = World::of(&[("a", "")]);
     world.rest_all("pro", 2);
     let ticket = world.waits(&patient("pro", "ada"));
+    assert!(world.pool.explain(&patient("pro", "bob"), world.now).wait.is_some());
+    assert_eq!(world.pool.snapshot(world.now).waiting, 1);
     world.pass(seconds(10));
     assert!(world.pool.explain(&patient("pro", "bob"), world.now).answer.is_ok());
-    assert_eq!(world.pool.snapshot(world.now).waiting, 1);
-    assert_eq!(granted(&world.resolved()), [ticket]);
+    assert_eq!(granted(&world.resolved()), [ticket], "time passed for who waits, too");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use http::Method;
 use http::header::AUTHORIZATION;
 use keygate_domain::{ApiKey, ErrorKind, Right};
-use keygate_provider::Grant;
+use keygate_provider::{Grant, KnownOperation};
 use keygate_provider_anam::ADAPTER;
 use rstest::rstest;
 
@@ -215,4 +215,25 @@ fn whatever_is_not_served_is_rejected(
 fn no_path_is_claimed_without_the_prefix() {
     assert!(!anam().claims("/v1/engine/session"));
     assert_eq!(ADAPTER.name.as_str(), "anam");
+}
+
+/// What is explained before anybody asks is what the routes make of a request that does.
+#[test]
+fn the_operations_are_those_of_the_routes() {
+    let calls = [
+        Asked::post("/v1/engine/session", START_BODY),
+        Asked::post("/v1/auth/session-token", "{}"),
+        Asked::new(Method::GET, "/v1/sessions/concurrency"),
+        Asked::post("/v1/sessions/s-1/stop", ""),
+    ];
+    let told = calls.map(|call| {
+        let intent = call.understood().unwrap();
+        KnownOperation {
+            operation: intent.operation,
+            takes_model: intent.model.is_some(),
+            opens_session: intent.opens_session,
+            is_counted: intent.estimate.requests > 0,
+        }
+    });
+    assert_eq!(told.as_slice(), ADAPTER.operations);
 }

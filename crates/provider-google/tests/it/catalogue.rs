@@ -1,7 +1,10 @@
 //! The entry in the catalogue.
 
 use keygate_domain::{ApiKey, Redactor};
+use keygate_provider::KnownOperation;
 use keygate_provider_google::ADAPTER;
+
+use super::Call;
 
 #[test]
 fn the_entry_says_where_keys_come_from() {
@@ -25,4 +28,36 @@ fn both_formats_of_keys_are_redacted_unknown_and_previewed_by_their_prefix() {
     let preview = |key: &str| ApiKey::new(key).preview(ADAPTER.public_key_prefixes);
     assert_eq!(preview("AIzaSyMadeUp"), "AIzaSy...");
     assert_eq!(preview("AQ.made-up"), "AQ....");
+}
+
+/// What is explained before anybody asks is what the routes make of a request that does.
+#[test]
+fn the_operations_are_those_of_the_routes() {
+    let chat = r#"{"model": "m", "messages": []}"#;
+    let calls = [
+        Call::post("/v1beta/models/m:generateContent", "{}"),
+        Call::post("/v1beta/models/m:streamGenerateContent", "{}"),
+        Call::post("/v1beta/models/m:countTokens", "{}"),
+        Call::post("/v1beta/models/m:embedContent", "{}"),
+        Call::post("/v1beta/models/m:batchEmbedContents", r#"{"requests": []}"#),
+        Call::post("/v1beta/openai/chat/completions", chat),
+        Call::post("/v1beta/openai/embeddings", r#"{"model": "m", "input": "text"}"#),
+        Call::get("/v1beta/models/m"),
+        Call::get("/v1beta/openai/models/m"),
+        Call::get("/v1beta/models"),
+        Call::get("/v1beta/openai/models"),
+    ];
+    let told: Vec<KnownOperation> = calls
+        .iter()
+        .map(|call| {
+            let intent = call.understood().unwrap();
+            KnownOperation {
+                operation: intent.operation,
+                takes_model: intent.model.is_some(),
+                opens_session: intent.opens_session,
+                is_counted: intent.estimate.requests > 0,
+            }
+        })
+        .collect();
+    assert_eq!(told, ADAPTER.operations);
 }

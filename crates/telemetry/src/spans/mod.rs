@@ -17,7 +17,10 @@ mod acquire;
 mod attempt;
 mod root;
 
-pub use acquire::{KeyFacts, acquire, record_key, record_pool_refusal, record_skipped, record_waited};
+pub use acquire::{
+    AskFacts, ChoiceFacts, KeyFacts, RefusalFacts, acquire, record_choice, record_key, record_pool_refusal,
+    record_skipped, record_waited,
+};
 pub use attempt::{
     AttemptFacts, attempt, record_answer_status, record_failure, record_metered, record_time_to_first_chunk,
     record_usage,

@@ -1,0 +1,199 @@
+//! `keygate keys explain`.
+
+use comfy_table::{Table, presets};
+use serde_json::Value;
+use url::form_urlencoded::{self, byte_serialize};
+
+use crate::cli::ExplainKeys;
+use crate::commands::gateway::Gateway;
+use crate::commands::print;
+use crate::exit::Exit;
+
+pub(super) fn run(arguments: &ExplainKeys) -> Exit {
+    let explained = Gateway::find(&arguments.gateway).and_then(|gateway| gateway.get(&question(arguments)));
+    match explained {
+        Ok(explained) if arguments.json => print::line(&format!("{explained:#}")),
+        Ok(explained) => print::line(&as_text(&explained)),
+        Err(no_answer) => {
+            print::remark(&no_answer.text);
+            return no_answer.exit;
+        }
+    }
+    Exit::Done
+}
+
+fn question(arguments: &ExplainKeys) -> String {
+    let ExplainKeys { provider, model, operation, tokens, user, client, gateway: _, json: _ } = arguments;
+    let tokens = tokens.map(|tokens| tokens.to_string());
+    let asked =
+        [("model", model), ("operation", operation), ("tokens", &tokens), ("user", user), ("client", client)];
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(asked.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+    let provider: String = byte_serialize(provider.as_bytes()).collect();
+    format!("/api/{provider}/explain?{}", query.finish())
+}
+
+fn as_text(told: &Value) -> String {
+    let mut lines = vec![asked(told), answer(told)];
+    lines.extend(user(&told["user"]));
+    lines.extend(queue(&told["queue"]));
+    lines.extend(list(&told["breakers"]).iter().map(breaker));
+    lines.push(keys(told).to_string());
+    lines.join("\n")
+}
+
+/// `google generate_content gemini-2.5-flash (round_robin, 2026-07-01T12:00:00Z)`.
+fn asked(told: &Value) -> String {
+    let model = match told["model"].as_str() {
+        Some(model) if told["bucket"] == model => format!(" {}", plain(&told["model"])),
+        Some(_) => format!(" {}, counted as {}", plain(&told["model"]), plain(&told["bucket"])),
+        None => String::new(),
+    };
+    let [provider, operation, strategy, at] =
+        ["provider", "operation", "strategy", "at"].map(|field| plain(&told[field]));
+    format!("{provider} {operation}{model} ({strategy}, {at})")
+}
+
+fn answer(told: &Value) -> String {
+    let answer = &told["answer"];
+    let text = plain(&answer["text"]);
+    let when = answer["retry_after"].as_u64().map(span);
+    match (answer["outcome"].as_str(), when) {
+        (Some("key"), _) => {
+            let key = list(&told["keys"]).iter().find(|key| key["id"] == answer["key"]);
+            let name = key.map_or_else(|| plain(&answer["key"]), |key| plain(&key["label"]));
+            format!("A request gets the key {name}: {text}.")
+        }
+        (Some("wait"), Some(when)) => {
+            format!("A request waits for a key: {text}; the first is free in {when}.")
+        }
+        (_, Some(when)) => format!("A request is refused: {text}; it makes sense again in {when}."),
+        (_, None) => format!("A request is refused: {text}."),
+    }
+}
+
+fn user(user: &Value) -> Option<String> {
+    let name = user["user"].as_str().map(|_| plain(&user["user"]))?;
+    let refused = if user["is_admitted"] == false {
+        let when = user["retry_after"].as_u64().map(span).unwrap_or_default();
+        format!(" A request is refused before any key is looked at, for another {when}.")
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "The user {name} of {} has {} of {} requests a minute left, and {} of {} running.{refused}",
+        plain(&user["client"]),
+        user["remaining"],
+        user["limit"],
+        user["running"],
+        user["max_concurrent"]
+    ))
+}
+
+fn queue(queue: &Value) -> Option<String> {
+    let waiting = queue["waiting"].as_u64().filter(|waiting| *waiting > 0)?;
+    let ahead = queue["ahead"].as_u64().unwrap_or_default();
+    Some(format!("Waiting for a key: {waiting}, of which {ahead} want the same."))
+}
+
+fn breaker(breaker: &Value) -> String {
+    let what = breaker["model"].as_str().unwrap_or("the whole provider");
+    let reason = plain(&breaker["reason"]);
+    format!(
+        "A breaker stands before {what}: {} since {}: {reason}.",
+        plain(&breaker["state"]),
+        plain(&breaker["since"])
+    )
+}
+
+fn keys(told: &Value) -> Table {
+    let mut table = Table::new();
+    let header = ["turn", "key", "id", "group", "usable", "why not", "back in", "left of the budgets"];
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_header(header);
+    for key in list(&told["keys"]) {
+        let reason = &key["reason"];
+        table.add_row([
+            key["turn"].as_u64().map(|turn| turn.to_string()).unwrap_or_default(),
+            plain(&key["label"]),
+            plain(&key["id"]),
+            plain(&key["group"]),
+            if key["is_usable"] == true { "yes" } else { "no" }.to_owned(),
+            if reason.is_null() { String::new() } else { plain(&reason["text"]) },
+            reason["remaining"].as_u64().map(span).unwrap_or_default(),
+            list(&key["budgets"]).iter().map(budget).collect::<Vec<_>>().join("\n"),
+        ]);
+    }
+    table
+}
+
+/// `requests_per_day 1200 of 1500, runs out 2026-07-01T18:20:00Z`.
+fn budget(budget: &Value) -> String {
+    let metric = plain(&budget["metric"]);
+    let left = match budget["remaining"].as_u64() {
+        Some(remaining) => format!("{remaining} of {}", budget["limit"]),
+        None => format!("{} ms", budget["limit"]),
+    };
+    match budget["runs_out_at"].as_str() {
+        Some(at) => format!("{metric} {left}, runs out {at}"),
+        None => format!("{metric} {left}"),
+    }
+}
+
+/// Seconds, in the largest unit that tells enough.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..=120 => format!("{seconds} s"),
+        121..=7_200 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h", seconds.div_ceil(3_600)),
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Text as it is, but for what a terminal would obey: names of models are the callers' words.
+fn plain(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn spans_are_told_in_the_largest_unit_that_tells_enough() {
+        let told = [0, 120, 121, 3_600, 7_200, 7_201, 68_400].map(span);
+        assert_eq!(told, ["0 s", "120 s", "3 min", "60 min", "120 min", "3 h", "19 h"]);
+    }
+
+    #[test]
+    fn a_wait_a_refusal_and_a_user_without_requests_are_told_in_sentences() {
+        let told = |outcome: &str, retry_after: Option<u64>| {
+            answer(&json!({"answer": {"outcome": outcome, "text": "no key", "retry_after": retry_after}}))
+        };
+        assert_eq!(told("wait", Some(3)), "A request waits for a key: no key; the first is free in 3 s.");
+        assert_eq!(told("refused", Some(61)), "A request is refused: no key; it makes sense again in 61 s.");
+        assert_eq!(told("refused", None), "A request is refused: no key.");
+        let standing = json!({
+            "user": "ada", "client": "shop", "is_admitted": false, "retry_after": 12, "limit": 20, "remaining": 0,
+            "running": 1, "max_concurrent": 16,
+        });
+        let text = user(&standing).unwrap();
+        assert!(text.contains("0 of 20") && text.contains("for another 12 s"), "{text}");
+        assert_eq!(user(&Value::Null), None);
+    }
+
+    #[test]
+    fn budgets_are_told_by_what_is_left() {
+        let day = json!({"metric": "requests_per_day", "limit": 9, "remaining": 4, "runs_out_at": "later"});
+        assert_eq!(budget(&day), "requests_per_day 4 of 9, runs out later");
+        assert_eq!(
+            budget(&json!({"metric": "min_interval", "limit": 250, "remaining": null})),
+            "min_interval 250 ms"
+        );
+    }
+}
