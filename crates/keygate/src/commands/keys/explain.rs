@@ -98,9 +98,11 @@ fn queue(queue: &Value) -> Option<String> {
 
 fn breaker(breaker: &Value) -> String {
     let what = breaker["model"].as_str().unwrap_or("the whole provider");
-    let reason = plain(&breaker["reason"]);
+    let (fault, reason) = (plain(&breaker["fault"]), plain(&breaker["reason"]));
+    // A connection that breaks gives no reason.
+    let why = if reason.is_empty() { fault } else { format!("{fault}, {reason}") };
     format!(
-        "A breaker stands before {what}: {} since {}: {reason}.",
+        "A breaker stands before {what}: {} since {}: {why}.",
         plain(&breaker["state"]),
         plain(&breaker["since"])
     )
