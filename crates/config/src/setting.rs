@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
@@ -163,6 +163,23 @@ impl Scalar for NonZeroU32 {
 
     fn schema() -> Schema {
         json_schema!({ "type": "integer", "minimum": 1, "maximum": u32::MAX })
+    }
+}
+
+/// For what is counted in tokens: a large organisation uses more than 2^32 of them in a month.
+impl Scalar for NonZeroU64 {
+    const EXPECTED: &'static str = NonZeroU32::EXPECTED;
+
+    fn read(text: &str) -> Option<Self> {
+        text.replace('_', "").parse().ok()
+    }
+
+    fn shown(&self) -> serde_json::Value {
+        self.get().into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1 })
     }
 }
 

@@ -1,7 +1,7 @@
 //! `providers.<name>.budgets:`, and `budgets:` of a key.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use keygate_domain::Allowance;
@@ -46,24 +46,24 @@ impl Default for BudgetsSection {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AllowanceSection {
     /// Requests in any 60 seconds.
-    pub(crate) requests_per_minute: Setting<Option<NonZeroU32>>,
+    pub(crate) requests_per_minute: Setting<Option<NonZeroU64>>,
     /// Requests in a day of the provider (Google: Pacific time, Anam: UTC).
-    pub(crate) requests_per_day: Setting<Option<NonZeroU32>>,
+    pub(crate) requests_per_day: Setting<Option<NonZeroU64>>,
     /// Tokens sent in any 60 seconds.
-    pub(crate) input_tokens_per_minute: Setting<Option<NonZeroU32>>,
+    pub(crate) input_tokens_per_minute: Setting<Option<NonZeroU64>>,
     /// Tokens sent and received in a day of the provider.
-    pub(crate) tokens_per_day: Setting<Option<NonZeroU32>>,
+    pub(crate) tokens_per_day: Setting<Option<NonZeroU64>>,
     /// Tokens sent and received in a calendar month.
-    pub(crate) tokens_per_month: Setting<Option<NonZeroU32>>,
+    pub(crate) tokens_per_month: Setting<Option<NonZeroU64>>,
     /// Requests, or avatar sessions, at the same time.
-    pub(crate) concurrent: Setting<Option<NonZeroU32>>,
+    pub(crate) concurrent: Setting<Option<NonZeroU64>>,
     /// Shortest time between the starts of two requests.
     pub(crate) min_interval: Setting<Option<Duration>>,
 }
 
 impl AllowanceSection {
     pub(crate) fn allowance(&self) -> Allowance {
-        let number = |setting: &Setting<Option<NonZeroU32>>| setting.0.map(|number| u64::from(number.get()));
+        let number = |setting: &Setting<Option<NonZeroU64>>| setting.0.map(NonZeroU64::get);
         Allowance {
             requests_per_minute: number(&self.requests_per_minute),
             requests_per_day: number(&self.requests_per_day),

@@ -41,7 +41,7 @@ providers:
     strategy: primary_backup
     rotation: { every: 12h, at: '06:30', timezone: America/New_York }
     keys: [{ secret: 'env:A', budgets: { concurrent: 9 } }]
-    budgets: { default: { requests_per_minute: 60, min_interval: 2s }, models: { pro: { tokens_per_month: 1000000 } }, margin: 1s, session_length: 3m }
+    budgets: { default: { requests_per_minute: 60, min_interval: 2s }, models: { pro: { tokens_per_month: 6000000000 } }, margin: 1s, session_length: 3m }
     cooldowns: { rate_limited: 1s, quota_exhausted: 2s, busy: 3s, group_blocked: 4s, key_forbidden: 5s, overloaded: { at_least: 6s, at_most: 7s } }
     retry: { max_attempts: 4, max_refusals: 5, attempt_timeout: 8s, stream_attempt_timeout: null }
     queue: { max_wait: 10s, max_waiting: 11 }
@@ -171,7 +171,7 @@ fn budgets_of_the_example() -> Budgets {
         min_interval: Some(Duration::from_secs(2)),
         ..Allowance::default()
     };
-    let pro = Allowance { tokens_per_month: Some(1_000_000), ..Allowance::default() };
+    let pro = Allowance { tokens_per_month: Some(6_000_000_000), ..Allowance::default() };
     Budgets {
         default,
         models: BTreeMap::from([("pro".into(), pro)]),
