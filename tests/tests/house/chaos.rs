@@ -24,7 +24,7 @@ const LIFE: Duration = Duration::from_secs(12);
 /// The same mischief every time; what it meets differs.
 const SEED: u64 = 20_261_121;
 /// More rarely than five times a life, after which the process would give up.
-const PANICS: (&str, &str) = ("KEYGATE_CHAOS", "panic_supervisor_every=500");
+const PANICS: (&str, &str) = ("KEYGATE_CHAOS", "panic_supervisor_every=700");
 const ADMIN: (&str, &str) = ("KEYGATE_ADMIN_TOKEN", "kg_the_admin_of_this_house");
 
 const GOOGLE_KEYS: [(&str, &str, &str); 3] = [
