@@ -134,6 +134,14 @@ impl Meter {
         }
     }
 
+    /// Whether a lease was counted as running; it is not from here on.
+    pub(crate) fn runs_no_more(&mut self, lease: u64) -> bool {
+        match self.counter_mut(Metric::Concurrent) {
+            Some(Counter::Running(running)) => running.leases.remove(&lease).is_some(),
+            Some(_) | None => false,
+        }
+    }
+
     /// What stands in the way of `spend` longest, if anything does.
     pub(crate) fn stop_for(&self, spend: &Spend, budgets: &Budgets, now: Moment) -> Option<Stop> {
         let stops = self.limits.iter().filter_map(|one| {

@@ -56,6 +56,19 @@ impl KeyPool {
         meter.settle(&reservation(held, lease), &actual, session_ends, budgets);
         self.queue.stir_bucket(&bucket);
         self.meter_moved(group, &bucket);
+        if self.buckets.learned().next().is_some() {
+            self.ends_elsewhere(group, &bucket, lease);
+        }
+    }
+
+    /// A lease that was running when its bucket turned out to be another is counted as running by both.
+    fn ends_elsewhere(&mut self, group: usize, bucket: &BucketName, lease: u64) {
+        let others = self.roster.groups[group].meters.iter_mut().filter(|(other, _)| *other != bucket);
+        let ended = others.filter_map(|(other, meter)| meter.runs_no_more(lease).then(|| other.clone()));
+        for other in ended.collect::<Vec<_>>() {
+            self.queue.stir_bucket(&other);
+            self.meter_moved(group, &other);
+        }
     }
 
     /// What a lease cost. A request that the provider answered counts as one, whatever the answer; one

@@ -194,3 +194,21 @@ fn headroom_uses_up_what_there_is_in_proportion() {
     let next: Vec<String> = world.serve(&one("m"), 2);
     assert!(next.contains(&"poor".to_owned()), "old use is over, both are whole again: {next:?}");
 }
+
+#[test]
+fn what_runs_while_models_turn_out_to_share_a_bucket_ends_in_every_bucket() {
+    let mut world = limited(vec![spec("a", None)], Allowance { concurrent: Some(2), ..Allowance::default() });
+    let counts_in = |bucket: &str| {
+        let hint = Hint { bucket: Some(bucket.into()), retry_after: Some(seconds(1)), ..Hint::default() };
+        Verdict::Failed(Failure::of(Fault::RateLimited).hinting(hint))
+    };
+    let [first, runs_on] = [(); 2].map(|()| world.lease(&one("flash")));
+    world.settle(&first, counts_in("pro"));
+    world.pass(seconds(5));
+    let another = world.lease(&one("flash"));
+    world.settle(&another, counts_in("pro-3.1"));
+    world.settle(&runs_on, served());
+    world.pass(seconds(5));
+    let both = [(); 2].map(|()| world.lease(&one("pro")));
+    assert_eq!(both.map(|lease| lease.index), [0, 0], "nothing runs any more");
+}
