@@ -275,8 +275,16 @@ impl Queue {
         self.lines.get(line).is_none_or(|lineup| lineup.users.keys().all(|other| *other >= turn))
     }
 
-    /// Somebody begins to wait, behind everybody of `line`, who cannot be served before `due`.
-    pub(crate) fn join(&mut self, ask: &Ask, mut line: Line, until: Moment, due: Moment) -> u64 {
+    /// Somebody begins to wait, behind everybody of `line`, who cannot be served before `due`; or before
+    /// them, if its user has waited for longer, and then it is looked at at once.
+    pub(crate) fn join(
+        &mut self,
+        ask: &Ask,
+        mut line: Line,
+        until: Moment,
+        mut due: Moment,
+        now: Moment,
+    ) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         line.alone = (!ask.tried.is_empty()).then_some(number);
@@ -292,8 +300,13 @@ impl Queue {
             *user.lines.entry(line.clone()).or_default() += 1;
             let lineup = self.lines.entry(line.clone()).or_default();
             // A line that was there was looked at for whoever stands first in it.
-            lineup.due.get_or_insert(due);
+            let was_first = lineup.head();
             lineup.users.entry(user.turn).or_default().insert(number);
+            if was_first.is_some() && lineup.head() != was_first {
+                due = now;
+                lineup.due = Some(due);
+            }
+            lineup.due.get_or_insert(due);
         }
         self.look_again_at(due);
         self.ends.insert((until, number));

@@ -143,7 +143,7 @@ impl KeyPool {
             Room::InPlaceOf(spare) => self.turn_away(spare),
             Room::Free => {}
         }
-        let number = self.queue.join(ask, line, until, due);
+        let number = self.queue.join(ask, line, until, due, self.now);
         Ok(Granted::Wait { ticket: Ticket { life: self.life, number }, until })
     }
 

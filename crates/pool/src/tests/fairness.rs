@@ -87,7 +87,7 @@ proptest! {
             match step {
                 Step::Join { who, line } => {
                     let ask = Ask { user: user(&who.to_string()), ..ask(LINES[line]) };
-                    let number = queue.join(&ask, lines[line].clone(), start(), start());
+                    let number = queue.join(&ask, lines[line].clone(), start(), start(), start());
                     record.tickets.insert(number, (who, line));
                 }
                 Step::Leave { which } => {

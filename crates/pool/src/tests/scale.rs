@@ -121,6 +121,10 @@ impl Trial {
                 self.keys = keys;
             }
         }
+        // What is due at once is done at once.
+        if self.pool.next_wakeup().is_some_and(|due| due <= self.now) {
+            self.pool.advance(self.now);
+        }
         let served = self.pool.drain_resolved().into_iter().filter_map(|resolved| resolved.outcome.ok());
         self.outstanding.extend(served.filter_map(|granted| match granted {
             Granted::Lease(lease) => Some(lease),

@@ -299,6 +299,22 @@ fn a_large_request_is_served_when_the_window_has_room_and_small_ones_do_not_over
 }
 
 #[test]
+fn whose_user_has_waited_for_longer_is_looked_at_before_those_who_came_earlier() {
+    let mut world = limited(Allowance { input_tokens_per_minute: Some(100), ..Allowance::default() });
+    let first = world.lease(&wanting(60, "ada"));
+    world.settle(&first, Verdict::Served(wanting(60, "ada").estimate));
+    let on_flash = |name| Ask { model: Some("flash".into()), ..wanting(80, name) };
+    let taken = world.lease(&on_flash("ada"));
+    world.settle(&taken, Verdict::Served(on_flash("ada").estimate));
+    world.waits(&on_flash("bob"));
+    world.waits(&wanting(80, "cleo"));
+    let small = world.waits(&wanting(10, "bob"));
+    let asked_at = world.now;
+    assert_eq!(granted(&world.wake()), [small], "there is room for it, and it is bob's turn");
+    assert_eq!(world.now, asked_at);
+}
+
+#[test]
 fn what_was_not_used_serves_those_who_wait_at_once() {
     let mut world = limited(Allowance { input_tokens_per_minute: Some(100), ..Allowance::default() });
     let first = world.lease(&wanting(90, "ada"));
