@@ -2,6 +2,9 @@
 //!
 //! The steps are those of `journey::serve`: limiter, key, provider, verdict, retry plan.
 
+mod outcome;
+mod sessions;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,7 +22,6 @@ use crate::hands::{Hands, Request, Stage};
 use crate::provider::{Admitted, Provider};
 use crate::scenario::Members;
 use crate::tally::{End, Stop, Tally};
-use crate::uses::budget_uses;
 use crate::{Arrival, Report, Scenario, Traffic, Window};
 
 const GENERATE: Operation = Operation("generate_content");
@@ -386,31 +388,6 @@ impl<'a> Rehearsal<'a> {
         self.finish(place, End::Served);
     }
 
-    /// What an answer cost; a session reports nothing.
-    fn spend(&self, arrival: &Arrival) -> Spend {
-        if self.scenario.session_length.is_some() {
-            return Spend { requests: 1, ..Spend::default() };
-        }
-        Spend { requests: 1, input_tokens: arrival.input_tokens, output_tokens: arrival.output_tokens }
-    }
-
-    fn begin_session(&mut self, group: usize, admitted: Admitted, length: Duration) {
-        let length = length.mul_f64(self.dice.exponential());
-        let place = self.free_sessions.pop().unwrap_or_else(|| {
-            self.sessions.push((group, admitted));
-            self.sessions.len() - 1
-        });
-        self.sessions[place] = (group, admitted);
-        self.agenda.note(self.at.saturating_add(length), Due::SessionEnds(place));
-    }
-
-    fn end_session(&mut self, place: usize) {
-        let (group, admitted) = self.sessions[place];
-        self.free_sessions.push(place);
-        self.provider.ended(admitted, self.now.mono);
-        self.pool.slot_freed(&self.groups[group], self.now);
-    }
-
     fn hang_up(&mut self, place: usize, number: u64) {
         let Some(request) = self.hands.get(place).filter(|request| request.number == number) else { return };
         let Stage::Waiting { ticket, .. } = request.stage else { return };
@@ -423,48 +400,5 @@ impl<'a> Rehearsal<'a> {
         let Some(request) = self.hands.done(place) else { return };
         self.quotas.leave(&self.users[request.arrival.user as usize]);
         self.tally.ended(end, self.at, self.now.wall);
-    }
-
-    /// Remembers what stands in the way of a bucket's last ask. What was found last still does until it ends:
-    /// so nobody looks for it at every refusal of a flood.
-    fn note_stop(&mut self, bucket: usize, is_refused: bool) {
-        let known = self.known_stops[bucket].filter(|(until, _)| *until > self.now);
-        let known = known.or_else(|| {
-            let (key, metric, until) = self.pool.first_in_the_way(&self.asks[bucket])?;
-            Some((until, (self.group_of_key[key], bucket, metric)))
-        });
-        self.known_stops[bucket] = known;
-        if let Some((_, stop)) = known {
-            self.tally.stopped(stop, is_refused, self.now.wall);
-        }
-    }
-
-    // === the report ===
-
-    pub(crate) fn report(&self) -> Report {
-        let tally = &self.tally;
-        let asked = tally.requests - tally.refused_by_user.total;
-        Report {
-            starts: self.start.after(self.window.from).wall,
-            span_seconds: self.span().as_secs(),
-            requests: tally.requests,
-            served: tally.served,
-            refused_by_user: tally.refused_by_user,
-            refused_by_pool: tally.refused_by_pool,
-            refused_by_provider: tally.refused_by_provider,
-            hung_up: tally.hung_up,
-            timed_out: tally.timed_out,
-            p_refused: if asked == 0 { 0.0 } else { tally.refused() as f64 / asked as f64 },
-            provider_429s: tally.provider_429s,
-            waits: tally.waits.times(),
-            budgets: budget_uses(&self.provider, self.groups.len(), &self.buckets, self.span()),
-            binds_first: tally.binds_first(&self.groups, &self.buckets),
-            binding: tally.binding(&self.groups, &self.buckets),
-            hours: tally.hours(),
-        }
-    }
-
-    fn span(&self) -> Duration {
-        self.window.until.saturating_sub(self.window.from)
     }
 }

@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keygate_domain::{
-    Binding, BucketName, ClientId, Fault, GroupId, KeyId, KeySpec, LeaseId, ModelName, Moment, Operation,
-    Spend, Verdict,
+    Binding, BucketName, ClientId, Fault, GroupId, KeySpec, LeaseId, ModelName, Moment, Operation, Spend,
+    Verdict,
 };
 
 use self::headroom::Slides;
@@ -48,8 +48,8 @@ use crate::standing::{Part, Wish};
 use crate::state::Changes;
 use crate::unclaimed::Unclaimed;
 use crate::{
-    Ask, Decision, Granted, Policy, PoolEvent, PoolLedger, PoolRefusal, PoolSnapshot, PoolState, Reloaded,
-    Settled, Warning, invariants,
+    Ask, Decision, Granted, Policy, PoolEvent, PoolLedger, PoolRefusal, PoolSnapshot, Reloaded, Settled,
+    Warning, invariants,
 };
 
 /// The keys of one provider and what is known of them.
@@ -140,21 +140,6 @@ impl KeyPool {
             changes: Changes::default(),
         };
         pool.brief_lanes();
-        pool
-    }
-
-    /// Makes a pool that remembers: rests, disabled keys, learned names and bindings of `state`
-    /// hold again; leases and counters of the earlier life are gone.
-    pub fn restore(
-        life: u64,
-        keys: Vec<KeySpec>,
-        policy: Policy,
-        seed: u64,
-        state: &PoolState,
-        now: Moment,
-    ) -> Self {
-        let mut pool = Self::new(life, keys, policy, seed, now);
-        pool.remember(state);
         pool
     }
 
@@ -257,32 +242,6 @@ impl KeyPool {
         dues.into_iter().flatten().min()
     }
 
-    /// Ends the rests of keys (all, or those named) and of their groups, and brings failed keys
-    /// back. Keys taken out by [`KeyPool::disable`] stay out. Returns how many keys gained.
-    pub fn reset(&mut self, ids: Option<&[KeyId]>, now: Moment) -> usize {
-        self.advance(now);
-        let gained = self.reset_keys(ids);
-        self.attend();
-        invariants::assert_holds(self);
-        gained
-    }
-
-    /// Takes a key out until [`KeyPool::enable`]. False if there is no such key.
-    pub fn disable(&mut self, id: &KeyId, now: Moment) -> bool {
-        self.advance(now);
-        let known = self.roster.key_at(id).map(|key| self.disable_by_operator(key)).is_some();
-        self.attend();
-        known
-    }
-
-    /// Brings a disabled key back, and its group if that is disabled. False if there is no such key.
-    pub fn enable(&mut self, id: &KeyId, now: Moment) -> bool {
-        self.advance(now);
-        let known = self.roster.key_at(id).map(|key| self.enable_key(key)).is_some();
-        self.attend();
-        known
-    }
-
     /// Somebody does not wait any more. False if the ticket was resolved already, or is of another
     /// life.
     pub fn leave(&mut self, ticket: Ticket, now: Moment) -> bool {
@@ -319,25 +278,6 @@ impl KeyPool {
     /// The pool as status pages show it.
     pub fn snapshot(&self, now: Moment) -> PoolSnapshot {
         self.observe(self.now.max(now))
-    }
-
-    /// Everything [`KeyPool::restore`] needs, written out whole.
-    pub fn state(&self) -> PoolState {
-        self.write_state()
-    }
-
-    /// The state to keep in place of `older`, from which this pool was restored: like
-    /// [`KeyPool::state`], and nothing is lost that storage was not given yet.
-    pub fn state_after(&self, older: PoolState) -> PoolState {
-        let mut state = self.write_state();
-        state.follow(older);
-        state
-    }
-
-    /// Brings `state`, made by [`KeyPool::state`] earlier, up to date: costs as much as changed
-    /// since the last call. True if anything did.
-    pub fn save_changes(&mut self, state: &mut PoolState) -> bool {
-        self.write_changes(state)
     }
 
     /// Takes what happened since the last call.

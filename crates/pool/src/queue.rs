@@ -9,11 +9,15 @@
 //! A line is looked at when something changed that its tickets may wait for, or when it was
 //! promised to be: a thousand lines of other models cost an event of one model nothing.
 
+mod line;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keygate_domain::{BucketName, GroupId, ModelName, Moment, Operation, UserId};
 
+pub(crate) use self::line::{Head, Line, Turn};
+use self::line::{Lineup, News};
 use crate::{Ask, Granted, PoolRefusal};
 
 /// A place in the queue. `life` counts restarts of the pool, so that a notice meant for an earlier
@@ -35,52 +39,6 @@ pub struct Resolved {
     pub outcome: Result<Granted, PoolRefusal>,
 }
 
-/// What a ticket waits for. Of tickets in one line either the first can be served or none.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Line {
-    operation: &'static str,
-    model: Option<ModelName>,
-    opens_session: bool,
-    bound_to: Option<GroupId>,
-    /// A request that was refused some keys can use fewer than its neighbours: it has a line of
-    /// its own, so that it does not hold them up.
-    alone: Option<u64>,
-}
-
-impl Line {
-    /// The line of all first attempts that want what `ask` wants.
-    pub(crate) fn of(ask: &Ask, bound_to: Option<&GroupId>) -> Self {
-        Self {
-            operation: ask.operation.0,
-            model: ask.model.clone(),
-            opens_session: ask.opens_session,
-            bound_to: bound_to.cloned(),
-            alone: None,
-        }
-    }
-
-    /// The bucket that its tickets count in, as `name` has it.
-    fn bucket<'a>(&'a self, name: impl Fn(Option<&'a ModelName>, Operation) -> &'a str) -> &'a str {
-        name(self.model.as_ref(), Operation(self.operation))
-    }
-
-    fn rename_group(&mut self, renamed: &BTreeMap<GroupId, GroupId>) {
-        if let Some(name) = self.bound_to.as_ref().and_then(|group| renamed.get(group)) {
-            self.bound_to = Some(name.clone());
-        }
-    }
-}
-
-/// A user's place in the order of turns: the lower, the longer ago.
-pub(crate) type Turn = u64;
-
-/// The first ticket of a line.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Head {
-    pub(crate) turn: Turn,
-    pub(crate) number: u64,
-}
-
 /// Somebody who waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
@@ -96,59 +54,6 @@ struct Waiter {
     tickets: BTreeSet<u64>,
     /// The lines it stands in, and with how many tickets.
     lines: BTreeMap<Line, usize>,
-}
-
-/// Those who stand in one line.
-#[derive(Clone, Debug, Default)]
-struct Lineup {
-    /// The tickets of each user, by the user's turn.
-    users: BTreeMap<Turn, BTreeSet<u64>>,
-    /// When it was looked at last, counted in news.
-    looked_at: u64,
-    /// Whether another ticket is the first since.
-    has_moved: bool,
-    /// The earliest moment at which the first ticket may be served, when it was looked at last.
-    due: Option<Moment>,
-}
-
-impl Lineup {
-    fn head(&self) -> Option<Head> {
-        let (turn, tickets) = self.users.first_key_value()?;
-        Some(Head { turn: *turn, number: *tickets.first()? })
-    }
-}
-
-/// What changed that tickets may wait for.
-#[derive(Clone, Debug, Default)]
-struct News {
-    count: u64,
-    /// The latest of which all lines have to know.
-    of_all: u64,
-    /// The latest of a bucket.
-    of_buckets: BTreeMap<BucketName, u64>,
-}
-
-impl News {
-    /// Most buckets told apart.
-    const MOST: usize = 64;
-
-    fn of_all(&mut self) {
-        self.count += 1;
-        self.of_all = self.count;
-        self.of_buckets.clear();
-    }
-
-    fn of_bucket(&mut self, bucket: &BucketName) {
-        if let Some(latest) = self.of_buckets.get_mut(bucket) {
-            self.count += 1;
-            *latest = self.count;
-        } else if self.of_buckets.len() < Self::MOST {
-            self.count += 1;
-            self.of_buckets.insert(bucket.clone(), self.count);
-        } else {
-            self.of_all();
-        }
-    }
 }
 
 /// All who wait.

@@ -2,15 +2,41 @@
 
 use std::collections::BTreeSet;
 
-use keygate_domain::KeyId;
+use keygate_domain::{KeyId, Moment};
 
 use super::KeyPool;
-use crate::PoolEvent;
 use crate::roster::{Owner, Place};
 use crate::standing::{Disabled, Part};
+use crate::{PoolEvent, invariants};
 
 impl KeyPool {
-    pub(super) fn reset_keys(&mut self, ids: Option<&[KeyId]>) -> usize {
+    /// Ends the rests of keys (all, or those named) and of their groups, and brings failed keys
+    /// back. Keys taken out by [`KeyPool::disable`] stay out. Returns how many keys gained.
+    pub fn reset(&mut self, ids: Option<&[KeyId]>, now: Moment) -> usize {
+        self.advance(now);
+        let gained = self.reset_keys(ids);
+        self.attend();
+        invariants::assert_holds(self);
+        gained
+    }
+
+    /// Takes a key out until [`KeyPool::enable`]. False if there is no such key.
+    pub fn disable(&mut self, id: &KeyId, now: Moment) -> bool {
+        self.advance(now);
+        let known = self.roster.key_at(id).map(|key| self.disable_by_operator(key)).is_some();
+        self.attend();
+        known
+    }
+
+    /// Brings a disabled key back, and its group if that is disabled. False if there is no such key.
+    pub fn enable(&mut self, id: &KeyId, now: Moment) -> bool {
+        self.advance(now);
+        let known = self.roster.key_at(id).map(|key| self.enable_key(key)).is_some();
+        self.attend();
+        known
+    }
+
+    fn reset_keys(&mut self, ids: Option<&[KeyId]>) -> usize {
         let keys: Vec<usize> = match ids {
             Some(ids) => ids.iter().filter_map(|id| self.roster.key_at(id)).collect(),
             None => (0..self.roster.in_use()).collect(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keygate_domain::{GroupId, Moment};
+use keygate_domain::{GroupId, KeySpec, Moment};
 
 use super::KeyPool;
 use crate::affinity::{Affinity, Bound};
@@ -15,10 +15,26 @@ use crate::roster::{Owner, Place};
 use crate::rows::Unsaved;
 use crate::standing::{Disabled, Part, Standing};
 use crate::state::{SavedBinding, SavedDisabled, SavedGroup, SavedPart, SavedRest, SavedStanding};
-use crate::{PoolState, SpentState, state};
+use crate::{Policy, PoolState, SpentState, state};
 
 impl KeyPool {
-    pub(super) fn write_state(&self) -> PoolState {
+    /// Makes a pool that remembers: rests, disabled keys, learned names and bindings of `state`
+    /// hold again; leases and counters of the earlier life are gone.
+    pub fn restore(
+        life: u64,
+        keys: Vec<KeySpec>,
+        policy: Policy,
+        seed: u64,
+        state: &PoolState,
+        now: Moment,
+    ) -> Self {
+        let mut pool = Self::new(life, keys, policy, seed, now);
+        pool.remember(state);
+        pool
+    }
+
+    /// Everything [`KeyPool::restore`] needs, written out whole.
+    pub fn state(&self) -> PoolState {
         let mut state = PoolState::default();
         for key in 0..self.roster.keys.len() {
             self.write_owner(Owner::Key(key), &mut state);
@@ -36,7 +52,17 @@ impl KeyPool {
         state
     }
 
-    pub(super) fn write_changes(&mut self, state: &mut PoolState) -> bool {
+    /// The state to keep in place of `older`, from which this pool was restored: like
+    /// [`KeyPool::state`], and nothing is lost that storage was not given yet.
+    pub fn state_after(&self, older: PoolState) -> PoolState {
+        let mut state = self.state();
+        state.follow(older);
+        state
+    }
+
+    /// Brings `state`, made by [`KeyPool::state`] earlier, up to date: costs as much as changed
+    /// since the last call. True if anything did.
+    pub fn save_changes(&mut self, state: &mut PoolState) -> bool {
         let state::Changes { owners, gone_groups, names, order, bindings, all_bindings, everything } =
             std::mem::take(&mut self.changes);
         let circuits = std::mem::take(&mut self.breaker.is_unsaved);
