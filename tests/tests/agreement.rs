@@ -21,6 +21,7 @@ use keygate_journey::{Call, Caller, House, Identity, Lane, serve};
 use keygate_limits::{RetryPolicy, UserPolicy};
 use keygate_planner::{Arrival, Profile, Report, Scenario, Shape, Traffic as _, rehearse};
 use keygate_pool::{Budgets, Policy};
+use keygate_provider::Origin;
 use keygate_provider_google::ADAPTER;
 use keygate_tests::sim::{
     GoogleConfig, GoogleKey, GoogleProject, MinuteShape, ModelLimits, Population, RunningSimulator,
@@ -201,6 +202,7 @@ impl Stage {
                 began: clock::now(),
                 identity: Identity::Known(Caller { client, user, rights: [Right::Chat].into() }),
                 request_id: "a request",
+                origin: Origin::INSIDE,
                 span: tracing::Span::none(),
             };
             let answer = serve(&house, &house.lanes[&ADAPTER.name], &call, std::future::pending()).await;

@@ -68,7 +68,7 @@ pub(super) fn ask(model: &str) -> Ask {
         references: Vec::new(),
         client: "app".into(),
         user: UserId { client: "app".into(), name: "ada".into() },
-        own_credential: false,
+        access: keygate_domain::Access::Token,
         tried: Vec::new(),
         estimate: ESTIMATE,
         patience: Duration::ZERO,

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use keygate_actors::{Chaos, Home, Leased, SupervisorSpec, start_supervisor};
 use keygate_domain::{
-    Allowance, ApiKey, ClientId, Failure, Fault, KeySpec, ModelName, Operation, ProviderName, Role, Spend,
-    UserId, Verdict,
+    Access, Allowance, ApiKey, ClientId, Failure, Fault, KeySpec, ModelName, Operation, ProviderName, Role,
+    Spend, UserId, Verdict,
 };
 use keygate_pool::{Ask, Policy};
 use tokio::task::LocalSet;
@@ -42,7 +42,7 @@ fn ask() -> Ask {
         references: Vec::new(),
         client: ClientId::from("shop"),
         user: UserId { client: ClientId::from("shop"), name: "ada".into() },
-        own_credential: false,
+        access: Access::Token,
         tried: Vec::new(),
         estimate: Spend::default(),
         patience: Duration::ZERO,

@@ -69,6 +69,28 @@ pub enum Replay {
     OnlyIfRefused,
 }
 
+/// What lets a request in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Access {
+    /// A client's token, and only to what that client made.
+    #[default]
+    Token,
+    /// The caller's own provider-issued credential (an avatar session token), which is what goes
+    /// upstream. No gateway token is asked for, and a credential nobody here knows is passed as it is.
+    OwnCredential,
+    /// Knowing the name of something that was made through this gateway and that nobody can guess: an
+    /// upload, an avatar's engine. SDKs send no credential there. `references` names it; what nobody here
+    /// made is not found.
+    Reference,
+}
+
+impl Access {
+    /// Whether a client's token is asked for.
+    pub fn needs_token(self) -> bool {
+        matches!(self, Self::Token)
+    }
+}
+
 /// What a request wants. Made once per request, before any key is chosen.
 #[derive(Clone, Debug)]
 pub struct Intent {
@@ -93,9 +115,8 @@ pub struct Intent {
     pub user_units: u32,
     /// Resources it names; only their owner group may serve it.
     pub references: Vec<Resource>,
-    /// True when the caller's own provider-issued credential (an avatar session token) is what
-    /// goes upstream. No gateway token is asked for then, and an unknown one is passed as it is.
-    pub carries_own_credential: bool,
+    /// What lets it in.
+    pub access: Access,
     /// What it will cost, roughly.
     pub estimate: Spend,
     /// The deadline the caller asked for, if any (`X-Server-Timeout`).

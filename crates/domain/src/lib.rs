@@ -19,7 +19,7 @@ mod verdict;
 pub use allowance::Allowance;
 pub use error::{Blame, ErrorKind, Refusal};
 pub use ids::{BucketName, ClientId, GroupId, KeyId, LeaseId, ModelName, ProviderName, UserId};
-pub use intent::{Intent, Operation, Replay, Right, Streaming};
+pub use intent::{Access, Intent, Operation, Replay, Right, Streaming};
 pub use key_spec::{KeySpec, Role};
 pub use moment::Moment;
 pub use redact::{InvalidRedaction, Redactor};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use keygate_config::AuthMode;
-use keygate_domain::{ClientId, ErrorKind, ModelName, Refusal, Spend, UserId};
+use keygate_domain::{Access, ClientId, ErrorKind, ModelName, Refusal, Spend, UserId};
 use keygate_journey::Lane;
 use keygate_pool::Ask;
 use keygate_provider::KnownOperation;
@@ -160,7 +160,7 @@ fn ask(
         references: Vec::new(),
         client: user.client.clone(),
         user,
-        own_credential: false,
+        access: Access::Token,
         tried: Vec::new(),
         estimate: Spend { requests: u32::from(known.is_counted), input_tokens: tokens, output_tokens: 0 },
         patience: lane.timeout,

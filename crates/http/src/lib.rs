@@ -13,6 +13,7 @@ mod health;
 mod house_routes;
 mod learned_status;
 mod line;
+mod origin;
 mod panic_response;
 mod proxy;
 mod rate_limit_headers;

@@ -20,7 +20,7 @@ use crate::caller::{Recognised, after_wrong_token, peer_of, recognise};
 use crate::error_response::status_of;
 use crate::line::hung_up;
 use crate::worker::{OnDuty, Worker};
-use crate::{answer_out, error_response, panic_response, request_id};
+use crate::{answer_out, error_response, origin, panic_response, request_id};
 
 /// Largest body read of a caller that has shown no valid token: an avatar session start is small,
 /// and nobody unknown may fill the memory.
@@ -108,6 +108,7 @@ impl Visit<'_> {
             method: self.method,
             path: self.path,
             query,
+            origin: origin::of(self.request),
             headers: self.headers,
             body,
             began: self.began,

@@ -3,18 +3,19 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use keygate_actors::{KeyLease, clock};
 use keygate_domain::{ClientId, Failure, Fault, Intent, Moment, RetryAdvice, Verdict};
 use keygate_limits::Reach;
-use keygate_provider::{AnswerHead, Grant, UpstreamRequest};
+use keygate_provider::{AnswerHead, Grant, Rewrite, UpstreamRequest};
 use keygate_telemetry::spans;
 use keygate_upstream::{BodyLost, SendFailure, SendFailureKind, UpstreamAnswer};
 use tokio::time::timeout;
 use tracing::Span;
 
 use crate::answer::Slot;
+use crate::pieces::joined;
 use crate::relay::Watch;
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
@@ -210,6 +211,7 @@ impl Attempt<'_> {
             meter: self.lane.provider.meter(self.intent, &self.call.inbound()),
             lease,
             scrub: Scrub::default(),
+            rewrite: self.lane.provider.rewrite(self.intent, &self.call.inbound(), answer.headers()),
             client: self.client.clone(),
             estimate: self.intent.estimate,
             span: span.clone(),
@@ -220,7 +222,8 @@ impl Attempt<'_> {
             Err(failed) => return Err(self.failed(watch.lease.take(), failed, span)),
         };
         let status = answer.status();
-        let headers = headers::passing(answer.headers(), &self.house.redactor);
+        let mut headers = headers::passing(answer.headers(), &self.house.redactor);
+        let changes_body = rewritten(&mut headers, watch.rewrite.as_deref_mut());
         if held.is_complete {
             watch.end(Ending::Complete);
             return Ok(Opened { status, headers, body: AnswerBody::Whole(joined(held.chunks)) });
@@ -229,7 +232,7 @@ impl Attempt<'_> {
             lease.answered();
         }
         watch.slot = slot.take();
-        let length = declared_length(&answer);
+        let length = declared_length(&answer).filter(|_| !changes_body);
         let relay = Box::new(Relay::new(held.chunks, answer, watch, self.deadline, self.house.status_of));
         Ok(Opened { status, headers, body: AnswerBody::Stream { relay, length } })
     }
@@ -314,15 +317,16 @@ pub(crate) fn key_facts(lease: &KeyLease) -> spans::KeyFacts<'_> {
     spans::KeyFacts { id: lease.key_id(), label: lease.label(), index: lease.index(), group: lease.group() }
 }
 
-fn joined(mut chunks: VecDeque<Bytes>) -> Bytes {
-    if chunks.len() <= 1 {
-        return chunks.pop_front().unwrap_or_default();
+/// Changes the headers if the answer is to be changed; returns whether its body is.
+fn rewritten(headers: &mut HeaderMap, rewrite: Option<&mut (dyn Rewrite + 'static)>) -> bool {
+    let Some(rewrite) = rewrite else { return false };
+    rewrite.headers(headers);
+    if rewrite.changes_body() {
+        for validator in ["etag", "content-md5", "digest", "content-digest", "repr-digest"] {
+            headers.remove(validator);
+        }
     }
-    let mut whole = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
-    for chunk in &chunks {
-        whole.extend_from_slice(chunk);
-    }
-    whole.freeze()
+    rewrite.changes_body()
 }
 
 fn declared_length(answer: &UpstreamAnswer) -> Option<u64> {

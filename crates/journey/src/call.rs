@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use keygate_domain::{ClientId, Moment, Refusal, Right, UserId};
-use keygate_provider::Inbound;
+use keygate_provider::{Inbound, Origin};
 use tracing::Span;
 
 /// A complete inbound call.
@@ -21,6 +21,8 @@ pub struct Call<'a> {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// Where the caller reached the gateway.
+    pub origin: Origin<'a>,
     /// When its head was read; deadlines count from here.
     pub began: Moment,
     /// Who calls.
@@ -40,6 +42,7 @@ impl Call<'_> {
             query: self.query,
             headers: &self.headers,
             body: &self.body,
+            origin: self.origin,
         }
     }
 }

@@ -10,6 +10,7 @@ mod call;
 mod events;
 mod headers;
 mod lane;
+mod pieces;
 mod probe;
 mod refuse;
 mod relay;

@@ -62,6 +62,10 @@ pub(crate) fn by_pool(lane: &Lane, refused: LeaseRefused, last: Option<Fault>) -
         LeaseRefused::Pool(PoolRefusal::Foreign { resource }) => {
             Refusal::new(ErrorKind::Forbidden, format!("{resource} does not belong to this client."))
         }
+        LeaseRefused::Pool(PoolRefusal::Unknown { resource }) => {
+            let message = format!("This gateway knows no such {}, or it is over. Start anew.", resource.kind);
+            Refusal::new(ErrorKind::NotFound, message)
+        }
         LeaseRefused::Overloaded { retry_after } => overloaded(retry_after),
         LeaseRefused::Unavailable { retry_after } => restarting(retry_after),
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use keygate_actors::{KeyLease, clock};
 use keygate_domain::{ClientId, ErrorKind, Fault, Moment, Refusal, Spend};
-use keygate_provider::Meter;
+use keygate_provider::{Meter, Rewrite};
 use keygate_upstream::UpstreamAnswer;
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_local};
@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use tracing::Span;
 
 use crate::answer::Slot;
+use crate::pieces::joined;
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
 
@@ -37,6 +38,7 @@ pub(crate) struct Watch {
     pub(crate) meter: Box<dyn Meter>,
     pub(crate) lease: Option<KeyLease>,
     pub(crate) scrub: Scrub,
+    pub(crate) rewrite: Option<Box<dyn Rewrite>>,
     pub(crate) client: ClientId,
     pub(crate) estimate: Spend,
     pub(crate) span: Span,
@@ -44,19 +46,29 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Sees the next bytes pass, and takes the key out of them should a provider ever echo it. What
-    /// may be the beginning of the key comes with the bytes behind it.
+    /// Sees the next bytes pass, takes the key out of them should a provider ever echo it, and changes
+    /// what cannot be passed on as it came. What may be the beginning of the key comes with the bytes
+    /// behind it.
     pub(crate) fn pass(&mut self, chunk: Bytes) -> Bytes {
         self.meter.see(&chunk);
-        match &self.lease {
+        let clean = match &self.lease {
             Some(lease) => self.scrub.pass(lease.key(), chunk),
             None => chunk,
+        };
+        match &mut self.rewrite {
+            Some(rewrite) => rewrite.pass(clean),
+            None => clean,
         }
     }
 
     /// The last bytes, if any waited.
     pub(crate) fn rest(&mut self) -> Option<Bytes> {
-        Some(self.scrub.rest()).filter(|rest| !rest.is_empty())
+        let clean = self.scrub.rest();
+        let rest = match &mut self.rewrite {
+            Some(rewrite) => joined([rewrite.pass(clean), rewrite.rest()]),
+            None => clean,
+        };
+        Some(rest).filter(|rest| !rest.is_empty())
     }
 
     /// Settles.

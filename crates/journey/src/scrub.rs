@@ -1,7 +1,9 @@
 //! Takes one key out of bytes that pass in pieces.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use keygate_domain::ApiKey;
+
+use crate::pieces::joined;
 
 /// Replaces a key by asterisks of the same length, wherever the pieces are cut: a tail that may be
 /// the beginning of the key waits for the piece behind it. Providers print keys in errors, and
@@ -15,7 +17,7 @@ impl Scrub {
     /// What may pass of the bytes so far; empty if all of them have to wait.
     pub(crate) fn pass(&mut self, key: &ApiKey, chunk: Bytes) -> Bytes {
         let secret = key.expose().as_bytes();
-        let mut clean = without(key, joined(&std::mem::take(&mut self.tail), chunk));
+        let mut clean = without(key, joined([std::mem::take(&mut self.tail), chunk]));
         self.tail = clean.split_off(clean.len() - unfinished(secret, &clean));
         clean
     }
@@ -24,16 +26,6 @@ impl Scrub {
     pub(crate) fn rest(&mut self) -> Bytes {
         std::mem::take(&mut self.tail)
     }
-}
-
-fn joined(tail: &Bytes, chunk: Bytes) -> Bytes {
-    if tail.is_empty() {
-        return chunk;
-    }
-    let mut both = BytesMut::with_capacity(tail.len() + chunk.len());
-    both.extend_from_slice(tail);
-    both.extend_from_slice(&chunk);
-    both.freeze()
 }
 
 fn without(key: &ApiKey, chunk: Bytes) -> Bytes {

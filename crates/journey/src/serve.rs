@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use keygate_actors::{KeyLease, LeaseRefused, Leased, clock};
-use keygate_domain::{ErrorKind, Fault, Intent, Moment, Refusal, Replay, Verdict};
+use keygate_domain::{Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Verdict};
 use keygate_limits::{GaveUp, Next, RetryPlan};
 use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow};
 use keygate_provider::CallRejected;
@@ -43,7 +43,7 @@ pub async fn serve(
         Err(rejected) => return Err(refused(rejection(rejected), facts)),
     };
     spans::record_intent(&call.span, &call.method, lane.adapter.name, &intent);
-    if !intent.carries_own_credential && !caller.may(intent.right) {
+    if intent.access.needs_token() && !caller.may(intent.right) {
         return Err(refused(lacks_right(&intent), facts));
     }
     // 4 ask limiter
@@ -72,9 +72,7 @@ pub async fn serve(
 fn admitted<'c>(identity: &'c Identity, intent: Option<&Intent>) -> Result<&'c Caller, Refusal> {
     match identity {
         Identity::Known(caller) => Ok(caller),
-        Identity::Unknown { stand_in, .. } if intent.is_some_and(|i| i.carries_own_credential) => {
-            Ok(stand_in)
-        }
+        Identity::Unknown { stand_in, .. } if intent.is_some_and(|i| !i.access.needs_token()) => Ok(stand_in),
         Identity::Unknown { refusal, .. } => Err(refusal.clone()),
     }
 }
@@ -236,7 +234,7 @@ impl<'a> Way<'a> {
             references: self.intent.references.clone(),
             client: self.caller.client.clone(),
             user: self.caller.user.clone(),
-            own_credential: self.intent.carries_own_credential,
+            access: self.intent.access,
             tried: self.tried.clone(),
             estimate: self.intent.estimate,
             patience: left,
@@ -273,7 +271,7 @@ impl<'a> Way<'a> {
     fn give_up(&self, failed: Failed, why: GaveUp, facts: Facts) -> Result<Answer, Refused> {
         let fault = failed.failure.fault;
         // A preparation goes under a key of the house even when the request carries the caller's own.
-        let is_about_ours = failed.is_preparations || !self.intent.carries_own_credential;
+        let is_about_ours = failed.is_preparations || self.intent.access != Access::OwnCredential;
         if failed.failure.takes_out() && is_about_ours {
             // The provider's words are about a key of the house: not for the caller.
             let refusal = match why {

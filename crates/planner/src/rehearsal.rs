@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keygate_domain::{
-    Allowance, ClientId, Failure, Fault, GroupId, Moment, Operation, Replay, Spend, UserId, Verdict,
+    Access, Allowance, ClientId, Failure, Fault, GroupId, Moment, Operation, Replay, Spend, UserId, Verdict,
 };
 use keygate_limits::{Next, Reach, RetryPlan, UserQuotas};
 use keygate_pool::{Ask, Granted, KeyPool, Lease, Ticket, Tried, TriedHow};
@@ -151,7 +151,7 @@ impl<'a> Rehearsal<'a> {
                     references: Vec::new(),
                     client: client.clone(),
                     user: UserId { client: client.clone(), name: "".into() },
-                    own_credential: false,
+                    access: Access::Token,
                     tried: Vec::new(),
                     estimate: Spend { requests: 1, input_tokens: 0, output_tokens: 0 },
                     patience: scenario.timeout,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use keygate_domain::{ClientId, GroupId, KeyId, ModelName, Moment, Operation, Resource, Spend, UserId};
+use keygate_domain::{
+    Access, ClientId, GroupId, KeyId, ModelName, Moment, Operation, Resource, Spend, UserId,
+};
 
 /// One request's wish for a key. Asked again, with a longer [`Ask::tried`], for each attempt.
 #[derive(Clone, Debug)]
@@ -19,9 +21,9 @@ pub struct Ask {
     pub client: ClientId,
     /// The person it is for; users take turns where there is a queue (KP-9).
     pub user: UserId,
-    /// True when the caller's own provider-issued credential is what goes upstream. Holding it
-    /// is the right to use what it names, so no client is compared then.
-    pub own_credential: bool,
+    /// What lets it in. But for a client's token, showing it is the right to use what it names, so no
+    /// client is compared then.
+    pub access: Access,
     /// What this request tried already.
     pub tried: Vec<Tried>,
     /// What it will cost, roughly.

@@ -48,8 +48,8 @@ pub struct Lease {
     /// Set when the group does not own a resource the request names and an equal one can be
     /// made there from this.
     pub away: Option<Keepsake>,
-    /// The client for whom the credential was made that the caller shows, when it is the provider's own:
-    /// what the request creates belongs to it.
+    /// The client for whom that was made which lets the request in, when it is not a client's token: what
+    /// the request creates belongs to it.
     pub on_behalf_of: Option<ClientId>,
     /// Keys that came first by the strategy and could not be used, at most 8; for spans.
     pub skipped: Vec<(KeyId, Skip)>,
@@ -103,6 +103,12 @@ pub enum PoolRefusal {
         /// Which.
         resource: Resource,
     },
+    /// What lets the request in is the name of something that nobody made here, or that is gone.
+    #[error("{resource} is not known")]
+    Unknown {
+        /// Which.
+        resource: Resource,
+    },
     /// All keys that are usable were tried by this request already.
     #[error("every usable key was tried in this request")]
     NothingLeft,
@@ -113,7 +119,11 @@ impl PoolRefusal {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Resting { retry_after, .. } | Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
-            Self::Disabled { .. } | Self::Conflict { .. } | Self::Foreign { .. } | Self::NothingLeft => None,
+            Self::Disabled { .. }
+            | Self::Conflict { .. }
+            | Self::Foreign { .. }
+            | Self::Unknown { .. }
+            | Self::NothingLeft => None,
         }
     }
 }
@@ -127,6 +137,7 @@ impl PoolRefusal {
             Self::Disabled { .. } => "disabled",
             Self::Conflict { .. } => "conflict",
             Self::Foreign { .. } => "foreign",
+            Self::Unknown { .. } => "unknown",
             Self::NothingLeft => "nothing_left",
         }
     }
@@ -137,7 +148,7 @@ impl PoolRefusal {
             Self::Resting { last_fault, .. }
             | Self::BreakerOpen { last_fault, .. }
             | Self::Disabled { last_fault } => Some(*last_fault),
-            Self::Conflict { .. } | Self::Foreign { .. } | Self::NothingLeft => None,
+            Self::Conflict { .. } | Self::Foreign { .. } | Self::Unknown { .. } | Self::NothingLeft => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
-use keygate_domain::Intent;
+use keygate_domain::{Access, Intent};
 use keygate_provider::{Grant, Inbound, UpstreamRequest};
 
 use crate::session_token;
@@ -39,7 +39,7 @@ pub(crate) fn authorise(headers: &mut HeaderMap, token: Option<&str>) {
 /// a mint have succeeded without a token in its answer, the caller's is used: it can at worst be
 /// refused where it was refused before.
 fn credential(intent: &Intent, inbound: &Inbound<'_>, grant: &Grant<'_>) -> Option<String> {
-    if !intent.carries_own_credential {
+    if intent.access != Access::OwnCredential {
         return grant.key.map(|key| key.expose().to_owned());
     }
     let minted = grant.away.and(grant.prepared).and_then(session_token::in_answer);

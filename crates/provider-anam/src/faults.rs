@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use keygate_domain::{Failure, Fault, Hint, Intent, Metric, Operation, RetryAdvice, Scope, Verdict};
+use keygate_domain::{Access, Failure, Fault, Hint, Intent, Metric, Operation, RetryAdvice, Scope, Verdict};
 use keygate_provider::AnswerHead;
 use serde_json::Value;
 
@@ -63,7 +63,7 @@ impl<'a> Refused<'a> {
         let is_preparation = answer.for_preparation;
         Self {
             operation: if is_preparation { MINT_SESSION_TOKEN } else { intent.operation },
-            by_own_token: intent.carries_own_credential && !is_preparation,
+            by_own_token: intent.access == Access::OwnCredential && !is_preparation,
             is_preparation,
             names_owned: !intent.references.is_empty(),
             headers: answer.headers,

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
-use keygate_domain::{Intent, Keepsake};
+use keygate_domain::{Access, Intent, Keepsake};
 use keygate_provider::{Grant, UpstreamRequest};
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub(crate) fn keepsake(mint_body: &Bytes) -> Option<Keepsake> {
 
 /// The mint that precedes a start abroad, under the key that was granted there.
 pub(crate) fn preparation(intent: &Intent, grant: &Grant<'_>) -> Option<UpstreamRequest> {
-    if !intent.carries_own_credential {
+    if intent.access != Access::OwnCredential {
         return None;
     }
     let (key, keepsake) = (grant.key?, grant.away?);

@@ -1,7 +1,7 @@
 //! The routes served, and what each of them wants.
 
 use http::Method;
-use keygate_domain::{ErrorKind, Intent, Operation, Replay, Resource, Right, Spend, Streaming};
+use keygate_domain::{Access, ErrorKind, Intent, Operation, Replay, Resource, Right, Spend, Streaming};
 use keygate_provider::{CallRejected, Inbound, KnownOperation};
 
 use crate::target::{checked_id, target};
@@ -81,7 +81,7 @@ fn start(inbound: &Inbound<'_>) -> Result<Intent, CallRejected> {
     Ok(Intent {
         opens_session: true,
         references,
-        carries_own_credential: own_token.is_some(),
+        access: if own_token.is_some() { Access::OwnCredential } else { Access::Token },
         ..intent(START_SESSION, START_PATH, START_PATH, inbound)?
     })
 }
@@ -124,7 +124,7 @@ fn intent(
         opens_session: false,
         user_units: 1,
         references: Vec::new(),
-        carries_own_credential: false,
+        access: Access::Token,
         estimate: Spend { requests: 1, ..Spend::default() },
         caller_deadline: inbound.server_timeout(),
     })

@@ -83,6 +83,7 @@ fn hex_pair(high: u8, low: u8) -> Option<u8> {
 mod tests {
     use bytes::Bytes;
     use http::{HeaderMap, Method};
+    use keygate_provider::Origin;
     use rstest::rstest;
 
     use super::*;
@@ -96,6 +97,7 @@ mod tests {
                 query,
                 headers: &HeaderMap::new(),
                 body: &Bytes::new(),
+                origin: Origin::INSIDE,
             },
         )
     }

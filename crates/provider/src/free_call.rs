@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
-use crate::Inbound;
+use crate::{Inbound, Origin};
 
 /// A `GET` that any working key may make and that costs nothing: it generates, starts and creates
 /// nothing. It is understood, sent and judged like a caller's, so that there is one table of faults.
@@ -19,6 +19,13 @@ impl FreeCall {
     /// The call as a request of the house itself: with these headers and an empty body, which nobody else
     /// sent.
     pub fn inbound<'a>(&self, headers: &'a HeaderMap, body: &'a Bytes) -> Inbound<'a> {
-        Inbound { method: &Method::GET, path: self.path, query: self.query, headers, body }
+        Inbound {
+            method: &Method::GET,
+            path: self.path,
+            query: self.query,
+            headers,
+            body,
+            origin: Origin::INSIDE,
+        }
     }
 }

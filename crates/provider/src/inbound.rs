@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use keygate_domain::ErrorKind;
 
+use crate::Origin;
+
 /// The caller's request. The body is complete and bounded.
 #[derive(Clone, Copy, Debug)]
 pub struct Inbound<'a> {
@@ -19,6 +21,8 @@ pub struct Inbound<'a> {
     pub headers: &'a HeaderMap,
     /// The body.
     pub body: &'a Bytes,
+    /// Where the caller reached the gateway.
+    pub origin: Origin<'a>,
 }
 
 impl<'a> Inbound<'a> {

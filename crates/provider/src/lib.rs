@@ -8,8 +8,11 @@ mod answer;
 mod free_call;
 mod inbound;
 mod meter;
+mod origin;
+mod rewrite;
 mod upstream_request;
 
+use http::HeaderMap;
 use keygate_domain::{Intent, Refusal, Verdict};
 
 pub use adapter::{Adapter, KeyVariables, KnownOperation};
@@ -17,6 +20,8 @@ pub use answer::{AnswerHead, SurfaceAnswer};
 pub use free_call::FreeCall;
 pub use inbound::{CallRejected, Inbound};
 pub use meter::{Ended, Meter, Metered};
+pub use origin::Origin;
+pub use rewrite::Rewrite;
 pub use upstream_request::{Grant, UpstreamRequest};
 
 /// A provider as a translation. All methods are pure.
@@ -49,6 +54,18 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Watches the bytes of a successful answer pass.
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter>;
+
+    /// Changes a successful answer with `headers` on its way to the caller, if this one has to be changed.
+    /// Most are not: they pass as they came.
+    fn rewrite(
+        &self,
+        intent: &Intent,
+        inbound: &Inbound<'_>,
+        headers: &HeaderMap,
+    ) -> Option<Box<dyn Rewrite>> {
+        let _ = (intent, inbound, headers);
+        None
+    }
 
     /// A refusal of the gateway itself, in the shape that the SDKs of the surface at `path`
     /// (prefix removed) turn into their usual exception.

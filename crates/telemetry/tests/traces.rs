@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method};
 use keygate_domain::{
-    ClientId, ErrorKind, Failure, Fault, GroupId, Hint, Intent, KeyId, Metric, ModelName, Operation,
+    Access, ClientId, ErrorKind, Failure, Fault, GroupId, Hint, Intent, KeyId, Metric, ModelName, Operation,
     ProviderName, Replay, Reset, Right, Spend, Streaming, Usage, UserId,
 };
 use keygate_provider::Metered;
@@ -40,7 +40,7 @@ fn intent() -> Intent {
         opens_session: false,
         user_units: 1,
         references: Vec::new(),
-        carries_own_credential: false,
+        access: Access::Token,
         estimate: Spend::default(),
         caller_deadline: None,
     }

@@ -48,6 +48,7 @@ mod tests {
             query: None,
             headers,
             body: &inbound_body,
+            origin: keygate_provider::Origin::INSIDE,
         };
         let provider = (crate::ADAPTER.build)();
         let intent = provider.understand(&inbound).unwrap();

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method};
 use keygate_domain::{
-    ErrorKind, Intent, ModelName, Operation, ProviderName, Refusal, Replay, Reset, Right, Spend, Streaming,
-    Verdict,
+    Access, ErrorKind, Intent, ModelName, Operation, ProviderName, Refusal, Replay, Reset, Right, Spend,
+    Streaming, Verdict,
 };
 use keygate_provider::{
     Adapter, AnswerHead, CallRejected, Grant, Inbound, KeyVariables, KnownOperation, Meter, Provider,
@@ -77,7 +77,7 @@ impl Provider for Acme {
             opens_session: false,
             user_units: 1,
             references: Vec::new(),
-            carries_own_credential: false,
+            access: Access::Token,
             estimate: Spend { requests: 1, input_tokens: inbound.body.len() as u64 / 4, output_tokens: 0 },
             caller_deadline: None,
         })

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keygate_domain::{
-    ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation, ProviderName, Role,
-    Spend, UserId, Verdict,
+    Access, ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation, ProviderName,
+    Role, Spend, UserId, Verdict,
 };
 use keygate_pool::{Ask, KeyState, Policy, PoolState, StateRow};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -105,7 +105,7 @@ async fn lease(supervisor: &KeySupervisor) -> KeyLease {
         opens_session: false,
         references: Vec::new(),
         client: ClientId::from("shop"),
-        own_credential: false,
+        access: Access::Token,
         tried: Vec::new(),
         estimate: Spend::default(),
         user: UserId { client: ClientId::from("shop"), name: "ada".into() },

@@ -7,8 +7,8 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use keygate_domain::{
-    Allowance, ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation, ProviderName,
-    Role, Spend, UserId, Verdict,
+    Access, Allowance, ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation,
+    ProviderName, Role, Spend, UserId, Verdict,
 };
 use keygate_pool::{Ask, KeyState, Policy, PoolRefusal, PoolSnapshot};
 use tokio::task::LocalSet;
@@ -51,7 +51,7 @@ pub(crate) fn ask() -> Ask {
         references: Vec::new(),
         client: ClientId::from("shop"),
         user: UserId { client: ClientId::from("shop"), name: "ada".into() },
-        own_credential: false,
+        access: Access::Token,
         tried: Vec::new(),
         estimate: Spend::default(),
         patience: Duration::ZERO,

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use keygate_domain::{ApiKey, ClientId, GroupId, Keepsake, KeyId, LeaseId, Moment, Spend};
+use keygate_domain::{Access, ApiKey, ClientId, GroupId, Keepsake, KeyId, LeaseId, Moment, Spend};
 
 use super::{KeyPool, wish};
 use crate::group::Use;
@@ -54,7 +54,7 @@ impl KeyPool {
         let on_behalf_of = self.on_behalf_of(ask);
         let ownership = match self.ownership(ask)? {
             Some(ownership) => ownership,
-            None if ask.own_credential => return Ok(Granted::NotOurs),
+            None if ask.access == Access::OwnCredential => return Ok(Granted::NotOurs),
             None => Ownership::Free,
         };
         self.refresh_headroom();
@@ -83,10 +83,13 @@ impl KeyPool {
         Ok(Granted::Lease(Lease { on_behalf_of, usable, of_keys, is_trial, ..lease }))
     }
 
-    /// Whoever shows the provider's own credential acts for the client it was made for.
+    /// Whoever shows no token of its own acts for the client that what it names was made for.
     fn on_behalf_of(&self, ask: &Ask) -> Option<ClientId> {
+        if ask.access.needs_token() {
+            return None;
+        }
         let mut known = ask.references.iter().filter_map(|resource| self.affinity.owner(resource, self.now));
-        known.next().filter(|_| ask.own_credential).map(|bound| bound.client.clone())
+        known.next().map(|bound| bound.client.clone())
     }
 
     /// Who owns what the ask names; `None` if nothing of it is known.
@@ -94,8 +97,13 @@ impl KeyPool {
         let mut owned = None;
         let mut is_hard = false;
         for resource in &ask.references {
-            let Some(bound) = self.affinity.owner(resource, self.now) else { continue };
-            if !ask.own_credential && bound.client != ask.client {
+            let Some(bound) = self.affinity.owner(resource, self.now) else {
+                if ask.access == Access::Reference {
+                    return Err(PoolRefusal::Unknown { resource: resource.clone() });
+                }
+                continue;
+            };
+            if ask.access.needs_token() && bound.client != ask.client {
                 return Err(PoolRefusal::Foreign { resource: resource.clone() });
             }
             is_hard |= bound.keepsake.is_none();

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use keygate_domain::{BucketName, KeyId, Spend};
+use keygate_domain::{Access, BucketName, KeyId, Spend};
 
 use super::choose::{Ownership, note_narrow};
 use super::wait::Room;
@@ -36,7 +36,7 @@ impl KeyPool {
         // Whoever waits longer is served first, if that is possible by now.
         let behind_others = self.refusal_of_those_ahead(ask);
         let claim = self.ownership(ask);
-        let is_ours = !matches!(claim, Ok(None)) || !ask.own_credential;
+        let is_ours = !matches!(claim, Ok(None)) || ask.access != Access::OwnCredential;
         let refused = claim.as_ref().err().cloned().or(behind_others);
         let ownership = claim.ok().flatten().unwrap_or(Ownership::Free);
         let answer = match refused {

@@ -1,6 +1,6 @@
 //! Waiting for a key: who may wait, who is served next, and who has waited long enough.
 
-use keygate_domain::Moment;
+use keygate_domain::{Access, Moment};
 
 use super::KeyPool;
 use crate::queue::{Head, Line, Resolved, Ticket};
@@ -130,7 +130,7 @@ impl KeyPool {
     /// The line of an ask; `None` for one that no key is chosen for.
     pub(super) fn line_of(&self, ask: &Ask) -> Option<Line> {
         let ownership = self.ownership(ask).ok()?;
-        let needs_key = ownership.is_some() || !ask.own_credential;
+        let needs_key = ownership.is_some() || ask.access != Access::OwnCredential;
         needs_key.then(|| Line::of(ask, ownership.as_ref().and_then(|ownership| ownership.bound_to())))
     }
 

@@ -1,7 +1,7 @@
 //! What a project owns is served by that project.
 
 use bytes::Bytes;
-use keygate_domain::{Binding, Fault, Keepsake, Resource, Verdict};
+use keygate_domain::{Access, Binding, Fault, Keepsake, Resource, Verdict};
 
 use super::world::*;
 use crate::{Ask, Granted, PoolEvent, PoolRefusal, Skip, TriedHow};
@@ -119,11 +119,21 @@ fn a_law_beside_a_preference_is_a_law() {
 #[test]
 fn a_credential_of_the_callers_own_is_passed_if_nobody_knows_it() {
     let mut world = two_groups();
-    let own = Ask { own_credential: true, client: "anonymous".into(), ..naming(&["token"]) };
+    let own = Ask { access: Access::OwnCredential, client: "anonymous".into(), ..naming(&["token"]) };
     assert!(matches!(world.pool.lease(&own, world.now), Ok(Granted::NotOurs)));
     assert_eq!(world.pool.explain(&own, world.now).answer, Ok(None));
     bind(&mut world, "token", "p2", "app", Some(b"mint"));
     assert_eq!(&*world.lease(&own).label, "b", "holding it is the right to use it");
+}
+
+#[test]
+fn who_shows_only_a_name_must_name_what_was_made_here() {
+    let mut world = two_groups();
+    let named = Ask { access: Access::Reference, client: "anonymous".into(), ..naming(&["upload"]) };
+    assert_eq!(world.refused(&named), PoolRefusal::Unknown { resource: file("upload") });
+    bind(&mut world, "upload", "p2", "app", None);
+    let lease = world.lease(&named);
+    assert_eq!((&*lease.label, lease.on_behalf_of), ("b", Some("app".into())));
 }
 
 #[test]

@@ -28,9 +28,12 @@ pub(super) fn check_explanation(pool: &KeyPool, ask: &Ask, now: Moment) {
             decision.queue.ahead == 0
         }
         Ok(None)
-        | Err(PoolRefusal::BreakerOpen { .. } | PoolRefusal::Conflict { .. } | PoolRefusal::Foreign { .. }) => {
-            false
-        }
+        | Err(
+            PoolRefusal::BreakerOpen { .. }
+            | PoolRefusal::Conflict { .. }
+            | PoolRefusal::Foreign { .. }
+            | PoolRefusal::Unknown { .. },
+        ) => false,
     };
     if !is_keys_choice {
         return;

@@ -144,7 +144,7 @@ impl Trial {
             client: CLIENTS[wanted.client].into(),
             user: user(&wanted.user.to_string()),
             patience: Duration::from_millis(wanted.patience),
-            own_credential: wanted.own_credential,
+            access: wanted.access,
             tried: if wanted.goes_on { self.tried.clone() } else { Vec::new() },
             hold: Duration::from_secs(wanted.hold),
             ..ask("any")
@@ -180,6 +180,7 @@ impl Trial {
             (Ok(Granted::NotOurs), Expected::NotOurs)
             | (Err(PoolRefusal::Conflict { .. }), Expected::Conflict)
             | (Err(PoolRefusal::Foreign { .. }), Expected::Foreign)
+            | (Err(PoolRefusal::Unknown { .. }), Expected::Unknown)
             | (Err(PoolRefusal::Disabled { .. }), Expected::Disabled)
             | (Err(PoolRefusal::NothingLeft), Expected::NothingLeft) => {}
             (Ok(Granted::Wait { ticket, until }), Expected::Resting(wait)) => {
@@ -229,6 +230,7 @@ impl Trial {
             Expected::NotOurs
             | Expected::Conflict
             | Expected::Foreign
+            | Expected::Unknown
             | Expected::Disabled
             | Expected::NothingLeft
             | Expected::Troubled(_) => false,

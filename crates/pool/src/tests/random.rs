@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{Failure, Fault, Hint, KeySpec, Metric, Reset, Role, Scope, Verdict};
+use keygate_domain::{Access, Failure, Fault, Hint, KeySpec, Metric, Reset, Role, Scope, Verdict};
 use proptest::prelude::*;
 
 use super::world::{served, spec};
@@ -22,7 +22,7 @@ pub(super) struct Wanted {
     pub(super) client: usize,
     pub(super) user: usize,
     pub(super) patience: u64,
-    pub(super) own_credential: bool,
+    pub(super) access: Access,
     pub(super) goes_on: bool,
     pub(super) hold: u64,
 }
@@ -52,28 +52,19 @@ pub(super) fn wanted() -> impl Strategy<Value = Wanted> {
         any::<bool>(),
         prop_oneof![3 => Just(vec![]), 2 => prop::collection::vec(0..FILES.len(), 1..3)],
         prop_oneof![4 => Just(0_usize), 1 => Just(1)],
-        prop::bool::weighted(0.1),
+        prop_oneof![
+            8 => Just(Access::Token),
+            1 => Just(Access::OwnCredential),
+            1 => Just(Access::Reference),
+        ],
         any::<bool>(),
         1_u64..600,
         (0_usize..3, prop_oneof![1 => Just(0_u64), 2 => 0_u64..120_000]),
     )
-        .prop_map(
-            |(model, operation, opens_session, files, client, own_credential, goes_on, hold, who)| {
-                let (user, patience) = who;
-                Wanted {
-                    model,
-                    operation,
-                    opens_session,
-                    files,
-                    client,
-                    user,
-                    patience,
-                    own_credential,
-                    goes_on,
-                    hold,
-                }
-            },
-        )
+        .prop_map(|(model, operation, opens_session, files, client, access, goes_on, hold, who)| {
+            let (user, patience) = who;
+            Wanted { model, operation, opens_session, files, client, user, patience, access, goes_on, hold }
+        })
 }
 
 pub(super) fn hint() -> impl Strategy<Value = Hint> {

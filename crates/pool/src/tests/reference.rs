@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use keygate_domain::{KeyId, KeySpec, Moment, Resource, Role, Scope};
+use keygate_domain::{Access, KeyId, KeySpec, Moment, Resource, Role, Scope};
 
 use crate::{Ask, TriedHow};
 
@@ -39,6 +39,7 @@ pub(crate) enum Expected {
     NotOurs,
     Conflict,
     Foreign,
+    Unknown,
     /// After this long.
     Resting(Duration),
     Disabled,
@@ -279,8 +280,13 @@ impl Reference {
         let mut owners: Vec<&Owned> = Vec::new();
         for resource in &ask.references {
             let owner = self.owned.iter().find(|owned| owned.resource == *resource && owned.expires > now);
-            let Some(owner) = owner else { continue };
-            if owner.client != ask.client.as_str() && !ask.own_credential {
+            let Some(owner) = owner else {
+                if ask.access == Access::Reference {
+                    return Err(Expected::Unknown);
+                }
+                continue;
+            };
+            if owner.client != ask.client.as_str() && ask.access.needs_token() {
                 return Err(Expected::Foreign);
             }
             if owners.first().is_some_and(|first| first.group != owner.group) {
@@ -296,7 +302,7 @@ impl Reference {
             Ok(owners) => owners,
             Err(refusal) => return refusal,
         };
-        if owners.is_empty() && ask.own_credential {
+        if owners.is_empty() && ask.access == Access::OwnCredential {
             return Expected::NotOurs;
         }
         let home = owners.first().map(|owner| owner.group.as_str());

@@ -71,6 +71,7 @@ impl Patients {
                 (Ok(Granted::NotOurs), Expected::NotOurs)
                 | (Err(PoolRefusal::Conflict { .. }), Expected::Conflict)
                 | (Err(PoolRefusal::Foreign { .. }), Expected::Foreign)
+                | (Err(PoolRefusal::Unknown { .. }), Expected::Unknown)
                 | (Err(PoolRefusal::Disabled { .. }), Expected::Disabled)
                 | (Err(PoolRefusal::NothingLeft), Expected::NothingLeft) => {}
                 (outcome, expected) => panic!("{outcome:?} instead of {expected:?}"),

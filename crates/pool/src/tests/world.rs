@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keygate_domain::{
-    Allowance, ApiKey, BucketName, Failure, Fault, GroupId, Hint, KeyId, KeySpec, Metric, ModelName, Moment,
-    Operation, Role, Spend, UserId, Verdict,
+    Access, Allowance, ApiKey, BucketName, Failure, Fault, GroupId, Hint, KeyId, KeySpec, Metric, ModelName,
+    Moment, Operation, Role, Spend, UserId, Verdict,
 };
 
 use crate::{
@@ -50,7 +50,7 @@ pub(crate) fn ask(model: &str) -> Ask {
         references: Vec::new(),
         client: "app".into(),
         user: user("ada"),
-        own_credential: false,
+        access: Access::Token,
         tried: Vec::new(),
         estimate: Spend::default(),
         patience: Duration::ZERO,

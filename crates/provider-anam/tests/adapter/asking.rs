@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use keygate_domain::Intent;
-use keygate_provider::{CallRejected, Inbound, Provider, UpstreamRequest};
+use keygate_provider::{CallRejected, Inbound, Origin, Provider, UpstreamRequest};
 use keygate_provider_anam::ADAPTER;
 
 /// A request as a caller sends it.
@@ -56,6 +56,7 @@ impl Asked {
             query: self.query,
             headers: &self.headers,
             body: &self.body,
+            origin: Origin { scheme: "https", authority: "gateway.example" },
         }
     }
 

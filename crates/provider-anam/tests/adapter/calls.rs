@@ -2,7 +2,7 @@
 
 use http::Method;
 use http::header::AUTHORIZATION;
-use keygate_domain::{ApiKey, ErrorKind, Right};
+use keygate_domain::{Access, ApiKey, ErrorKind, Right};
 use keygate_provider::{Grant, KnownOperation};
 use keygate_provider_anam::ADAPTER;
 use rstest::rstest;
@@ -132,14 +132,14 @@ fn a_route_says_what_it_wants(#[case] asked: Asked, #[case] expected: &str) {
         references.join(" ")
     );
     assert_eq!(summary, expected);
-    assert_eq!((intent.right, intent.carries_own_credential), (Right::Avatar, false));
+    assert_eq!((intent.right, intent.access), (Right::Avatar, Access::Token));
 }
 
 #[test]
 fn a_session_token_is_the_callers_own_credential_where_a_session_starts_and_nowhere_else() {
     let token = session_token("org-1");
     let start = Asked::start_by(&token).understood().unwrap();
-    assert!(start.carries_own_credential);
+    assert_eq!(start.access, Access::OwnCredential);
     let [reference] = &start.references[..] else { panic!("{:?}", start.references) };
     assert_eq!((reference.kind, reference.name.len()), ("session_token", 64));
     assert!(!format!("{start:?}").contains(&token));
@@ -149,7 +149,7 @@ fn a_session_token_is_the_callers_own_credential_where_a_session_starts_and_nowh
         Asked::new(Method::GET, "/v1/sessions/concurrency").bearer(&token),
         Asked::post("/v1/sessions/s1/stop", "").bearer(&token),
     ] {
-        assert!(!asked.understood().unwrap().carries_own_credential, "{}", asked.path);
+        assert_eq!(asked.understood().unwrap().access, Access::Token, "{}", asked.path);
         assert!(!upstream(&asked).contains(&token), "{}", asked.path);
     }
 }

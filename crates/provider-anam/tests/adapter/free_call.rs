@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use keygate_domain::{ApiKey, Fault, Intent, Replay, Verdict};
+use keygate_domain::{Access, ApiKey, Fault, Intent, Replay, Verdict};
 use keygate_provider::{AnswerHead, Grant};
 use keygate_provider_anam::ADAPTER;
 
@@ -34,7 +34,7 @@ fn fault(status: u16, body: &str) -> Option<Fault> {
 fn it_asks_how_many_sessions_are_taken_and_takes_none() {
     let (intent, wire) = asked();
     assert_eq!(wire, "GET /v1/sessions/concurrency\nauthorization: Bearer pool-key-1\n\n");
-    assert!(!intent.opens_session && intent.references.is_empty() && !intent.carries_own_credential);
+    assert!(!intent.opens_session && intent.references.is_empty() && intent.access == Access::Token);
     assert_eq!(intent.replay, Replay::Safe);
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method};
 use keygate_domain::Intent;
-use keygate_provider::{CallRejected, Inbound, Provider};
+use keygate_provider::{CallRejected, Inbound, Origin, Provider};
 use keygate_provider_google::ADAPTER;
 
 /// A caller's request that owns its parts.
@@ -56,6 +56,7 @@ impl Call {
             query: self.query.as_deref(),
             headers: &self.headers,
             body: &self.body,
+            origin: Origin { scheme: "https", authority: "gateway.example" },
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{ErrorKind, Intent, Replay, Right, Streaming};
+use keygate_domain::{Access, ErrorKind, Intent, Replay, Right, Streaming};
 use rstest::rstest;
 
 use super::Call;
@@ -80,7 +80,7 @@ fn known_routes(#[case] method: &str, #[case] target: &str, #[case] expected: &s
     let intent = Call::new(method, target).understood().unwrap();
     assert_eq!(gist(&intent), expected);
     assert_eq!(intent.replay, Replay::Safe);
-    assert!(intent.references.is_empty() && !intent.opens_session && !intent.carries_own_credential);
+    assert!(intent.references.is_empty() && !intent.opens_session && intent.access == Access::Token);
 }
 
 #[rstest]
