@@ -123,6 +123,18 @@ impl Keygate {
         fs::read_dir(format!("/proc/{id}/fd")).expect("a process has open files").count()
     }
 
+    /// The most memory it ever held at once.
+    ///
+    /// # Panics
+    /// When it has ended, or there is no `/proc`.
+    pub fn peak_memory_bytes(&self) -> u64 {
+        let id = self.child.id().expect("it runs");
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a process has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it has memory");
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kibibytes * 1024
+    }
+
     /// Writes a file of its folder as editors do: a new one, renamed into the old one's place.
     ///
     /// # Panics

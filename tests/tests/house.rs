@@ -22,6 +22,8 @@ mod house {
     mod database;
     mod doors;
     mod explaining;
+    mod files;
+    mod flows;
     mod half_streams;
     mod hangs;
     mod hostile_paths;
@@ -49,6 +51,7 @@ mod house {
     mod streams;
     mod supervisor_panics;
     mod traces;
+    mod uploads;
     mod user_limits;
     mod waiting;
     mod wire;

@@ -39,6 +39,10 @@ pub struct ServerConfig {
     pub workers: NonZeroU32,
     /// The largest request body, in bytes.
     pub max_body: u64,
+    /// The largest body of an upload, in bytes.
+    pub max_upload: u64,
+    /// Where clients reach the gateway, if that is not to be taken from their requests.
+    pub public_url: Option<Url>,
     /// How long running requests may take to finish at shutdown.
     pub shutdown_grace: Duration,
     /// Whether status and metrics are open to everybody.

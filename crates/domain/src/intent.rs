@@ -50,6 +50,8 @@ pub enum Streaming {
     Events,
     /// One JSON array, element by element.
     JsonArray,
+    /// A file's bytes, for as long as they come: silence ends it, no deadline does.
+    File,
 }
 
 impl Streaming {

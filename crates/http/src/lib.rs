@@ -11,6 +11,7 @@ mod explained;
 mod front;
 mod health;
 mod house_routes;
+mod inflow;
 mod learned_status;
 mod line;
 mod origin;

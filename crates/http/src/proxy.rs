@@ -20,7 +20,7 @@ use crate::caller::{Recognised, after_wrong_token, peer_of, recognise};
 use crate::error_response::status_of;
 use crate::line::hung_up;
 use crate::worker::{OnDuty, Worker};
-use crate::{answer_out, error_response, origin, panic_response, request_id};
+use crate::{answer_out, error_response, inflow, origin, panic_response, request_id};
 
 /// Largest body read of a caller that has shown no valid token: an avatar session start is small,
 /// and nobody unknown may fill the memory.
@@ -99,7 +99,12 @@ impl Visit<'_> {
         let query = self.request.uri().query();
         let known = recognise(self.worker, &self.headers, query, peer).map_err(|r| self.refused(r))?;
         // 2 read body
-        let body = self.read(&known.identity, payload).await.map_err(|r| self.refused_unread(&known, r))?;
+        let (body, inflow) = if self.lane.provider.streams_body(&self.method, self.path) {
+            (Bytes::new(), Some(inflow::of(self.request, payload, self.worker.rules.max_upload)))
+        } else {
+            let body = self.read(&known.identity, payload).await;
+            (body.map_err(|r| self.refused_unread(&known, r))?, None)
+        };
         let Recognised { identity, is_failed_login } = known;
         if let Identity::Known(caller) = &identity {
             spans::record_caller(&self.span, &caller.user);
@@ -108,9 +113,10 @@ impl Visit<'_> {
             method: self.method,
             path: self.path,
             query,
-            origin: origin::of(self.request),
+            origin: origin::of(self.request, &self.worker.rules),
             headers: self.headers,
             body,
+            inflow,
             began: self.began,
             identity,
             request_id: self.id,
@@ -193,7 +199,7 @@ pub(crate) async fn read(
     Ok(body.freeze())
 }
 
-fn asks_for_upgrade(request: &HttpRequest) -> bool {
+pub(crate) fn asks_for_upgrade(request: &HttpRequest) -> bool {
     let asks = request.headers().contains_key("upgrade") || request.method() == "CONNECT";
     asks && !request.headers().contains_key("transfer-encoding")
 }

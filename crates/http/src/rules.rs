@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use keygate_config::{ClientsConfig, ProviderConfig};
 use tokio::sync::watch;
+use url::Url;
 
 use crate::credentials::Doorkeeper;
 
@@ -22,6 +23,10 @@ pub struct Rules {
     pub status_public: bool,
     /// The largest request body, in bytes.
     pub max_body: u64,
+    /// The largest body of an upload, in bytes; it is never held in memory.
+    pub max_upload: u64,
+    /// Where callers reach the gateway, if their own word for it is not to be taken.
+    pub public_url: Option<Url>,
     /// Where these rules come from.
     pub state: ConfigState,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use keygate_actors::{KeyLease, clock};
-use keygate_domain::{ClientId, Failure, Fault, Intent, Moment, RetryAdvice, Verdict};
+use keygate_domain::{ClientId, Failure, Fault, Intent, Moment, RetryAdvice, Streaming, Verdict};
 use keygate_limits::Reach;
 use keygate_provider::{AnswerHead, Grant, Rewrite, UpstreamRequest};
 use keygate_telemetry::spans;
@@ -16,7 +16,7 @@ use tracing::Span;
 
 use crate::answer::Slot;
 use crate::pieces::joined;
-use crate::relay::Watch;
+use crate::relay::{Pace, Watch};
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
 use crate::{AnswerBody, Call, House, Lane, Relay, events, headers};
@@ -41,6 +41,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) intent: &'a Intent,
     pub(crate) first_byte_by: Moment,
     pub(crate) deadline: Moment,
+    /// A file goes by, which may take long: its deadline is far, and each wait is bounded by itself.
+    pub(crate) is_transfer: bool,
     pub(crate) number: u32,
 }
 
@@ -105,7 +107,11 @@ impl Attempt<'_> {
         if let Some(kept) = &failed.kept {
             spans::record_answer_status(span, kept.status.as_u16());
         }
-        settle::by_failure(lease, &failed.failure, span);
+        match lease {
+            // The caller broke it off: nothing is known of the key.
+            Some(lease) if self.call.body_lost().is_some() => lease.settle(Verdict::Abandoned),
+            lease => settle::by_failure(lease, &failed.failure, span),
+        }
         failed
     }
 
@@ -135,9 +141,27 @@ impl Attempt<'_> {
         // 7 adapter: upstream request
         let request = provider.request(self.intent, &self.call.inbound(), &grant);
         // 8 send
-        let answer = self.send(request).await?;
+        let mut answer = match &self.call.inflow {
+            Some(body) => self.send_on(request, body).await?,
+            None => self.send(request).await?,
+        };
+        if let Some(intent) = self.onward(&answer) {
+            answer = self.send(provider.request(&intent, &self.call.inbound(), &grant)).await?;
+        }
         // 9 head -> verdict
-        if answer.status().is_success() { Ok(answer) } else { Err(self.judge(answer, false).await) }
+        let is_served = provider.is_served(self.intent, answer.status());
+        if is_served { Ok(answer) } else { Err(self.judge(answer, false).await) }
+    }
+
+    /// What to ask instead, where the provider keeps what was asked for in another place of its own. Once
+    /// only: it could send us round in circles.
+    fn onward(&self, answer: &UpstreamAnswer) -> Option<Intent> {
+        if !answer.status().is_redirection() {
+            return None;
+        }
+        let location = answer.headers().get("location")?.to_str().ok()?;
+        let target = self.lane.upstream.own_target(location)?;
+        self.lane.provider.onward(self.intent, &target)
     }
 
     /// Makes the call that has to come first. Whatever becomes of it, the request itself was never
@@ -161,9 +185,18 @@ impl Attempt<'_> {
         answer.whole(AnswerHead::MAX_ERROR_BYTES, patience).await.map_err(Failed::from)
     }
 
-    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, Failed> {
-        let patience = clock::left_until(self.first_byte_by);
+    pub(crate) async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer, Failed> {
+        let patience = self.patience_until(self.first_byte_by);
         self.lane.upstream.send(request, patience).await.map_err(Failed::from)
+    }
+
+    /// How long to wait for what is due at `moment`.
+    fn patience_until(&self, moment: Moment) -> Duration {
+        if self.is_transfer {
+            clock::left_until(self.deadline).min(self.lane.timeout)
+        } else {
+            clock::left_until(moment)
+        }
     }
 
     async fn judge(&self, mut answer: UpstreamAnswer, for_preparation: bool) -> Failed {
@@ -222,6 +255,7 @@ impl Attempt<'_> {
             Err(failed) => return Err(self.failed(watch.lease.take(), failed, span)),
         };
         let status = answer.status();
+        self.bind(watch.lease.as_ref(), answer.headers());
         let mut headers = headers::passing(answer.headers(), &self.house.redactor);
         let changes_body = rewritten(&mut headers, watch.rewrite.as_deref_mut());
         if held.is_complete {
@@ -233,8 +267,20 @@ impl Attempt<'_> {
         }
         watch.slot = slot.take();
         let length = declared_length(&answer).filter(|_| !changes_body);
-        let relay = Box::new(Relay::new(held.chunks, answer, watch, self.deadline, self.house.status_of));
+        let pace = match self.intent.streaming {
+            Streaming::File => Pace::Moving(self.lane.timeout),
+            Streaming::Whole | Streaming::Events | Streaming::JsonArray => Pace::Until(self.deadline),
+        };
+        let relay = Box::new(Relay::new(held.chunks, answer, watch, pace, self.house.status_of));
         Ok(Opened { status, headers, body: AnswerBody::Stream { relay, length } })
+    }
+
+    /// Remembers what the head of the answer says was created: before the caller can ask for it.
+    fn bind(&self, lease: Option<&KeyLease>, headers: &HeaderMap) {
+        let Some(lease) = lease else { return };
+        for binding in self.lane.provider.bindings(self.intent, headers) {
+            lease.bind(self.client, binding);
+        }
     }
 
     /// Reads an answer in one piece to its end, a stream to the end of its first element; neither
@@ -246,7 +292,7 @@ impl Attempt<'_> {
         loop {
             let has_begun = !held.chunks.is_empty();
             let by = if has_begun && !is_stream { self.deadline } else { self.first_byte_by };
-            match timeout(clock::left_until(by), answer.chunk()).await {
+            match timeout(self.patience_until(by), answer.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
                     held_bytes += chunk.len();
                     held.chunks.push_back(watch.pass(chunk));
@@ -284,7 +330,7 @@ impl Failed {
         !self.is_preparations && !self.failure.takes_out()
     }
 
-    fn unanswered(fault: Fault, reach: Reach) -> Self {
+    pub(crate) fn unanswered(fault: Fault, reach: Reach) -> Self {
         Self { failure: Failure::of(fault), reach, kept: None, is_preparations: false }
     }
 }

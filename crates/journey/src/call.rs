@@ -8,6 +8,8 @@ use keygate_domain::{ClientId, Moment, Refusal, Right, UserId};
 use keygate_provider::{Inbound, Origin};
 use tracing::Span;
 
+use crate::Inflow;
+
 /// A complete inbound call.
 #[derive(Debug)]
 pub struct Call<'a> {
@@ -19,8 +21,10 @@ pub struct Call<'a> {
     pub query: Option<&'a str>,
     /// The headers as they came.
     pub headers: HeaderMap,
-    /// The body.
+    /// The body, as far as it was read.
     pub body: Bytes,
+    /// The rest of it, where the provider's adapter wants it passed on as it comes.
+    pub inflow: Option<Inflow>,
     /// Where the caller reached the gateway.
     pub origin: Origin<'a>,
     /// When its head was read; deadlines count from here.
@@ -44,6 +48,16 @@ impl Call<'_> {
             body: &self.body,
             origin: self.origin,
         }
+    }
+
+    /// Why its body cannot be passed on, or was not to its end.
+    pub(crate) fn body_lost(&self) -> Option<Refusal> {
+        self.inflow.as_ref().and_then(Inflow::lost)
+    }
+
+    /// Whether its body can be sent no second time.
+    pub(crate) fn is_body_spent(&self) -> bool {
+        self.inflow.as_ref().is_some_and(Inflow::is_spent)
     }
 }
 

@@ -79,6 +79,15 @@ impl Watch {
     }
 }
 
+/// How long an answer may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// Until this moment.
+    Until(Moment),
+    /// As long as something passes in each span of this length: files may be large.
+    Moving(Duration),
+}
+
 /// The bytes still to come of an answer whose first bytes are here.
 pub struct Relay {
     held: VecDeque<Bytes>,
@@ -98,6 +107,8 @@ struct Flow(Rc<RefCell<Shared>>);
 struct Shared {
     /// Empty once it has ended.
     flowing: Option<Flowing>,
+    /// Whether anything passed since the guard looked last.
+    is_moving: bool,
     /// The deadline has passed.
     is_late: bool,
     /// Who waits for the next bytes.
@@ -133,12 +144,13 @@ impl Relay {
         held: VecDeque<Bytes>,
         rest: UpstreamAnswer,
         watch: Watch,
-        deadline: Moment,
+        pace: Pace,
         status_of: fn(ErrorKind) -> u16,
     ) -> Self {
-        let shared = Shared { flowing: Some(Flowing { rest, watch }), is_late: false, reader: None };
+        let flowing = Some(Flowing { rest, watch });
+        let shared = Shared { flowing, is_moving: false, is_late: false, reader: None };
         let flow = Flow(Rc::new(RefCell::new(shared)));
-        let guard = spawn_local(guard(flow.clone(), deadline));
+        let guard = spawn_local(guard(flow.clone(), pace));
         Self { held, flow, guard, status_of, is_over: false }
     }
 
@@ -201,8 +213,10 @@ impl Drop for Relay {
 impl Flow {
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Step> {
         let mut shared = self.0.borrow_mut();
+        let shared = &mut *shared;
         let Some(Flowing { rest, watch }) = &mut shared.flowing else { return Poll::Ready(Step::Gone) };
         if let Poll::Ready(chunk) = rest.poll_chunk(cx) {
+            shared.is_moving = true;
             return Poll::Ready(match chunk {
                 Ok(Some(chunk)) => Step::Chunk(watch.pass(chunk)),
                 Ok(None) => Step::Complete(watch.rest()),
@@ -219,6 +233,11 @@ impl Flow {
             none => *none = Some(cx.waker().clone()),
         }
         Poll::Pending
+    }
+
+    /// Whether anything passed since this was asked last.
+    fn has_moved(&self) -> bool {
+        std::mem::take(&mut self.0.borrow_mut().is_moving)
     }
 
     fn is_late(&self) {
@@ -243,9 +262,17 @@ impl Flow {
     }
 }
 
-/// Tells the reader when the deadline passes; ends what still flows when nobody reads even then.
-async fn guard(flow: Flow, deadline: Moment) {
-    sleep(clock::left_until(deadline)).await;
+/// Tells the reader when the time is over; ends what still flows when nobody reads even then.
+async fn guard(flow: Flow, pace: Pace) {
+    match pace {
+        Pace::Until(deadline) => sleep(clock::left_until(deadline)).await,
+        Pace::Moving(span) => {
+            sleep(span).await;
+            while flow.has_moved() {
+                sleep(span).await;
+            }
+        }
+    }
     flow.is_late();
     sleep(FAREWELL).await;
     flow.end(Ending::Cut(Fault::Timeout));

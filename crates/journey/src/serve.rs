@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use keygate_actors::{KeyLease, LeaseRefused, Leased, clock};
-use keygate_domain::{Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Verdict};
+use keygate_domain::{Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Streaming, Verdict};
 use keygate_limits::{GaveUp, Next, RetryPlan};
 use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow};
 use keygate_provider::CallRejected;
@@ -14,11 +14,14 @@ use keygate_telemetry::spans;
 
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Failed, Kept};
-use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Lane, Refused, refuse, told};
+use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Inflow, Lane, Refused, refuse, told};
 
 /// How much longer than its deadline a lease may be held before the pool takes it back: time for
 /// the last bytes to be settled.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+/// The longest a file may take, however small the pieces that keep it moving.
+const LONGEST_TRANSFER: Duration = Duration::from_hours(6);
 
 /// Serves one call in `lane`. It is given up when `hung_up` ends first, unless it creates something:
 /// then only the end tells whose that is, once it was sent.
@@ -45,6 +48,9 @@ pub async fn serve(
     spans::record_intent(&call.span, &call.method, lane.adapter.name, &intent);
     if intent.access.needs_token() && !caller.may(intent.right) {
         return Err(refused(lacks_right(&intent), facts));
+    }
+    if let Some(refusal) = call.inflow.as_ref().and_then(Inflow::inadmissible) {
+        return Err(refused(refusal, facts));
     }
     // 4 ask limiter
     let mut slot: Slot = None;
@@ -102,6 +108,8 @@ struct Way<'a> {
     call: &'a Call<'a>,
     caller: &'a Caller,
     intent: &'a Intent,
+    /// A file goes by: it takes as long as it takes, if only it moves.
+    is_transfer: bool,
     deadline: Moment,
     plan: RetryPlan,
     tried: Vec<Tried>,
@@ -116,12 +124,15 @@ impl<'a> Way<'a> {
         caller: &'a Caller,
         intent: &'a Intent,
     ) -> Self {
-        let allowed = intent.caller_deadline.map_or(lane.timeout, |asked| asked.min(lane.timeout));
+        let is_transfer = call.inflow.is_some() || intent.streaming == Streaming::File;
+        let longest = if is_transfer { LONGEST_TRANSFER } else { lane.timeout };
+        let allowed = intent.caller_deadline.map_or(longest, |asked| asked.min(longest));
         let deadline = call.began.after(allowed);
         // The low bits of the clock are jitter enough: two requests rarely share them.
         let seed = u64::from(call.began.mono.subsec_nanos());
         let plan = RetryPlan::new(lane.retry, intent.replay, deadline, seed);
-        Self { house, lane, call, caller, intent, deadline, plan, tried: Vec::new(), last: None }
+        let (tried, last) = (Vec::new(), None);
+        Self { house, lane, call, caller, intent, is_transfer, deadline, plan, tried, last }
     }
 
     /// Gives up waiting for a key when `hung_up` ends; what was sent is seen through.
@@ -164,12 +175,19 @@ impl<'a> Way<'a> {
                 }
                 Err(failed) => failed,
             };
+            if let Some(lost) = self.call.body_lost() {
+                return Err(refused(lost, facts));
+            }
             // 11 retry plan
             let Some((key, group)) = used else {
                 return self.give_up(failed, GaveUp::Attempts, facts);
             };
             let now = clock::now();
-            let next = self.plan.after(&failed.failure, failed.reach, now);
+            let next = if self.call.is_body_spent() {
+                Next::GiveUp(GaveUp::Unsafe)
+            } else {
+                self.plan.after(&failed.failure, failed.reach, now)
+            };
             self.tried.push(Tried { key, group, at: now, how: tried_how(&failed) });
             let told = self.worth_telling(failed);
             match next {
@@ -200,6 +218,7 @@ impl<'a> Way<'a> {
             intent: self.intent,
             first_byte_by: self.plan.first_byte_by(self.intent.streaming.is_stream(), clock::now()),
             deadline: self.deadline,
+            is_transfer: self.is_transfer,
             number,
         }
     }

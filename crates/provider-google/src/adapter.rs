@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{Intent, ProviderName, Refusal, Reset, Verdict};
+use http::{HeaderMap, Method, StatusCode};
+use keygate_domain::{Binding, Intent, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider, Rewrite,
     SurfaceAnswer, UpstreamRequest,
 };
 
 use crate::surface::Surface;
-use crate::{credentials, faults, operations, refusals, routes, usage};
+use crate::{credentials, operations, refusals, routes, uploads, usage};
 
 /// Google Gemini (the Gemini Developer API) in the catalogue of providers.
 pub const ADAPTER: Adapter = Adapter {
@@ -43,31 +44,58 @@ impl Provider for Google {
         routes::claims(path)
     }
 
+    fn streams_body(&self, method: &Method, path: &str) -> bool {
+        uploads::streams_body(method, path)
+    }
+
     fn understand(&self, inbound: &Inbound<'_>) -> Result<Intent, CallRejected> {
-        routes::understand(inbound)
+        if uploads::claims(inbound) { uploads::understand(inbound) } else { routes::understand(inbound) }
     }
 
     fn request(&self, intent: &Intent, inbound: &Inbound<'_>, grant: &Grant<'_>) -> UpstreamRequest {
-        UpstreamRequest {
+        uploads::request(intent, inbound, grant).unwrap_or_else(|| UpstreamRequest {
             method: inbound.method.clone(),
             path_and_query: intent.target.clone(),
             headers: credentials::upstream_headers(Surface::of(inbound.path), inbound.headers, grant.key),
             body: inbound.body.clone(),
-        }
+        })
+    }
+
+    fn is_served(&self, intent: &Intent, status: StatusCode) -> bool {
+        uploads::is_served(intent, status)
+    }
+
+    fn onward(&self, intent: &Intent, path_and_query: &str) -> Option<Intent> {
+        uploads::onward(intent, path_and_query)
+    }
+
+    fn bindings(&self, intent: &Intent, headers: &HeaderMap) -> Vec<Binding> {
+        uploads::bindings(intent, headers)
+    }
+
+    fn rewrite(
+        &self,
+        intent: &Intent,
+        inbound: &Inbound<'_>,
+        headers: &HeaderMap,
+    ) -> Option<Box<dyn Rewrite>> {
+        uploads::rewrite(intent, inbound, headers)
     }
 
     fn verdict(&self, intent: &Intent, answer: &AnswerHead<'_>) -> Verdict {
         if answer.status.is_success() {
             return Verdict::Served(intent.estimate);
         }
-        Verdict::Failed(faults::failure_of_answer(answer, intent.estimate))
+        Verdict::Failed(uploads::judge(intent, answer))
     }
 
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
-        usage::meter(Surface::of(inbound.path), intent)
+        uploads::meter(intent).unwrap_or_else(|| usage::meter(Surface::of(inbound.path), intent))
     }
 
     fn refusal(&self, path: &str, refusal: &Refusal, status: u16) -> SurfaceAnswer {
-        refusals::answer(Surface::of(path), refusal, status)
+        let mut answer = refusals::answer(Surface::of(path), refusal, status);
+        uploads::note_refusal(path, refusal, &mut answer);
+        answer
     }
 }

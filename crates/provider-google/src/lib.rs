@@ -3,8 +3,8 @@
 //!
 //! Two surfaces share one upstream: the native one (`/v1beta/models/…`) and the OpenAI-compatible
 //! one (`/v1beta/openai/…`, also reachable as `/openai/v1/…`). Nothing in here opens a socket,
-//! reads a clock or keeps state between requests. Everything else of Google (files, caches,
-//! batches, Live, Interactions) is claimed, so that its refusal has the native shape, and refused.
+//! reads a clock or keeps state between requests. Files go up and down on [`uploads`]' own routes.
+//! Everything else of Google (caches, batches, Live, Interactions) is claimed, so that its refusal has the native shape, and refused.
 
 mod adapter;
 mod credentials;
@@ -14,6 +14,7 @@ mod query;
 mod refusals;
 mod routes;
 mod surface;
+mod uploads;
 mod usage;
 
 pub use adapter::ADAPTER;

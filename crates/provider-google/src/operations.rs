@@ -26,8 +26,30 @@ pub(crate) const OPENAI_LIST_MODELS: Operation = Operation("openai_list_models")
 /// `GET /openai/models/{model}`.
 pub(crate) const OPENAI_GET_MODEL: Operation = Operation("openai_get_model");
 
+/// `POST /upload/…`: an upload begun, or made in one piece.
+pub(crate) const UPLOAD: Operation = Operation("upload");
+/// `POST /upload/…?upload_id=…`: an upload continued.
+pub(crate) const UPLOAD_CHUNK: Operation = Operation("upload_chunk");
+/// `GET …:download`.
+pub(crate) const DOWNLOAD: Operation = Operation("download");
+
+/// Those whose answers only tell what a model says, or what models there are.
+pub(crate) const SPEAKS_ONLY: [Operation; 11] = [
+    GENERATE_CONTENT,
+    STREAM_GENERATE_CONTENT,
+    COUNT_TOKENS,
+    EMBED_CONTENT,
+    BATCH_EMBED_CONTENTS,
+    LIST_MODELS,
+    GET_MODEL,
+    CHAT_COMPLETIONS,
+    OPENAI_EMBEDDINGS,
+    OPENAI_LIST_MODELS,
+    OPENAI_GET_MODEL,
+];
+
 /// All of them, the usual one first. Reads of the catalogue are free.
-pub(crate) const KNOWN: [KnownOperation; 11] = [
+pub(crate) const KNOWN: [KnownOperation; 14] = [
     KnownOperation::of_model(GENERATE_CONTENT),
     KnownOperation::of_model(STREAM_GENERATE_CONTENT),
     KnownOperation::of_model(COUNT_TOKENS),
@@ -39,4 +61,7 @@ pub(crate) const KNOWN: [KnownOperation; 11] = [
     KnownOperation { is_counted: false, ..KnownOperation::of_model(OPENAI_GET_MODEL) },
     KnownOperation { is_counted: false, ..KnownOperation::plain(LIST_MODELS) },
     KnownOperation { is_counted: false, ..KnownOperation::plain(OPENAI_LIST_MODELS) },
+    KnownOperation { is_counted: false, ..KnownOperation::plain(UPLOAD) },
+    KnownOperation { is_counted: false, ..KnownOperation::plain(UPLOAD_CHUNK) },
+    KnownOperation { is_counted: false, ..KnownOperation::plain(DOWNLOAD) },
 ];

@@ -12,8 +12,8 @@ mod origin;
 mod rewrite;
 mod upstream_request;
 
-use http::HeaderMap;
-use keygate_domain::{Intent, Refusal, Verdict};
+use http::{HeaderMap, Method, StatusCode};
+use keygate_domain::{Binding, Intent, Refusal, Verdict};
 
 pub use adapter::{Adapter, KeyVariables, KnownOperation};
 pub use answer::{AnswerHead, SurfaceAnswer};
@@ -29,6 +29,13 @@ pub trait Provider: Send + Sync + 'static {
     /// Whether an unprefixed path is this provider's (`/v1beta/…` is Google's). Paths under
     /// `/{provider name}` are always its own and arrive here with that prefix removed.
     fn claims(&self, path: &str) -> bool;
+
+    /// Whether the body is passed on as it comes, because it may be larger than memory and nothing has to be
+    /// known of it. Asked with the head alone: [`Provider::understand`] is handed an empty body then.
+    fn streams_body(&self, method: &Method, path: &str) -> bool {
+        let _ = (method, path);
+        false
+    }
 
     /// Reads what the request wants.
     ///
@@ -51,6 +58,26 @@ pub trait Provider: Send + Sync + 'static {
     /// What an answer says about the key that was used. A success is `Served` with the intent's
     /// estimate; the real usage comes from the meter.
     fn verdict(&self, intent: &Intent, answer: &AnswerHead<'_>) -> Verdict;
+
+    /// Whether an answer with `status` is what was asked for. Some protocols say with a redirection that
+    /// there is more to come.
+    fn is_served(&self, intent: &Intent, status: StatusCode) -> bool {
+        let _ = intent;
+        status.is_success()
+    }
+
+    /// What to ask instead when the provider sends a request on to `path_and_query` of its own host; nothing
+    /// if this request is not to be sent on. Nobody is ever followed to another host.
+    fn onward(&self, intent: &Intent, path_and_query: &str) -> Option<Intent> {
+        let _ = (intent, path_and_query);
+        None
+    }
+
+    /// What the head of a successful answer says was created.
+    fn bindings(&self, intent: &Intent, headers: &HeaderMap) -> Vec<Binding> {
+        let _ = (intent, headers);
+        Vec::new()
+    }
 
     /// Watches the bytes of a successful answer pass.
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter>;

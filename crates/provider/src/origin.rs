@@ -8,7 +8,8 @@ use std::fmt;
 pub struct Origin<'a> {
     /// `http` or `https`.
     pub scheme: &'a str,
-    /// Host and port, as the caller wrote them.
+    /// Host and port, as the caller wrote them; with the path below which it is reached, where one is
+    /// configured.
     pub authority: &'a str,
 }
 

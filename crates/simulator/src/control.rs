@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::config::Population;
+use crate::google::{GeneratedFile, make_file as make_file_in};
 use crate::record::RequestRecord;
 use crate::script::Fault;
 use crate::wire::{Answer, Call};
@@ -25,6 +26,11 @@ pub(crate) fn clear_script(world: &Shared) {
 
 pub(crate) fn declare(world: &Shared, population: &Population) -> Result<(), String> {
     world.with(|world| world.declare(population))
+}
+
+pub(crate) fn make_file(world: &Shared, file: &GeneratedFile) -> String {
+    let now = world.clock.now();
+    world.with(|world| make_file_in(world, file, now))
 }
 
 pub(crate) fn requests(world: &Shared) -> Vec<RequestRecord> {
@@ -69,6 +75,10 @@ pub(crate) fn answer(world: &Shared, call: &Call) -> Answer {
         }
         (Method::POST, "/__sim/keys") => match read::<Population>(call) {
             Ok(population) => done(declare(world, &population).map(|()| json!({}))),
+            Err(answer) => answer,
+        },
+        (Method::POST, "/__sim/files") => match read::<GeneratedFile>(call) {
+            Ok(file) => done(Ok(json!({"name": make_file(world, &file)}))),
             Err(answer) => answer,
         },
         (Method::GET, "/__sim/counts") => Answer::json(200, &world.counts()),

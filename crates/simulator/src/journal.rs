@@ -101,6 +101,14 @@ impl Journal {
         }
     }
 
+    /// The body of a request that was read after it was filed.
+    pub(crate) fn took_in(&mut self, number: u64, bytes: usize, sha256: String) {
+        if let Some(record) = self.record(number) {
+            record.body_bytes = bytes;
+            record.body_sha256 = sha256;
+        }
+    }
+
     pub(crate) fn unanswered(&mut self, provider: Provider) {
         self.of(provider).unanswered += 1;
     }

@@ -10,6 +10,7 @@
 //! | `POST /__sim/script` | a [`Fault`], a list of them, or `{"faults": […]}`; appended |
 //! | `GET`, `DELETE /__sim/script` | the faults still to come; forgets them |
 //! | `POST /__sim/keys` | a [`Population`]: adds or replaces projects and organisations, sets states of keys |
+//! | `POST /__sim/files` | a [`GeneratedFile`]: makes one, as models and batches do; `{"name": …}` |
 //! | `GET /__sim/counts` | [`Counts`] |
 //! | `GET /__sim/requests` | the last 1000 [`RequestRecord`]s, oldest first |
 //! | `POST /__sim/reset` | back to the population of the start; the clock stays |
@@ -43,10 +44,10 @@ pub use config::{
     KeyState, Population, SimConfig, Tier,
 };
 pub use credential::CredentialSeen;
-pub use google::GoogleRow;
+pub use google::{GeneratedFile, GoogleRow};
 pub use journal::{Counts, ProviderCounts};
 pub use quota::{MinuteShape, ModelLimits};
 pub use record::{RequestRecord, StreamEnd};
-pub use script::{Action, Fault, HalfStream, Row, ScriptedAnswer, StreamEnding, StreamError};
+pub use script::{Action, Fault, HalfBody, HalfStream, Row, ScriptedAnswer, StreamEnding, StreamError};
 pub use simulator::{Endpoints, RunningSimulator, Simulator};
 pub use world::Provider;

@@ -79,6 +79,24 @@ pub enum Action {
         #[serde(with = "text::required")]
         pause: Duration,
     },
+    /// Reads the body of an upload with a pause (real time) before each piece, then serves.
+    SlowReader {
+        /// The pause.
+        #[serde(with = "text::required")]
+        pause: Duration,
+    },
+    /// Reads so many bytes of the body of an upload, then breaks.
+    HalfBody(HalfBody),
+}
+
+/// How reading a body breaks.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HalfBody {
+    /// Bytes read before.
+    pub bytes: u64,
+    /// How it ends; `end` answers without reading on.
+    pub ending: StreamEnding,
 }
 
 /// An answer by script: a named row of the error tables, or status and body.

@@ -13,6 +13,7 @@ use tokio::task::LocalSet;
 
 use crate::config::{Population, SimConfig};
 use crate::control;
+use crate::google::GeneratedFile;
 use crate::journal::Counts;
 use crate::record::RequestRecord;
 use crate::script::Fault;
@@ -153,6 +154,11 @@ impl RunningSimulator {
     /// population contradicts itself or the world.
     pub fn declare(&self, population: Population) -> io::Result<()> {
         self.ask(move |world| control::declare(world, &population)).map_err(io::Error::other)
+    }
+
+    /// Makes a file of the service's own, as models and batches do; says its name.
+    pub fn make_file(&self, file: GeneratedFile) -> String {
+        self.ask(move |world| control::make_file(world, &file))
     }
 
     /// The counts since the start or the last reset.

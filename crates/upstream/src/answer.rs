@@ -10,10 +10,15 @@ use reqwest::Response;
 use thiserror::Error;
 use tokio::time::timeout;
 
+use crate::PipeIn;
+
 /// An answer whose body has not been read yet. Dropping it cancels what is still to come.
 #[derive(Debug)]
 pub struct UpstreamAnswer {
     response: Response,
+    /// Kept open while the answer is read, where the provider answered before the end of the request.
+    #[expect(dead_code, reason = "it is held, and dropped with the answer")]
+    request: Option<PipeIn>,
 }
 
 /// The connection broke inside a body.
@@ -52,7 +57,13 @@ impl From<BodyBroken> for BodyLost {
 
 impl UpstreamAnswer {
     pub(crate) fn new(response: Response) -> Self {
-        Self { response }
+        Self { response, request: None }
+    }
+
+    /// The same, while the request's body is not to break off.
+    #[must_use]
+    pub fn holding(self, request: PipeIn) -> Self {
+        Self { request: Some(request), ..self }
     }
 
     /// The status.

@@ -4,12 +4,14 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Method};
 use keygate_provider::UpstreamRequest;
 use reqwest::{Body, Client, Request, redirect};
 use tokio::time::timeout;
 use url::Url;
 
-use crate::{ClientUnusable, SendFailure, SendFailureKind, UpstreamAnswer};
+use crate::{ClientUnusable, PipedBody, SendFailure, SendFailureKind, UpstreamAnswer};
 
 /// How connections to providers are made and kept.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +95,33 @@ impl Upstream {
         }
     }
 
+    /// Sends `request` with a body that is still coming, and waits for the head of the answer. How long is the
+    /// caller's affair, who knows whether the body moves; dropping this breaks the request off.
+    ///
+    /// # Errors
+    /// [`SendFailure`] says whether the request can have reached the provider.
+    pub async fn send_piped(
+        &self,
+        request: UpstreamRequest,
+        body: PipedBody,
+    ) -> Result<UpstreamAnswer, SendFailure> {
+        let mut request = self.build(request);
+        request.headers_mut().remove(CONTENT_LENGTH);
+        *request.body_mut() = Some(Body::wrap(body));
+        self.client.client.execute(request).await.map(UpstreamAnswer::new).map_err(SendFailure::from)
+    }
+
+    /// The path and query of `location` below the base URL, if it is there: same scheme, host and port.
+    pub fn own_target(&self, location: &str) -> Option<String> {
+        let url = self.base.join(location).ok()?;
+        let base = self.base.path().trim_end_matches('/');
+        let path = url.path().strip_prefix(base).filter(|path| path.starts_with('/'))?;
+        (url.origin() == self.base.origin()).then(|| match url.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        })
+    }
+
     fn build(&self, asked: UpstreamRequest) -> Request {
         let (path, query) = match asked.path_and_query.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -108,6 +137,9 @@ impl Upstream {
         *request.headers_mut() = asked.headers;
         if !asked.body.is_empty() {
             *request.body_mut() = Some(Body::from(asked.body));
+        } else if matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
+            // RFC 9110 §8.6: else servers ask for the length (411).
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         request
     }
@@ -116,20 +148,51 @@ impl Upstream {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use http::{HeaderMap, Method};
+    use http::HeaderMap;
 
     use super::*;
 
+    fn upstream(base: &str) -> Upstream {
+        UpstreamClient::new(ClientSettings::default()).unwrap().upstream(base.parse().unwrap())
+    }
+
+    fn asked(method: Method, path_and_query: &str) -> UpstreamRequest {
+        let path_and_query = path_and_query.to_owned();
+        UpstreamRequest { method, path_and_query, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
     fn url_of(base: &str, path_and_query: &str) -> String {
-        let upstream =
-            UpstreamClient::new(ClientSettings::default()).unwrap().upstream(base.parse().unwrap());
-        let asked = UpstreamRequest {
-            method: Method::GET,
-            path_and_query: path_and_query.into(),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
+        upstream(base).build(asked(Method::GET, path_and_query)).url().to_string()
+    }
+
+    #[test]
+    fn a_creation_without_a_body_says_so() {
+        let length = |method| {
+            let request = upstream("https://provider.example").build(asked(method, "/v1/x:cancel"));
+            request.headers().get(CONTENT_LENGTH).cloned()
         };
-        upstream.build(asked).url().to_string()
+        assert_eq!(length(Method::POST).unwrap(), "0");
+        assert_eq!(length(Method::GET), None);
+    }
+
+    #[test]
+    fn only_the_providers_own_host_is_its_own() {
+        let upstream = upstream("https://provider.example/base/");
+        let own = |location| upstream.own_target(location);
+        assert_eq!(own("https://provider.example/base/a?b=c").as_deref(), Some("/a?b=c"));
+        assert_eq!(own("https://provider.example:443/base/a").as_deref(), Some("/a"));
+        assert_eq!(own("/base/a").as_deref(), Some("/a"));
+        for foreign in [
+            "https://elsewhere.example/base/a",
+            "//elsewhere.example/base/a",
+            "http://provider.example/base/a",
+            "https://provider.example:444/base/a",
+            "https://provider.example/basement",
+            "https://provider.example/base/../a",
+            "https://[",
+        ] {
+            assert_eq!(own(foreign), None, "{foreign}");
+        }
     }
 
     #[test]

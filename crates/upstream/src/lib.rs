@@ -7,7 +7,9 @@
 mod answer;
 mod client;
 mod failure;
+mod pipe;
 
 pub use answer::{BodyBroken, BodyLost, ErrorText, UpstreamAnswer};
 pub use client::{ClientSettings, Upstream, UpstreamClient};
 pub use failure::{ClientUnusable, SendFailure, SendFailureKind};
+pub use pipe::{BrokenOff, PipeIn, PipedBody, Room, Unwanted, pipe};

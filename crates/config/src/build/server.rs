@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use super::Judge;
 use crate::config::ServerConfig;
 use crate::schema::ServerSection;
@@ -12,6 +14,9 @@ const MAX_WORKERS: u32 = 256;
 /// Bodies are held in memory, so their size is bounded whatever is configured.
 const MAX_BODY: u64 = 4 << 30;
 
+/// Uploads are not held in memory: this is against a slip of the hand.
+const MAX_UPLOAD: u64 = 64 << 30;
+
 pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerConfig {
     judge.require(section.workers.0.get() <= MAX_WORKERS, "server.workers", "is more than 256", "lower it");
     judge.require(
@@ -19,6 +24,18 @@ pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerCon
         "server.max_body",
         "is not between 1KiB and 4GiB",
         "the default is 110MiB, which takes Google's largest inline request",
+    );
+    judge.require(
+        (1024..=MAX_UPLOAD).contains(&section.max_upload.0.0),
+        "server.max_upload",
+        "is not between 1KiB and 64GiB",
+        "the default is 2GiB, the largest file Google takes",
+    );
+    judge.require(
+        section.public_url.0.as_ref().is_none_or(is_plain_address),
+        "server.public_url",
+        "is not a plain http or https address",
+        "for example: https://ai.example.com, without user, query and fragment",
     );
     judge.require(
         section.request_head_timeout.0 > Duration::ZERO,
@@ -30,9 +47,17 @@ pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerCon
         bind: section.bind.0,
         workers: section.workers.0,
         max_body: section.max_body.0.0,
+        max_upload: section.max_upload.0.0,
+        public_url: section.public_url.0.clone(),
         shutdown_grace: section.shutdown_grace.0,
         status_public: section.status_public.0,
         max_connections: section.max_connections.0,
         request_head_timeout: section.request_head_timeout.0,
     }
+}
+
+fn is_plain_address(url: &Url) -> bool {
+    let names_a_host = matches!(url.scheme(), "http" | "https") && url.has_host();
+    let has_credentials = !url.username().is_empty() || url.password().is_some();
+    names_a_host && !has_credentials && url.query().is_none() && url.fragment().is_none()
 }

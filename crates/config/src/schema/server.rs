@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::setting::{Setting, count};
 use crate::units::ByteSize;
@@ -21,6 +22,12 @@ pub(crate) struct ServerSection {
     pub(crate) workers: Setting<NonZeroU32>,
     /// The largest request body, with its unit (`110MiB`). Larger ones are refused with 413.
     pub(crate) max_body: Setting<ByteSize>,
+    /// The largest body of one upload request, with its unit (`2GiB`). Uploads pass through in pieces and are
+    /// never held in memory. Larger ones are refused with 413.
+    pub(crate) max_upload: Setting<ByteSize>,
+    /// Where clients reach the gateway (`https://ai.example.com`), for addresses that answers name: upload
+    /// and download URLs. By default what each request says of it (`Host`, `X-Forwarded-Proto`).
+    pub(crate) public_url: Setting<Option<Url>>,
     /// How long running requests may take to finish when the gateway stops.
     pub(crate) shutdown_grace: Setting<Duration>,
     /// Whether the status routes are open to everybody, not only to loopback and to tokens with
@@ -38,6 +45,8 @@ impl Default for ServerSection {
             bind: Setting(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
             workers: count(2),
             max_body: Setting(ByteSize(110 << 20)),
+            max_upload: Setting(ByteSize(2 << 30)),
+            public_url: Setting(None),
             shutdown_grace: Setting(Duration::from_secs(30)),
             status_public: Setting(false),
             max_connections: count(10_000),

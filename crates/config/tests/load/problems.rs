@@ -136,6 +136,15 @@ fn strategies_that_do_not_exist_are_refused(#[case] line: &str) {
 #[case("server: { workers: null }", "`server.workers` must be a whole number of at least 1")]
 #[case("server: { workers: [1] }", "`server.workers` must be a whole number of at least 1")]
 #[case("server: { max_body: 10B }", "`server.max_body` is not between 1KiB and 4GiB")]
+#[case("server: { max_upload: 10B }", "`server.max_upload` is not between 1KiB and 64GiB")]
+#[case(
+    "server: { public_url: 'ftp://ai.example' }",
+    "`server.public_url` is not a plain http or https address"
+)]
+#[case(
+    "server: { public_url: 'https://u:p@ai.example' }",
+    "`server.public_url` is not a plain http or https address"
+)]
 #[case("server: { bind: 8080 }", "`server.bind` must be an IP address and a port")]
 #[case("server: { request_head_timeout: 0s }", "leaves no time at all")]
 #[case("limits: { user_header: 'X User' }", "is not the name of a header")]

@@ -18,6 +18,7 @@ fn nothing_but_a_key_is_needed() {
     let config = House::new().env("GEMINI_API_KEYS", "k1,k2").loaded().config;
     assert_eq!(config.server.bind.to_string(), "127.0.0.1:8080");
     assert_eq!((config.server.workers.get(), config.server.max_body), (2, 110 << 20));
+    assert_eq!((config.server.max_upload, config.server.public_url), (2 << 30, None));
     assert_eq!(config.limits.per_user, UserPolicy::default());
     assert_eq!(config.limits.user_header, "X-User-Id");
     assert_eq!(config.storage.place, StoragePlace::File("keygate.db".into()));
@@ -31,7 +32,7 @@ fn nothing_but_a_key_is_needed() {
 #[test]
 fn every_value_reaches_its_place() {
     let yaml = "
-server: { bind: '[::1]:9', workers: 3, max_body: 2MB, shutdown_grace: 5s, status_public: yes, max_connections: 7, request_head_timeout: 1s }
+server: { bind: '[::1]:9', workers: 3, max_body: 2MB, max_upload: 3GiB, public_url: 'https://ai.example.com/gateway', shutdown_grace: 5s, status_public: yes, max_connections: 7, request_head_timeout: 1s }
 limits: { per_user: { requests_per_minute: 60, burst: 5, max_concurrent: 2 }, user_header: X-Who, max_users: 9, failed_logins_per_minute: 3 }
 storage: { url: 'sqlite:///var/lib/keygate/k.db' }
 telemetry: { log: { level: off }, otlp: { endpoint: 'http://collector:4318/', protocol: http, sample: 0.25 } }
@@ -49,7 +50,8 @@ providers:
     timeout: 9s
 ";
     let config = House::with_yaml(yaml).env("A", "a").loaded().config;
-    assert_eq!(config.server.max_body, 2_000_000);
+    assert_eq!((config.server.max_body, config.server.max_upload), (2_000_000, 3 << 30));
+    assert_eq!(config.server.public_url.unwrap().as_str(), "https://ai.example.com/gateway");
     assert!(config.server.status_public);
     assert_eq!((config.server.max_connections.get(), config.server.shutdown_grace.as_secs()), (7, 5));
     assert_eq!(

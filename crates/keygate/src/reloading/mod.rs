@@ -33,6 +33,8 @@ pub(crate) fn rules(config: &Config, state: ConfigState) -> Rules {
         providers: config.providers.clone(),
         status_public: config.server.status_public,
         max_body: config.server.max_body,
+        max_upload: config.server.max_upload,
+        public_url: config.server.public_url.clone(),
         state,
     }
 }

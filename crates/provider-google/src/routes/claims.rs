@@ -1,7 +1,7 @@
 //! Which unprefixed paths are Google's.
 
-/// Beginnings of Google's paths. Uploads, downloads and Live are claimed although they are not
-/// served, so that their refusal has the shape that Google's SDKs can read.
+/// Beginnings of Google's paths. Live is claimed although it is not served, so that its refusal has the shape
+/// that Google's SDKs can read.
 const CLAIMED: [&str; 7] =
     ["/v1/", "/v1beta/", "/v1alpha/", "/openai/v1/", "/upload/", "/download/", "/ws/google"];
 

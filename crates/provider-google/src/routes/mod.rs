@@ -3,7 +3,7 @@
 mod body;
 mod claims;
 mod intent;
-mod path;
+pub(crate) mod path;
 mod route;
 
 pub(crate) use claims::claims;

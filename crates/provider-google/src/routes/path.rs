@@ -20,7 +20,7 @@ const MAX_MODEL_BYTES: usize = 256;
 /// # Errors
 /// `BadRequest` when a segment is empty, is or contains `..`, or hides a separator, a control
 /// character or a second encoding.
-pub(super) fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, CallRejected> {
+pub(crate) fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, CallRejected> {
     path.strip_prefix('/').unwrap_or(path).split('/').map(segment).collect()
 }
 
@@ -57,7 +57,7 @@ pub(super) fn model(name: &str) -> Result<ModelName, CallRejected> {
 }
 
 /// `segment` as it may stand in a path.
-pub(super) fn encode(segment: &str) -> Cow<'_, str> {
+pub(crate) fn encode(segment: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     if segment.bytes().all(is_plain) {
         return Cow::Borrowed(segment);

@@ -22,7 +22,7 @@ pub(crate) fn meter(surface: Surface, intent: &Intent) -> Box<dyn Meter> {
             events: Events::new(words),
             unread: Unread::default(),
         }),
-        Streaming::Whole | Streaming::JsonArray => {
+        Streaming::Whole | Streaming::JsonArray | Streaming::File => {
             Box::new(DocumentMeter { surface, estimate, scanner: Scanner::new(words) })
         }
     }

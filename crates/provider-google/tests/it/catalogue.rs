@@ -46,6 +46,9 @@ fn the_operations_are_those_of_the_routes() {
         Call::get("/v1beta/openai/models/m"),
         Call::get("/v1beta/models"),
         Call::get("/v1beta/openai/models"),
+        Call::post("/upload/v1beta/files", "{}"),
+        Call::post("/upload/v1beta/files?upload_id=a", ""),
+        Call::get("/download/v1beta/files/a:download"),
     ];
     let told: Vec<KnownOperation> = calls
         .iter()

@@ -8,6 +8,7 @@ mod meters;
 mod refusals;
 mod requests;
 mod routes;
+mod uploads;
 
 use std::sync::Arc;
 

@@ -236,7 +236,6 @@ fn known_routes_say_which_method_they_take(#[case] method: &str, #[case] target:
 #[case("/v1beta/tunedModels/x:countTokens")]
 #[case("/v1beta/tunedModels/x")]
 #[case("/v1beta/models/x/operations/y")]
-#[case("/upload/v1beta/files")]
 #[case("/v1beta/openai/files")]
 #[case("/openai/v1")]
 #[case("/openai/v1/chat")]

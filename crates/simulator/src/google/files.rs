@@ -34,6 +34,10 @@ pub(crate) struct File {
     /// Hexadecimal.
     pub(crate) sha256: String,
     pub(crate) created: Timestamp,
+    /// Whether the service made it: only such files can be downloaded.
+    pub(crate) is_generated: bool,
+    /// Whether its bytes are at `/download/…` only.
+    pub(crate) is_elsewhere: bool,
 }
 
 /// All files by id.
@@ -41,6 +45,20 @@ pub(crate) struct File {
 pub(crate) struct Files(BTreeMap<String, File>);
 
 impl File {
+    /// A file without a name, of nobody knows what, that somebody uploaded.
+    pub(crate) fn uploaded(project: String, size_bytes: u64, sha256: String, created: Timestamp) -> Self {
+        Self {
+            project,
+            display_name: None,
+            mime_type: String::new(),
+            size_bytes,
+            sha256,
+            created,
+            is_generated: false,
+            is_elsewhere: false,
+        }
+    }
+
     fn expires(&self) -> Timestamp {
         after(self.created, LIFETIME)
     }
@@ -84,8 +102,11 @@ pub(super) fn shown(id: &str, file: &File, base: &str) -> Value {
         "sha256Hash": STANDARD.encode(&file.sha256),
         "uri": format!("{base}/files/{id}"),
         "state": "ACTIVE",
-        "source": "UPLOADED",
+        "source": if file.is_generated { "GENERATED" } else { "UPLOADED" },
     });
+    if file.is_generated {
+        value["downloadUri"] = json!(format!("{base}/files/{id}:download?alt=media"));
+    }
     if let Some(name) = &file.display_name {
         value["displayName"] = json!(name);
     }

@@ -34,6 +34,7 @@ pub(crate) enum Operation {
     ListFiles,
     GetFile,
     DeleteFile,
+    DownloadFile,
     CreateCache,
     ListCaches,
     GetCache,
@@ -64,6 +65,7 @@ impl Operation {
             Self::ListFiles => "files.list",
             Self::GetFile => "files.get",
             Self::DeleteFile => "files.delete",
+            Self::DownloadFile => "files.download",
             Self::CreateCache => "cachedContents.create",
             Self::ListCaches => "cachedContents.list",
             Self::GetCache => "cachedContents.get",
@@ -88,6 +90,7 @@ impl Operation {
             Self::ListFiles => "FileService.ListFiles",
             Self::GetFile => "FileService.GetFile",
             Self::DeleteFile => "FileService.DeleteFile",
+            Self::DownloadFile => "FileService.DownloadFile",
             Self::CreateCache => "CacheService.CreateCachedContent",
             Self::ListCaches => "CacheService.ListCachedContents",
             Self::GetCache => "CacheService.GetCachedContent",
@@ -118,7 +121,7 @@ impl Route {
     pub(crate) fn of(call: &Call) -> Self {
         let mut segments = call.segments();
         let is_upload = segments.first() == Some(&"upload");
-        if is_upload {
+        if is_upload || segments.first() == Some(&"download") {
             segments.remove(0);
         }
         if let ["ws", method] = segments.as_slice() {
@@ -128,8 +131,8 @@ impl Route {
             return Self::to(Operation::Unknown, "v1beta");
         };
         match rest {
-            ["files"] if is_upload => Self::upload(call, version),
-            _ if is_upload => Self::to(Operation::Unknown, version),
+            [_, ..] if is_upload => Self::upload(call, version),
+            ["files", id] if is_download(call, id) => Self::download(version, id),
             ["openai", path @ ..] => Self::openai(call, version, path),
             ["interactions", ..] => {
                 Self { dialect: Dialect::Interactions, ..Self::to(Operation::Unknown, version) }
@@ -150,6 +153,11 @@ impl Route {
     fn upload(call: &Call, version: &str) -> Self {
         let is_continued = call.parameter("upload_id").is_some();
         Self::to(if is_continued { Operation::ContinueUpload } else { Operation::StartUpload }, version)
+    }
+
+    fn download(version: &str, named: &str) -> Self {
+        let id = named.strip_suffix(DOWNLOAD).unwrap_or(named).to_owned();
+        Self { id: Some(id), ..Self::to(Operation::DownloadFile, version) }
     }
 
     fn live(method: &str) -> Self {
@@ -211,6 +219,13 @@ impl Route {
     }
 }
 
+/// The verb that asks for a file's bytes.
+const DOWNLOAD: &str = ":download";
+
+fn is_download(call: &Call, named: &str) -> bool {
+    call.method == Method::GET && named.ends_with(DOWNLOAD)
+}
+
 fn model_action(action: &str) -> Operation {
     match action {
         "generateContent" => Operation::Generate,
@@ -249,6 +264,10 @@ mod tests {
     #[case("GET", "/v1beta/openai/models/models/m", Operation::ChatGetModel)]
     #[case("POST", "/upload/v1beta/files", Operation::StartUpload)]
     #[case("POST", "/upload/v1/files?upload_id=u", Operation::ContinueUpload)]
+    #[case("PUT", "/upload/v1/environments/e/files/a/b.py", Operation::StartUpload)]
+    #[case("POST", "/upload/v1/fileSearchStores/s:uploadToFileSearchStore", Operation::StartUpload)]
+    #[case("GET", "/v1/files/f:download?alt=media", Operation::DownloadFile)]
+    #[case("GET", "/download/v1beta/files/f%3Adownload?alt=media", Operation::DownloadFile)]
     #[case("POST", "/v1beta/auth_tokens", Operation::Unknown)]
     #[case("POST", "/v1alpha/auth_tokens", Operation::CreateToken)]
     #[case(

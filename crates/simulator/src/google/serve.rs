@@ -7,7 +7,7 @@ use super::error::GoogleError;
 use super::projects::{Caller, GoogleWorld, Project};
 use super::routes::{Operation, Route};
 use super::rows::{GoogleRow, Scene};
-use super::{caches, chat, embed, files, generate, live, models, tokens, uploads};
+use super::{caches, chat, downloads, embed, files, generate, live, models, tokens, uploads};
 use crate::record::RequestRecord;
 use crate::script::{Row, ScriptedAnswer};
 use crate::wire::{Answer, Call};
@@ -22,10 +22,13 @@ pub(super) struct Gate<'a> {
 
 /// Serves a call.
 pub(crate) fn serve(world: &Shared, route: &Route, call: &mut Call) -> Answer {
+    // A key that is sent has to be one, although an upload is continued without any.
+    let is_keyed = call.header("x-goog-api-key").is_some() || call.parameter("key").is_some();
     let served = if route.operation == Operation::Live {
         Ok(live::connect(world, route, call))
     } else if route.operation == Operation::ContinueUpload {
-        Ok(uploads::proceed(world, call))
+        let entered = if is_keyed { enter(world, route, call).map(drop) } else { Ok(()) };
+        entered.map(|()| uploads::proceed(world, call))
     } else if route.operation == Operation::Unknown {
         Ok(unknown(world, route, call))
     } else {
@@ -53,6 +56,7 @@ fn served(world: &Shared, route: &Route, call: &Call) -> Result<Answer, GoogleEr
         Operation::ListFiles => Ok(files::list(world, call, &gate)),
         Operation::GetFile => files::get(world, &gate),
         Operation::DeleteFile => files::delete(world, &gate),
+        Operation::DownloadFile => downloads::download(world, call, &gate),
         Operation::CreateCache => caches::create(world, call, &gate),
         Operation::ListCaches => Ok(caches::list(world, call, &gate)),
         Operation::GetCache => caches::get(world, &gate),

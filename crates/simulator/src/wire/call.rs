@@ -22,6 +22,10 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The body still to be read, where it may be larger than memory: that of an upload.
+    pub(crate) unread: Option<Incoming>,
+    /// Length and SHA-256 of a body that was read and not kept.
+    pub(crate) taken: Option<(u64, String)>,
     /// What the connection can become, if the client asked for that.
     pub(crate) upgrade: Option<OnUpgrade>,
 }
@@ -31,17 +35,30 @@ impl Call {
         let upgrade =
             request.headers().contains_key(http::header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
         let (head, body) = request.into_parts();
-        let body =
-            Limited::new(body, LARGEST_BODY_BYTES).collect().await.map_err(io::Error::other)?.to_bytes();
-        Ok(Self {
+        let mut call = Self {
             method: head.method,
             raw_path: head.uri.path().to_owned(),
             path: normal_path(head.uri.path()),
             query: query_of(&head.uri),
             headers: head.headers,
-            body,
+            body: Bytes::new(),
+            unread: Some(body),
+            taken: None,
             upgrade,
-        })
+        };
+        if !call.path.starts_with("/upload/") {
+            call.read_whole().await?;
+        }
+        Ok(call)
+    }
+
+    /// Reads the body into memory.
+    pub(super) async fn read_whole(&mut self) -> io::Result<()> {
+        if let Some(body) = self.unread.take() {
+            let whole = Limited::new(body, LARGEST_BODY_BYTES).collect().await.map_err(io::Error::other)?;
+            self.body = whole.to_bytes();
+        }
+        Ok(())
     }
 
     /// A request without body, headers and connection, for tests of routes.
@@ -55,6 +72,8 @@ impl Call {
             query: query_of(&uri),
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            unread: None,
+            taken: None,
             upgrade: None,
         }
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod flow;
+mod intake;
 mod listener;
 mod serve;
 mod socket;

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use super::answer::{Answer, Content, Events, Framing};
 use super::flow::{self, FlowBody, StreamTicket};
 use super::socket::ResetSwitch;
-use super::{Call, Door};
+use super::{Call, Door, intake};
 use crate::record::RequestRecord;
 use crate::script::{Action, HalfStream, Plan, ScriptedAnswer, StreamEnding, StreamError, Target};
 use crate::world::{Provider, Shared};
@@ -47,6 +47,7 @@ pub(super) async fn serve(
     let subject = Subject::of(door, &call);
     let (number, plan) = note(&world, &subject, &call);
     let waiting = Unanswered { world: world.clone(), provider: subject.provider(), is_answered: false };
+    intake::take_in(&world, number, &mut call, plan.as_ref(), &reset).await?;
     let answer = act(&world, &subject, &mut call, plan, &reset).await?;
     waiting.answered(number, answer.status.as_u16());
     Ok(match answer.content {
@@ -116,6 +117,8 @@ async fn act(
             failing(subject.serve(world, call), &error, &body)
         }
         Action::SlowChunks { pause } => slow(subject.serve(world, call), pause),
+        // The body was read so, and there is an answer.
+        Action::SlowReader { .. } | Action::HalfBody(_) => subject.serve(world, call),
     })
 }
 

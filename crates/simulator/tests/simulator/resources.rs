@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use keygate_simulator::{GoogleKey, GoogleProject, Population, RunningSimulator, Tier};
+use keygate_simulator::{
+    Action, Fault, GeneratedFile, GoogleKey, GoogleProject, HalfBody, Population, RunningSimulator,
+    StreamEnding, Tier,
+};
 use serde_json::json;
 
 use crate::client::{GENERATE, KEY, Reply, google, populated, post, projects, send, standing};
@@ -137,4 +140,77 @@ fn the_free_tier_has_no_caches() {
     let refused = google(&populated(population), KEY, "POST", "/v1beta/cachedContents", &body);
     assert_eq!(refused.status, 429);
     assert!(refused.text().contains("TotalCachedContentStorageTokensPerModelFreeTier"));
+}
+
+#[test]
+fn a_chunk_that_breaks_is_kept_in_whole_granules() {
+    let simulator = standing();
+    let started = start(&simulator, &[("x-goog-api-key", KEY)], "");
+    let url = started.header("x-goog-upload-url").unwrap().to_owned();
+    let half = HalfBody { bytes: 600_000, ending: StreamEnding::Close };
+    simulator.script([Fault::new(Action::HalfBody(half))]).unwrap();
+    let broken = proceed(&simulator, &url, "upload", "0", &"x".repeat(1_000_000));
+    assert_eq!(broken.status, 0, "{broken:?}");
+    assert_eq!(
+        proceed(&simulator, &url, "query", "0", "").header("x-goog-upload-size-received"),
+        Some("524288")
+    );
+    let rest = proceed(&simulator, &url, "upload, finalize", "524288", &"x".repeat(475_712));
+    assert_eq!(rest.at("/file/sizeBytes"), "1000000");
+    let again = proceed(&simulator, &url, "query", "0", "");
+    assert_eq!(
+        (again.header("x-goog-upload-status"), again.at("/file/sizeBytes")),
+        (Some("final"), "1000000".into())
+    );
+}
+
+#[test]
+fn an_upload_that_was_given_up_stays_so() {
+    let simulator = standing();
+    let started = start(&simulator, &[("x-goog-api-key", KEY)], "");
+    let url = started.header("x-goog-upload-url").unwrap().to_owned();
+    for command in ["cancel", "query", "upload, finalize"] {
+        let told = proceed(&simulator, &url, command, "0", "x");
+        assert_eq!(told.header("x-goog-upload-status"), Some("cancelled"), "{command}");
+    }
+}
+
+#[test]
+fn a_key_that_is_sent_with_a_chunk_has_to_be_one() {
+    let simulator = standing();
+    let started = start(&simulator, &[("x-goog-api-key", KEY)], "");
+    let url = started.header("x-goog-upload-url").unwrap();
+    let target = url.strip_prefix(simulator.google_url()).unwrap();
+    let headers = [("x-goog-upload-command", "upload, finalize"), ("x-goog-api-key", "nobodys")];
+    assert_eq!(send(simulator.google_url(), "POST", target, &headers, "x").status, 400);
+    let headers = [("x-goog-upload-command", "upload, finalize"), ("x-goog-api-key", SIBLING)];
+    assert_eq!(send(simulator.google_url(), "POST", target, &headers, "x").status, 200);
+}
+
+#[test]
+fn generated_files_are_downloaded_whole_in_parts_and_elsewhere() {
+    let simulator = standing();
+    let made = |is_elsewhere| GeneratedFile { project: "alpha".to_owned(), bytes: 100_000, is_elsewhere };
+    let name = simulator.make_file(made(false));
+    let path = format!("/v1beta/{name}:download?alt=media");
+    let shown = google(&simulator, KEY, "GET", &format!("/v1beta/{name}"), "");
+    assert_eq!(shown.at("/downloadUri"), format!("{}{path}", simulator.google_url()));
+    let whole = google(&simulator, KEY, "GET", &path, "");
+    assert_eq!((whole.status, whole.body.len(), whole.is_complete), (200, 100_000, true));
+    let headers = [("x-goog-api-key", SIBLING), ("range", "bytes=65530-65539")];
+    let part = send(simulator.google_url(), "GET", &format!("/download{path}"), &headers, "");
+    assert_eq!((part.status, &part.body[..]), (206, &whole.body[65_530..65_540]));
+    assert_eq!(part.header("content-range"), Some("bytes 65530-65539/100000"));
+    assert_eq!(google(&simulator, FOREIGN, "GET", &path, "").status, 403);
+
+    let name = simulator.make_file(made(true));
+    let path = format!("/v1beta/{name}:download?alt=media");
+    let sent_on = google(&simulator, KEY, "GET", &path, "");
+    let place = format!("{}/download{path}", simulator.google_url());
+    assert_eq!((sent_on.status, sent_on.header("location")), (302, Some(place.as_str())));
+    assert_eq!(google(&simulator, KEY, "GET", &format!("/download{path}"), "").body.len(), 100_000);
+
+    let uploaded = uploaded(&simulator);
+    let refused = google(&simulator, KEY, "GET", &format!("/v1beta/{uploaded}:download?alt=media"), "");
+    assert_eq!(refused.status, 400, "{refused:?}");
 }
