@@ -199,7 +199,7 @@ pub(crate) async fn read(
     Ok(body.freeze())
 }
 
-pub(crate) fn asks_for_upgrade(request: &HttpRequest) -> bool {
+fn asks_for_upgrade(request: &HttpRequest) -> bool {
     let asks = request.headers().contains_key("upgrade") || request.method() == "CONNECT";
     asks && !request.headers().contains_key("transfer-encoding")
 }

@@ -29,23 +29,22 @@ pub(crate) fn starting(house: &House, path: &str, length: u64) -> RequestBuilder
 pub(crate) struct Upload {
     /// The path and query at the gateway.
     pub(crate) path: String,
-    /// What step 1 was answered.
-    pub(crate) started: Answer,
 }
 
 impl Upload {
     /// Begins one; the address in the answer has to be the gateway's.
     pub(crate) async fn begin(house: &House, length: u64) -> Self {
-        Self::of(house, Answer::to(starting(house, START, length)).await)
+        Self::of(house, &Answer::to(starting(house, START, length)).await)
     }
 
-    pub(crate) fn of(house: &House, started: Answer) -> Self {
+    /// The one that this answer tells of.
+    pub(crate) fn of(house: &House, started: &Answer) -> Self {
         started.is_providers("google", 200, 1);
         assert_eq!(started.header("x-goog-upload-status"), "active");
         let url = started.header("x-goog-upload-url");
         let path = url.strip_prefix(&house.gateway.url("")).unwrap_or_else(|| panic!("{url} is elsewhere"));
         assert_eq!(started.header("x-goog-upload-control-url"), url);
-        Self { path: path.to_owned(), started }
+        Self { path: path.to_owned() }
     }
 
     /// Step 2: without any credential, as Python's SDK and Vercel's do it.

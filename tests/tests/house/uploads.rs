@@ -24,7 +24,7 @@ async fn a_file_is_sent_in_pieces_to_an_address_of_the_gateway() {
     let house = House::open(json!({})).await;
     // A key in the query is repeated in the address by Google: ours goes in a header, so that it has none.
     let started = Answer::to(starting(&house, &format!("{START}?key=callers-own"), 3 * MIB as u64)).await;
-    let upload = Upload::of(&house, started);
+    let upload = Upload::of(&house, &started);
     assert!(!upload.path.contains("key="), "{}", upload.path);
     assert!(upload.path.contains("upload_protocol=resumable"), "{}", upload.path);
 
@@ -53,7 +53,7 @@ async fn who_knows_the_id_needs_no_token_and_who_does_not_gets_nowhere() {
     let house = guarded().await;
     Answer::to(starting(&house, START, 5)).await.is_refusal(401, "unauthenticated");
     let started = Answer::to(starting(&house, START, 5).header("x-goog-api-key", "kg_first")).await;
-    let upload = Upload::of(&house, started);
+    let upload = Upload::of(&house, &started);
     let before = house.upstream_requests();
 
     // Nothing of the body is sent: the answer comes without.
@@ -84,11 +84,11 @@ async fn who_knows_the_id_needs_no_token_and_who_does_not_gets_nowhere() {
 #[tokio::test]
 async fn the_path_prefix_of_the_provider_is_a_door_too() {
     let house = House::open(json!({})).await;
-    let upload = Upload::of(&house, Answer::to(starting(&house, "/google/upload/v1/files", 2)).await);
+    let upload = Upload::of(&house, &Answer::to(starting(&house, "/google/upload/v1/files", 2)).await);
     assert!(upload.path.starts_with("/upload/v1/files?"), "SDKs drop the prefix: {}", upload.path);
     upload.finish(&house, 0, b"hi".to_vec()).await;
     let upload = Upload::begin(&house, 2).await;
-    let prefixed = Upload { path: format!("/google{}", upload.path), ..upload };
+    let prefixed = Upload { path: format!("/google{}", upload.path) };
     prefixed.finish(&house, 0, b"hi".to_vec()).await;
     house.close().await;
 }
@@ -146,7 +146,7 @@ async fn a_start_that_is_refused_is_made_with_another_key() {
 async fn an_upload_outlives_a_gateway_that_is_killed() {
     let house = guarded().await;
     let started = Answer::to(starting(&house, START, 5).header("x-goog-api-key", "kg_first")).await;
-    let upload = Upload::of(&house, started);
+    let upload = Upload::of(&house, &started);
     holds(house.gateway.home(), "binding", 1).await;
     let id =
         upload.path.split_once("upload_id=").expect("an id").1.split('&').next().expect("an id").to_owned();
@@ -253,10 +253,8 @@ async fn a_file_is_sent_in_one_piece_as_well() {
 
     let boundary = "--b\r\ncontent-type: application/json\r\n\r\n{\"file\": {\"displayName\": \"d\"}}\r\n--b\r\n\
         content-type: text/plain\r\n\r\nhello\r\n--b--";
-    let multipart = house
-        .post(&format!("{START}?uploadType=multipart"), &json!(null))
-        .header("content-type", "multipart/related; boundary=b")
-        .body(boundary);
+    let multipart = house.gateway.http().post(house.gateway.url(&format!("{START}?uploadType=multipart")));
+    let multipart = multipart.header("content-type", "multipart/related; boundary=b").body(boundary);
     let described = Answer::to(multipart).await.json();
     assert_eq!(
         (&described["file"]["displayName"], &described["file"]["sizeBytes"]),
@@ -296,7 +294,7 @@ async fn the_older_protocol_passes_as_well() {
 async fn stores_and_environments_are_sent_files_too() {
     let house = House::open(json!({})).await;
     let store = "/upload/v1beta/fileSearchStores/s1:uploadToFileSearchStore";
-    let upload = Upload::of(&house, Answer::to(starting(&house, store, 2)).await);
+    let upload = Upload::of(&house, &Answer::to(starting(&house, store, 2)).await);
     assert!(upload.path.starts_with(&format!("{store}?upload_id=")), "{}", upload.path);
     let done = upload.send(&house, "upload, finalize", 0, b"hi".to_vec()).await;
     assert!(done.text().contains("fileSearchStores/s1/upload/operations/"), "{done:?}");
@@ -304,7 +302,7 @@ async fn stores_and_environments_are_sent_files_too() {
     let path = "/upload/v1/environments/env_1/files/src/main.py?overwrite=true";
     let put = house.gateway.http().put(house.gateway.url(path));
     let put = put.header("x-goog-upload-protocol", "resumable").header("x-goog-upload-command", "start");
-    let upload = Upload::of(&house, Answer::to(put.body("")).await);
+    let upload = Upload::of(&house, &Answer::to(put.body("")).await);
     let done = upload.send(&house, "upload, finalize", 0, b"hi".to_vec()).await;
     assert_eq!(done.json()["file"]["name"], "main.py");
     assert_eq!(house.sim.requests()[2].method, "PUT");

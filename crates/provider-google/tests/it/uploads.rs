@@ -213,7 +213,10 @@ fn the_answer_to_the_first_step_names_the_gateway_and_is_remembered() {
     assert!(!rewrite.changes_body());
     rewrite.headers(&mut answer);
     let moved = "https://gateway.example/upload/v1beta/files?upload_id=AHmgxQ";
-    assert!(answer["x-goog-upload-url"] == moved && answer["x-goog-upload-control-url"] == moved, "{answer:?}");
+    assert!(
+        answer["x-goog-upload-url"] == moved && answer["x-goog-upload-control-url"] == moved,
+        "{answer:?}"
+    );
     assert_eq!(answer.len(), 2);
 
     // The older protocol: its address is in a header that is withheld otherwise.
