@@ -42,7 +42,10 @@ pub struct Inflow {
 impl fmt::Debug for Inflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let taken = self.taken.get();
-        f.debug_struct("Inflow").field("declared", &self.declared).field("taken", &taken).finish()
+        f.debug_struct("Inflow")
+            .field("declared", &self.declared)
+            .field("taken", &taken)
+            .finish_non_exhaustive()
     }
 }
 

@@ -56,11 +56,11 @@ impl Attempt<'_> {
         };
         match stopped {
             // Before the body's end: it has heard enough.
-            Err(answer) => answered_early(answer, body, filling),
+            Err(answer) => Ok(answered(answer, body, filling)?),
             Ok(Err(Stopped::Lost)) => Err(BodyLost.into()),
             Ok(Err(Stopped::Stalled)) => Err(Failed::unanswered(Fault::Timeout, Reach::Unknown)),
             Ok(Ok(()) | Err(Stopped::Unwanted)) => match timeout(patience, sending).await {
-                Ok(answer) => answered_early(answer, body, filling),
+                Ok(answer) => Ok(answered(answer, body, filling)?),
                 Err(_elapsed) => Err(Failed::unanswered(Fault::Timeout, Reach::Unknown)),
             },
         }
@@ -69,16 +69,16 @@ impl Attempt<'_> {
 
 /// What came of the request. As long as an answer is read, its request must not break off: the connection
 /// would go with it.
-fn answered_early(
+fn answered(
     answer: Result<UpstreamAnswer, SendFailure>,
     body: &Inflow,
     filling: PipeIn,
-) -> Result<UpstreamAnswer, Failed> {
+) -> Result<UpstreamAnswer, SendFailure> {
     match answer {
         Ok(answer) => Ok(answer.holding(filling)),
         // Without a byte of its body no upload can have had an effect.
-        Err(failure) if !body.is_spent() => Err(SendFailure { never_written: true, ..failure }.into()),
-        Err(failure) => Err(failure.into()),
+        Err(failure) if !body.is_spent() => Err(SendFailure { never_written: true, ..failure }),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -88,13 +88,11 @@ async fn pass(body: &Inflow, filling: &mut PipeIn, patience: Duration) -> Result
     filling.wanted().await?;
     loop {
         let room = timeout(patience, filling.room()).await.map_err(|_elapsed| Stopped::Stalled)??;
-        match body.chunk(patience).await? {
-            Some(chunk) => room.put(chunk),
-            None => {
-                room.finish();
-                return Ok(());
-            }
-        }
+        let Some(chunk) = body.chunk(patience).await? else {
+            room.finish();
+            return Ok(());
+        };
+        room.put(chunk);
     }
 }
 

@@ -92,7 +92,8 @@ async fn a_provider_that_stops_reading_holds_the_caller_up_until_the_time_is_ove
     let taken = taken.load(Ordering::SeqCst);
     assert!(taken < A_LITTLE, "{taken} bytes were taken from the caller");
     // It does not even notice that it is left, and is as little in the way as before.
-    assert_eq!(upload.received(&house).await, MIB);
+    let received = upload.received(&house).await;
+    assert!((MIB..2 * MIB).contains(&received), "{received}");
     house.google().await.blames_nobody();
     house.close().await;
 }
@@ -159,9 +160,9 @@ async fn what_the_provider_says_before_the_end_of_a_chunk_reaches_the_caller() {
     house.sim.script([early]).expect("room");
     let (body, _) = flow(64 * MIB);
     let answer = patient(&house, &upload, "upload", 64 * MIB).body(body).send().await;
-    // A client that insists on sending everything first may find the connection closed instead.
+    // Who closes with bytes unread may lose what he said before: on either way it may be a broken connection.
     if let Ok(answer) = answer {
-        assert_eq!(answer.status(), 429);
+        assert!([429, 502].contains(&answer.status().as_u16()), "{answer:?}");
     }
     let pool = house.google().await;
     pool.blames_nobody();

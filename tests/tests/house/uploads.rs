@@ -245,11 +245,15 @@ async fn a_file_is_sent_in_one_piece_as_well() {
     large.is_providers("google", 200, 1);
     assert_eq!(large.json()["file"]["sizeBytes"], MIB.to_string());
     // Large: it went by, and only the caller has it. The pool has a key left, so it may come again at once.
-    house.sim.script([Fault::google(GoogleRow::MinuteRequests)]).expect("room");
+    let keys = ["sim-google-alpha-1", "sim-google-alpha-2", "sim-google-beta-1"];
+    let all = |state| states(&keys.map(|key| (key, state)));
+    house.sim.declare(all(KeyState::Google(GoogleRow::KeyInvalid))).expect("known keys");
     let refused = Answer::to(raw(MIB)).await;
     refused.is_refusal(429, "pool_exhausted");
     refused.took("google", 1);
     assert_eq!(refused.retry_after(), Some(1));
+    house.sim.declare(all(KeyState::Valid)).expect("known keys");
+    assert_eq!(Answer::to(raw(MIB)).await.status, 200);
 
     let boundary = "--b\r\ncontent-type: application/json\r\n\r\n{\"file\": {\"displayName\": \"d\"}}\r\n--b\r\n\
         content-type: text/plain\r\n\r\nhello\r\n--b--";

@@ -159,7 +159,6 @@ struct Continued {
     finalizes: bool,
     cancels: bool,
     offset: Option<u64>,
-    is_old: bool,
 }
 
 impl Continued {
@@ -170,7 +169,6 @@ impl Continued {
                 finalizes: command.contains("finalize"),
                 cancels: command.contains("cancel"),
                 offset: call.header("x-goog-upload-offset").and_then(|offset| offset.parse().ok()),
-                is_old: false,
             };
         }
         // `bytes 0-5/6`, `bytes 0-2/*`, `bytes */6`.
@@ -183,7 +181,6 @@ impl Continued {
             finalizes: range.is_none() || last.is_some_and(|last| total.parse() == Ok(last + 1)),
             cancels: call.method == Method::DELETE,
             offset: ends.and_then(|(first, _)| first.parse().ok()),
-            is_old: true,
         }
     }
 }
@@ -344,7 +341,8 @@ pub(super) fn proceed(world: &Shared, call: &Call) -> Answer {
             let body = finished(&mut world.google, id, now);
             return status("final", received, &body);
         }
-        if wanted.is_old { more_to_come(upload.received) } else { status("active", upload.received, "") }
+        let is_old = call.header("x-goog-upload-command").is_none();
+        if is_old { more_to_come(upload.received) } else { status("active", upload.received, "") }
     })
 }
 

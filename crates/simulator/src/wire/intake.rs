@@ -36,7 +36,7 @@ pub(super) async fn take_in(
     let Some(body) = call.unread.take() else { return Ok(()) };
     let action = plan.map(|plan| &plan.action);
     let mut reading = Reading { body, digest: Sha256::new(), bytes: 0 };
-    let read = reading.to_end(world, &sink, pause(action), half(action)).await;
+    let read = reading.read(world, &sink, pause(action), half(action)).await;
     let sha256 = hex(&reading.digest.finalize());
     call.taken = Some((reading.bytes, sha256.clone()));
     world.with(|world| {
@@ -62,7 +62,7 @@ struct Reading {
 
 impl Reading {
     /// Reads to the end, or to where the script ends it.
-    async fn to_end(
+    async fn read(
         &mut self,
         world: &Shared,
         sink: &Sink,

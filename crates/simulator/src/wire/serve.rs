@@ -99,7 +99,8 @@ async fn act(
         return Ok(answer);
     }
     Ok(match plan.action {
-        Action::Pass => subject.serve(world, call),
+        // A body that was read in its own way was read by now.
+        Action::Pass | Action::SlowReader { .. } | Action::HalfBody(_) => subject.serve(world, call),
         Action::Answer(scripted) => dressed(subject.scripted(world, call, &scripted), &scripted),
         Action::Html502 => Answer::new(502, "text/html; charset=UTF-8", HTML_502),
         Action::Hang => pending().await,
@@ -117,8 +118,6 @@ async fn act(
             failing(subject.serve(world, call), &error, &body)
         }
         Action::SlowChunks { pause } => slow(subject.serve(world, call), pause),
-        // The body was read so, and there is an answer.
-        Action::SlowReader { .. } | Action::HalfBody(_) => subject.serve(world, call),
     })
 }
 
