@@ -199,6 +199,7 @@ impl Stage {
                 query: None,
                 headers,
                 body: br#"{"contents":[{"parts":[{"text":"hello"}]}]}"#.as_slice().into(),
+                inflow: None,
                 began: clock::now(),
                 identity: Identity::Known(Caller { client, user, rights: [Right::Chat].into() }),
                 request_id: "a request",

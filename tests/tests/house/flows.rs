@@ -144,7 +144,7 @@ async fn a_provider_that_breaks_inside_a_chunk_is_told_and_the_chunk_is_gone_on_
         assert_eq!(broken.header("x-goog-upload-status"), "");
         assert!(broken.retry_after().is_some());
         let received = upload.received(&house).await;
-        assert!(received >= MIB && received < 8 * MIB, "{received}");
+        assert!((MIB..8 * MIB).contains(&received), "{received}");
         let rest = whole[usize::try_from(received).expect("small")..].to_vec();
         upload.finish(&house, received, rest).await;
         house.google().await.blames_nobody();

@@ -283,13 +283,13 @@ fn a_chunk_blames_no_key_and_is_not_sent_again_on_an_answer() {
     {
         assert_eq!(
             verdict(&chunk, status, body),
-            (Fault::Caller, RetryAdvice::Never, false),
+            Some((Fault::Caller, RetryAdvice::Never, false)),
             "{status} {body}"
         );
     }
-    let (fault, advice, _) = verdict(&chunk, 503, "");
+    let (fault, advice, _) = verdict(&chunk, 503, "").unwrap();
     assert!(fault.is_providers() && advice == RetryAdvice::Never);
-    let (fault, _, takes_out) = verdict(&Call::post("/upload/v1/files", ""), 400, invalid);
+    let (fault, _, takes_out) = verdict(&Call::post("/upload/v1/files", ""), 400, invalid).unwrap();
     assert!(fault == Fault::KeyInvalid && takes_out, "a start goes with a key");
 }
 
