@@ -169,6 +169,8 @@ mod tests {
         assert_eq!(filling.wanted().await, Ok(()));
         drop(body);
         assert!(filling.room().await.is_err(), "nobody takes any more");
-        assert_eq!(pipe(None).0.wanted().await, Err(Unwanted), "there never was a connection");
+        let (mut filling, body) = pipe(None);
+        drop(body);
+        assert_eq!(filling.wanted().await, Err(Unwanted), "there never was a connection");
     }
 }

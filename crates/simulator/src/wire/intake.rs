@@ -77,7 +77,10 @@ impl Reading {
                 tokio::time::sleep(pause).await;
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };
-            let piece: Bytes = frame.map_err(io::Error::other)?.into_data().unwrap_or_default();
+            let mut piece: Bytes = frame.map_err(io::Error::other)?.into_data().unwrap_or_default();
+            if let Some(half) = half {
+                piece.truncate(usize::try_from(half.bytes - self.bytes).unwrap_or(usize::MAX));
+            }
             self.digest.update(&piece);
             self.bytes += piece.len() as u64;
             world.with(|world| sink.take(&mut world.google, &piece));
