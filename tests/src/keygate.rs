@@ -123,6 +123,18 @@ impl Keygate {
         fs::read_dir(format!("/proc/{id}/fd")).expect("a process has open files").count()
     }
 
+    /// The most memory it ever had, in bytes.
+    ///
+    /// # Panics
+    /// When it has ended, or there is no `/proc`.
+    pub fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("it runs");
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a process has a status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kilobytes.expect("a number of kB") * 1024
+    }
+
     /// Writes a file of its folder as editors do: a new one, renamed into the old one's place.
     ///
     /// # Panics

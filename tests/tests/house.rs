@@ -28,6 +28,8 @@ mod house {
     mod large_bodies;
     mod learning;
     mod leaving;
+    mod live;
+    mod live_flow;
     mod mints_abroad;
     mod plan;
     mod pool;
@@ -40,6 +42,7 @@ mod house {
     mod remembering;
     mod scaled_time;
     mod secrets;
+    mod socket;
     mod stage;
     mod stalling;
     mod stalls;
@@ -48,6 +51,7 @@ mod house {
     mod stream_errors;
     mod streams;
     mod supervisor_panics;
+    mod tls;
     mod traces;
     mod user_limits;
     mod waiting;

@@ -13,6 +13,8 @@ use keygate_pool::Policy;
 use keygate_provider::Adapter;
 use url::Url;
 
+use crate::tls::TlsIdentity;
+
 /// Everything the gateway was told. A value of this type cannot be wrong later.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -35,6 +37,8 @@ pub struct Config {
 pub struct ServerConfig {
     /// Where the gateway listens.
     pub bind: SocketAddr,
+    /// The certificate with which clients are spoken with; plain HTTP without one.
+    pub tls: Option<TlsIdentity>,
     /// Worker threads of the HTTP front.
     pub workers: NonZeroU32,
     /// The largest request body, in bytes.

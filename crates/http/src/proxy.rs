@@ -20,7 +20,7 @@ use crate::caller::{Recognised, after_wrong_token, peer_of, recognise};
 use crate::error_response::status_of;
 use crate::line::hung_up;
 use crate::worker::{OnDuty, Worker};
-use crate::{answer_out, error_response, origin, panic_response, request_id};
+use crate::{answer_out, error_response, origin, panic_response, request_id, sockets};
 
 /// Largest body read of a caller that has shown no valid token: an avatar session start is small,
 /// and nobody unknown may fill the memory.
@@ -38,6 +38,9 @@ pub(crate) async fn proxy(request: HttpRequest, payload: web::Payload, worker: O
     let Some((lane, below)) = worker.house.lane_of(&path) else {
         return error_response::on_surface(&worker.house, &path, &error_response::no_such_route(&path), &id);
     };
+    if sockets::is_one(&request, lane, below) {
+        return sockets::serve(request.clone(), payload, worker.clone()).await;
+    }
     let method = method_of(&request);
     let span =
         spans::root(&spans::Arrival { method: &method, path: &path, headers: &headers, request_id: &id });
@@ -224,7 +227,7 @@ fn method_of(request: &HttpRequest) -> Method {
 }
 
 /// Some SDKs join a base URL and a path with two slashes.
-fn without_doubled_slashes(path: &str) -> Cow<'_, str> {
+pub(crate) fn without_doubled_slashes(path: &str) -> Cow<'_, str> {
     if !path.contains("//") {
         return Cow::Borrowed(path);
     }

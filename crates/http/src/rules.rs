@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keygate_config::{ClientsConfig, ProviderConfig};
+use keygate_config::{ClientsConfig, ProviderConfig, TlsIdentity};
 use tokio::sync::watch;
 
 use crate::credentials::Doorkeeper;
@@ -22,6 +22,8 @@ pub struct Rules {
     pub status_public: bool,
     /// The largest request body, in bytes.
     pub max_body: u64,
+    /// The certificate with which callers are spoken with, if they are by TLS.
+    pub tls: Option<TlsIdentity>,
     /// Where these rules come from.
     pub state: ConfigState,
 }

@@ -1,5 +1,7 @@
 //! Steps 7 to 10: one request under one key, from the adapter's translation to the verdict.
 
+mod socket;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use keygate_actors::{KeyLease, clock};
 use keygate_domain::{ClientId, Failure, Fault, Intent, Moment, RetryAdvice, Verdict};
 use keygate_limits::Reach;
-use keygate_provider::{AnswerHead, Grant, Rewrite, UpstreamRequest};
+use keygate_provider::{AnswerHead, Closing, Grant, Rewrite, UpstreamRequest};
 use keygate_telemetry::spans;
 use keygate_upstream::{BodyLost, SendFailure, SendFailureKind, UpstreamAnswer};
 use tokio::time::timeout;
@@ -20,6 +22,8 @@ use crate::relay::Watch;
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
 use crate::{AnswerBody, Call, House, Lane, Relay, events, headers};
+
+pub(crate) use socket::{Dial, Talk, without_key};
 
 /// Longest answer in one piece that is held back until it is complete, so that a connection
 /// breaking inside it can still be made good by another attempt.
@@ -68,6 +72,8 @@ pub(crate) struct Kept {
     pub(crate) body: Bytes,
     /// False when it did not come to its end.
     pub(crate) is_whole: bool,
+    /// What it was, if it was the close frame of a connection.
+    pub(crate) closing: Option<Closing>,
 }
 
 /// The bytes of an answer read before the first is passed on.
@@ -195,6 +201,7 @@ impl Attempt<'_> {
             headers: headers::passing(answer.headers(), redactor),
             body: Bytes::from(redactor.scrub(body).into_owned()),
             is_whole: true,
+            closing: None,
         }
     }
 

@@ -52,6 +52,28 @@ pub(crate) fn by_meter(
     lease.settle(verdict);
 }
 
+/// Settles the lease of a connection by what was seen of it. What it created was told as it was seen.
+pub(crate) fn by_watcher(
+    lease: Option<KeyLease>,
+    estimate: Spend,
+    metered: &Metered,
+    failure: Option<Failure>,
+    is_session: bool,
+    span: &Span,
+) {
+    spans::record_metered(span, metered);
+    if let Some(failure) = &failure {
+        spans::record_failure(span, failure);
+    }
+    let served = || verdict_on(estimate, metered, Ending::Complete);
+    let verdict = failure.map_or_else(served, Verdict::Failed);
+    match lease {
+        Some(lease) if is_session => lease.settle_session(verdict),
+        Some(lease) => lease.settle(verdict),
+        None => {}
+    }
+}
+
 /// Settles the lease of a failed attempt.
 pub(crate) fn by_failure(lease: Option<KeyLease>, failure: &Failure, span: &Span) {
     spans::record_failure(span, failure);

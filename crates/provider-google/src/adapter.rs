@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{Intent, ProviderName, Refusal, Reset, Verdict};
+use keygate_domain::{Access, Intent, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider, Sockets,
     SurfaceAnswer, UpstreamRequest,
 };
 
+use crate::live::{self, LiveSockets};
 use crate::surface::Surface;
 use crate::{credentials, faults, operations, refusals, routes, usage};
 
@@ -44,14 +45,20 @@ impl Provider for Google {
     }
 
     fn understand(&self, inbound: &Inbound<'_>) -> Result<Intent, CallRejected> {
-        routes::understand(inbound)
+        if live::is_live(inbound.path) { live::understand(inbound) } else { routes::understand(inbound) }
     }
 
     fn request(&self, intent: &Intent, inbound: &Inbound<'_>, grant: &Grant<'_>) -> UpstreamRequest {
+        let own = intent.access == Access::OwnCredential;
+        let key = grant.key.filter(|_| !own);
+        let mut headers = credentials::upstream_headers(Surface::of(inbound.path), inbound.headers, key);
+        if own {
+            live::own_credential(inbound, &mut headers);
+        }
         UpstreamRequest {
             method: inbound.method.clone(),
             path_and_query: intent.target.clone(),
-            headers: credentials::upstream_headers(Surface::of(inbound.path), inbound.headers, grant.key),
+            headers,
             body: inbound.body.clone(),
         }
     }
@@ -60,7 +67,14 @@ impl Provider for Google {
         if answer.status.is_success() {
             return Verdict::Served(intent.estimate);
         }
+        if live::is_session(intent.operation) {
+            return Verdict::Failed(live::on_handshake(answer, intent.estimate));
+        }
         Verdict::Failed(faults::failure_of_answer(answer, intent.estimate))
+    }
+
+    fn sockets(&self) -> Option<&dyn Sockets> {
+        Some(&LiveSockets)
     }
 
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {

@@ -3,12 +3,13 @@
 //!
 //! Two surfaces share one upstream: the native one (`/v1beta/models/…`) and the OpenAI-compatible
 //! one (`/v1beta/openai/…`, also reachable as `/openai/v1/…`). Nothing in here opens a socket,
-//! reads a clock or keeps state between requests. Everything else of Google (files, caches,
-//! batches, Live, Interactions) is claimed, so that its refusal has the native shape, and refused.
+//! reads a clock or keeps state between requests. Live is spoken over WebSockets. Everything else of
+//! Google (files, caches, batches, Interactions) is claimed, so that its refusal has the native shape, and refused.
 
 mod adapter;
 mod credentials;
 mod faults;
+mod live;
 mod operations;
 mod query;
 mod refusals;

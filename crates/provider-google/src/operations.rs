@@ -3,6 +3,8 @@
 use keygate_domain::Operation;
 use keygate_provider::KnownOperation;
 
+use crate::live::{LIVE, LIVE_MUSIC};
+
 /// `:generateContent`.
 pub(crate) const GENERATE_CONTENT: Operation = Operation("generate_content");
 /// `:streamGenerateContent`.
@@ -27,7 +29,7 @@ pub(crate) const OPENAI_LIST_MODELS: Operation = Operation("openai_list_models")
 pub(crate) const OPENAI_GET_MODEL: Operation = Operation("openai_get_model");
 
 /// All of them, the usual one first. Reads of the catalogue are free.
-pub(crate) const KNOWN: [KnownOperation; 11] = [
+pub(crate) const KNOWN: [KnownOperation; 13] = [
     KnownOperation::of_model(GENERATE_CONTENT),
     KnownOperation::of_model(STREAM_GENERATE_CONTENT),
     KnownOperation::of_model(COUNT_TOKENS),
@@ -35,6 +37,8 @@ pub(crate) const KNOWN: [KnownOperation; 11] = [
     KnownOperation::of_model(BATCH_EMBED_CONTENTS),
     KnownOperation::of_model(CHAT_COMPLETIONS),
     KnownOperation::of_model(OPENAI_EMBEDDINGS),
+    KnownOperation { opens_session: true, ..KnownOperation::of_model(LIVE) },
+    KnownOperation { opens_session: true, ..KnownOperation::of_model(LIVE_MUSIC) },
     KnownOperation { is_counted: false, ..KnownOperation::of_model(GET_MODEL) },
     KnownOperation { is_counted: false, ..KnownOperation::of_model(OPENAI_GET_MODEL) },
     KnownOperation { is_counted: false, ..KnownOperation::plain(LIST_MODELS) },

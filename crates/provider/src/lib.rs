@@ -10,6 +10,7 @@ mod inbound;
 mod meter;
 mod origin;
 mod rewrite;
+mod socket;
 mod upstream_request;
 
 use http::HeaderMap;
@@ -22,6 +23,7 @@ pub use inbound::{CallRejected, Inbound};
 pub use meter::{Ended, Meter, Metered};
 pub use origin::Origin;
 pub use rewrite::Rewrite;
+pub use socket::{Closing, Frame, OwnFrame, Parting, Refused, Sockets, Terms, Watcher};
 pub use upstream_request::{Grant, UpstreamRequest};
 
 /// A provider as a translation. All methods are pure.
@@ -64,6 +66,11 @@ pub trait Provider: Send + Sync + 'static {
         headers: &HeaderMap,
     ) -> Option<Box<dyn Rewrite>> {
         let _ = (intent, inbound, headers);
+        None
+    }
+
+    /// Its WebSockets, if it has any.
+    fn sockets(&self) -> Option<&dyn Sockets> {
         None
     }
 

@@ -4,11 +4,16 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::header::{
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{HeaderMap, StatusCode};
 use keygate_provider::UpstreamRequest;
 use reqwest::{Body, Client, Request, redirect};
 use tokio::time::timeout;
 use url::Url;
 
+use crate::websocket::{WebSocket, handshake_key};
 use crate::{ClientUnusable, SendFailure, SendFailureKind, UpstreamAnswer};
 
 /// How connections to providers are made and kept.
@@ -93,6 +98,39 @@ impl Upstream {
         }
     }
 
+    /// The same client's view of another place of the provider's.
+    pub fn at(&self, origin: &str) -> Option<Self> {
+        let base = Url::parse(origin).ok().filter(Url::has_host)?;
+        Some(Self { client: self.client.clone(), base })
+    }
+
+    /// Asks for a WebSocket with `request` and waits at most `patience` for it to be open.
+    ///
+    /// # Errors
+    /// [`SendFailure`] when no answer comes, or one that is no handshake's.
+    pub async fn connect(
+        &self,
+        mut request: UpstreamRequest,
+        patience: Duration,
+    ) -> Result<Connected, SendFailure> {
+        let (key, accept) = handshake_key();
+        put_handshake(&mut request.headers, &key);
+        let opening = async {
+            let response = self.client.client.execute(self.build(request)).await?;
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(Connected::Answer(UpstreamAnswer::new(response)));
+            }
+            let answered = response.headers().get(SEC_WEBSOCKET_ACCEPT);
+            if answered.is_none_or(|answered| answered.as_bytes() != accept.as_bytes()) {
+                return Err(SendFailure::unknown(SendFailureKind::Broken));
+            }
+            let line = response.upgrade().await?;
+            Ok(Connected::Socket(WebSocket::of_client(line).await))
+        };
+        let too_late = |_elapsed| Err(SendFailure::unknown(SendFailureKind::TimedOut));
+        timeout(patience, opening).await.unwrap_or_else(too_late)
+    }
+
     fn build(&self, asked: UpstreamRequest) -> Request {
         let (path, query) = match asked.path_and_query.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -110,6 +148,24 @@ impl Upstream {
             *request.body_mut() = Some(Body::from(asked.body));
         }
         request
+    }
+}
+
+/// What became of asking for a WebSocket.
+#[derive(Debug)]
+pub enum Connected {
+    /// It is open.
+    Socket(WebSocket),
+    /// The provider answered like to any other request.
+    Answer(UpstreamAnswer),
+}
+
+fn put_handshake(headers: &mut HeaderMap, key: &str) {
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    if let Ok(key) = HeaderValue::from_str(key) {
+        headers.insert(SEC_WEBSOCKET_KEY, key);
     }
 }
 

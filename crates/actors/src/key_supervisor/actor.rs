@@ -181,7 +181,12 @@ fn heed_all(
 
 fn heed(pool: &mut KeyPool, askers: &mut Askers, notice: Notice, now: Moment) {
     match notice {
-        Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
+        Notice::Settle { lease, verdict, ends_session_of } => {
+            pool.settle(lease, verdict, now);
+            if let Some(group) = ends_session_of {
+                pool.slot_freed(&group, now);
+            }
+        }
         Notice::Answered { lease } => pool.answered(lease, now),
         Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
         Notice::FreeSlot { group } => pool.slot_freed(&group, now),

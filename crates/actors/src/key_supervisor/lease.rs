@@ -144,9 +144,37 @@ impl KeyLease {
         self.parcel.returns.desk.tell(Notice::FreeSlot { group: self.parcel.lease.group.clone() });
     }
 
+    /// The place that a session occupies which outlives this lease.
+    pub fn slot(&self) -> SessionSlot {
+        let Parcel { lease, returns } = &*self.parcel;
+        SessionSlot { group: lease.group.clone(), desk: Arc::clone(&returns.desk) }
+    }
+
     /// Ends the lease. Tells, never waits.
     pub fn settle(mut self, verdict: Verdict) {
         self.parcel.returns.verdict = verdict;
+    }
+
+    /// Ends the lease of a request that was a session from its beginning to its end.
+    pub fn settle_session(mut self, verdict: Verdict) {
+        if matches!(verdict, Verdict::Served(_)) {
+            self.parcel.returns.ends_session_of = Some(self.parcel.lease.group.clone());
+        }
+        self.settle(verdict);
+    }
+}
+
+/// A place of a group that a session occupies, for whoever notices its end.
+#[derive(Debug)]
+pub struct SessionSlot {
+    group: GroupId,
+    desk: Arc<Desk>,
+}
+
+impl SessionSlot {
+    /// Tells that the session ended. Tells, never waits.
+    pub fn free(self) {
+        self.desk.tell(Notice::FreeSlot { group: self.group });
     }
 }
 
@@ -168,7 +196,7 @@ pub(crate) struct Parcel {
 
 impl Parcel {
     pub(crate) fn new(lease: Lease, desk: Arc<Desk>) -> Self {
-        let returns = Return { id: lease.id, desk, verdict: Verdict::Unsent };
+        let returns = Return { id: lease.id, desk, verdict: Verdict::Unsent, ends_session_of: None };
         Self { lease, returns }
     }
 
@@ -185,11 +213,13 @@ struct Return {
     id: LeaseId,
     desk: Arc<Desk>,
     verdict: Verdict,
+    ends_session_of: Option<GroupId>,
 }
 
 impl Drop for Return {
     fn drop(&mut self) {
         let verdict = std::mem::replace(&mut self.verdict, Verdict::Abandoned);
-        self.desk.tell(Notice::Settle { lease: self.id, verdict });
+        let ends_session_of = self.ends_session_of.take();
+        self.desk.tell(Notice::Settle { lease: self.id, verdict, ends_session_of });
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Notice {
         lease: LeaseId,
         /// Its end.
         verdict: Verdict,
+        /// The group whose session ended with it.
+        ends_session_of: Option<GroupId>,
     },
     /// "Its answer has begun, and well."
     Answered {

@@ -10,6 +10,7 @@ mod rotation;
 mod server;
 mod storage;
 mod telemetry;
+mod tls;
 
 use crate::config::Config;
 use crate::effective::Effective;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Judge;
+use super::{Judge, tls};
 use crate::config::ServerConfig;
 use crate::schema::ServerSection;
 
@@ -28,6 +28,7 @@ pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerCon
     );
     ServerConfig {
         bind: section.bind.0,
+        tls: tls::build(&section.tls, judge),
         workers: section.workers.0,
         max_body: section.max_body.0.0,
         shutdown_grace: section.shutdown_grace.0,

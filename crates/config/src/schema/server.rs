@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::or_default;
 use crate::setting::{Setting, count};
 use crate::units::ByteSize;
 
@@ -17,6 +18,9 @@ pub(crate) struct ServerSection {
     /// IP address and port to listen on. On a loopback address no token is needed unless
     /// `clients.auth` says so.
     pub(crate) bind: Setting<SocketAddr>,
+    /// The certificate with which clients are spoken with over TLS. Without one it is plain HTTP.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) tls: TlsSection,
     /// Worker threads of the HTTP front, 1 to 256.
     pub(crate) workers: Setting<NonZeroU32>,
     /// The largest request body, with its unit (`110MiB`). Larger ones are refused with 413.
@@ -36,6 +40,7 @@ impl Default for ServerSection {
     fn default() -> Self {
         Self {
             bind: Setting(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+            tls: TlsSection::default(),
             workers: count(2),
             max_body: Setting(ByteSize(110 << 20)),
             shutdown_grace: Setting(Duration::from_secs(30)),
@@ -44,4 +49,15 @@ impl Default for ServerSection {
             request_head_timeout: Setting(Duration::from_secs(10)),
         }
     }
+}
+
+/// The certificate with which clients are spoken with over TLS. Changed files are read again without a
+/// restart; switching TLS on or off needs one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TlsSection {
+    /// The PEM file of the certificate, followed by those it was issued by; relative to this file.
+    pub(crate) cert: Setting<Option<String>>,
+    /// The PEM file of the certificate's private key, not encrypted; relative to this file.
+    pub(crate) key: Setting<Option<String>>,
 }

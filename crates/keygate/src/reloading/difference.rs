@@ -57,6 +57,7 @@ impl Notes {
     fn server(&mut self, running: &ServerConfig, wanted: &ServerConfig) -> ServerConfig {
         let ServerConfig {
             bind,
+            tls,
             workers,
             max_body,
             shutdown_grace,
@@ -66,6 +67,12 @@ impl Notes {
         } = running;
         ServerConfig {
             bind: self.keep("server.bind", bind, &wanted.bind),
+            // The listener stays what it is, and looks at the certificate with each handshake.
+            tls: if tls.is_some() == wanted.tls.is_some() {
+                self.take("server.tls", tls, wanted.tls.clone())
+            } else {
+                self.keep("server.tls", tls, &wanted.tls)
+            },
             workers: self.keep("server.workers", workers, &wanted.workers),
             max_body: self.take("server.max_body", max_body, wanted.max_body),
             shutdown_grace: self.keep("server.shutdown_grace", shutdown_grace, &wanted.shutdown_grace),

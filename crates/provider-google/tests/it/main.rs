@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod free_call;
+mod live;
 mod meters;
 mod refusals;
 mod requests;
