@@ -3,7 +3,9 @@
 
 mod admin;
 mod answer_out;
+mod avatar_session;
 mod caller;
+mod cors;
 mod credentials;
 mod error_response;
 mod explain;

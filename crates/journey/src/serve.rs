@@ -13,7 +13,7 @@ use keygate_provider::CallRejected;
 use keygate_telemetry::spans;
 
 use crate::answer::Slot;
-use crate::attempt::{Attempt, Failed, Kept};
+use crate::attempt::{Attempt, Failed, Kept, Opened};
 use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Lane, Refused, refuse, told};
 
 /// How much longer than its deadline a lease may be held before the pool takes it back: time for
@@ -159,8 +159,8 @@ impl<'a> Way<'a> {
             let failed = match attempt.make(lease, &mut slot).await {
                 // 12 relay, meter, account
                 Ok(opened) => {
-                    let (status, headers, body) = (opened.status, opened.headers, opened.body);
-                    return Ok(Answer { status, headers, body, facts });
+                    let Opened { status, headers, body, session } = opened;
+                    return Ok(Answer { status, headers, body, facts, session });
                 }
                 Err(failed) => failed,
             };
@@ -232,6 +232,7 @@ impl<'a> Way<'a> {
             model: self.intent.model.clone(),
             opens_session: self.intent.opens_session,
             references: self.intent.references.clone(),
+            placement: self.intent.placement.clone(),
             client: self.caller.client.clone(),
             user: self.caller.user.clone(),
             access: self.intent.access,
@@ -332,7 +333,8 @@ fn reads_as_answer(kept: &Kept) -> bool {
 }
 
 fn as_answer(kept: Kept, facts: Facts) -> Answer {
-    Answer { status: kept.status, headers: kept.headers, body: AnswerBody::Whole(kept.body), facts }
+    let body = AnswerBody::Whole(kept.body);
+    Answer { status: kept.status, headers: kept.headers, body, facts, session: None }
 }
 
 /// An answer that is no answer of the provider's API. What blames the request keeps its meaning, so

@@ -45,8 +45,11 @@ pub(crate) fn by_meter(
     for binding in &metered.bindings {
         lease.bind(client, binding.clone());
     }
-    if metered.frees_session {
-        lease.free_slot();
+    if let Some(session) = &metered.opened {
+        lease.opened(session.clone());
+    }
+    if let Some(session) = &metered.ended {
+        lease.ended(session.clone());
     }
     // 10 tell supervisor
     lease.settle(verdict);

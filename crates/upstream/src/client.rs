@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
-use keygate_provider::UpstreamRequest;
+use keygate_provider::{EngineHost, UpstreamRequest};
 use reqwest::{Body, Client, Request, redirect};
 use tokio::time::timeout;
 use url::Url;
@@ -98,10 +98,14 @@ impl Upstream {
             Some((path, query)) => (path, Some(query)),
             None => (asked.path_and_query.as_str(), None),
         };
-        let mut url = self.base.clone();
-        match self.base.path().trim_end_matches('/') {
+        let mut url =
+            asked.host.as_ref().map_or_else(|| self.base.clone(), |host| elsewhere(host, &self.base));
+        match url.path().trim_end_matches('/') {
             "" => url.set_path(path),
-            prefix => url.set_path(&format!("{prefix}{path}")),
+            prefix => {
+                let path = format!("{prefix}{path}");
+                url.set_path(&path);
+            }
         }
         url.set_query(query);
         let mut request = Request::new(asked.method, url);
@@ -111,6 +115,12 @@ impl Upstream {
         }
         request
     }
+}
+
+/// The root of another host of the provider's. What is no host after all goes to the base URL, which answers
+/// that it has no such path.
+fn elsewhere(host: &EngineHost, base: &Url) -> Url {
+    Url::parse(&format!("{}://{}/", host.scheme(), host.authority)).unwrap_or_else(|_| base.clone())
 }
 
 #[cfg(test)]
@@ -124,6 +134,7 @@ mod tests {
         let upstream =
             UpstreamClient::new(ClientSettings::default()).unwrap().upstream(base.parse().unwrap());
         let asked = UpstreamRequest {
+            host: None,
             method: Method::GET,
             path_and_query: path_and_query.into(),
             headers: HeaderMap::new(),

@@ -33,6 +33,7 @@ pub(crate) fn rules(config: &Config, state: ConfigState) -> Rules {
         providers: config.providers.clone(),
         status_public: config.server.status_public,
         max_body: config.server.max_body,
+        cors: config.server.cors.clone(),
         state,
     }
 }

@@ -4,7 +4,9 @@
 
 mod asking;
 mod calls;
+mod engines;
 mod faults;
 mod free_call;
+mod management;
 mod refusals;
 mod starting_abroad;
