@@ -9,6 +9,8 @@ mod house {
     mod acme;
     mod admin;
     mod answer;
+    mod avatar_engines;
+    mod avatar_management;
     mod avatars;
     mod bad_keys;
     mod broken_connections;
@@ -42,6 +44,7 @@ mod house {
     mod remembering;
     mod scaled_time;
     mod secrets;
+    mod signalling;
     mod socket;
     mod stage;
     mod stalling;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use keygate_domain::{KeySpec, Right};
 use keygate_limits::{RetryPolicy, UserPolicy};
 use keygate_pool::Policy;
-use keygate_provider::Adapter;
+use keygate_provider::{Adapter, ProviderOptions};
 use url::Url;
 
 use crate::tls::TlsIdentity;
@@ -51,6 +51,20 @@ pub struct ServerConfig {
     pub max_connections: NonZeroU32,
     /// How long a client may take to send a request's head.
     pub request_head_timeout: Duration,
+    /// Which pages in browsers may use the gateway.
+    pub cors: CorsConfig,
+}
+
+/// Which pages in browsers may use the gateway, by their origin: `https://app.example.com`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum CorsConfig {
+    /// None but the gateway's own.
+    #[default]
+    Nobody,
+    /// These.
+    Origins(Vec<String>),
+    /// All.
+    Everybody,
 }
 
 /// Who may come in.
@@ -179,6 +193,8 @@ pub struct ProviderConfig {
     pub retry: RetryPolicy,
     /// The deadline of a whole request, attempts included.
     pub timeout: Duration,
+    /// What its translation is made with.
+    pub options: ProviderOptions,
 }
 
 impl fmt::Debug for ProviderConfig {
@@ -190,6 +206,7 @@ impl fmt::Debug for ProviderConfig {
             .field("policy", &self.policy)
             .field("retry", &self.retry)
             .field("timeout", &self.timeout)
+            .field("options", &self.options)
             .finish()
     }
 }

@@ -25,7 +25,7 @@ mod watch;
 mod yaml;
 
 pub use config::{
-    AuthMode, ClientToken, ClientsConfig, Config, LimitsConfig, LogConfig, LogFormat, OtlpConfig,
+    AuthMode, ClientToken, ClientsConfig, Config, CorsConfig, LimitsConfig, LogConfig, LogFormat, OtlpConfig,
     OtlpProtocol, ProviderConfig, ServerConfig, StorageConfig, StoragePlace, TelemetryConfig,
 };
 pub use effective::Effective;

@@ -3,8 +3,10 @@
 
 mod admin;
 mod answer_out;
+mod avatar_session;
 mod caller;
 mod caller_line;
+mod cors;
 mod credentials;
 mod error_response;
 mod explain;

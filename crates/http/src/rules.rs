@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keygate_config::{ClientsConfig, ProviderConfig, TlsIdentity};
+use keygate_config::{ClientsConfig, CorsConfig, ProviderConfig, TlsIdentity};
 use tokio::sync::watch;
 
 use crate::credentials::Doorkeeper;
@@ -20,6 +20,8 @@ pub struct Rules {
     pub providers: Vec<ProviderConfig>,
     /// Whether status is open to everybody.
     pub status_public: bool,
+    /// Which pages in browsers may use the gateway.
+    pub cors: CorsConfig,
     /// The largest request body, in bytes.
     pub max_body: u64,
     /// The certificate with which callers are spoken with, if they are by TLS.

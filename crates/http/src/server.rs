@@ -20,7 +20,7 @@ use thiserror::Error;
 use crate::front::{Crew, FrontSettings};
 use crate::house_routes::house_routes;
 use crate::worker::Station;
-use crate::{line, proxy, tls};
+use crate::{cors, line, tls};
 
 /// How long an idle connection of a caller is kept. Backends keep theirs in pools for minutes;
 /// closing one under a request that was just written is an error they see.
@@ -110,7 +110,7 @@ impl Front {
             App::new()
                 .app_data(web::Data::new(station))
                 .configure(house_routes)
-                .default_service(web::to(proxy::proxy))
+                .default_service(web::to(cors::proxy))
         })
         .on_connect(line::hold)
         .workers(count(server.workers))

@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use keygate_actors::{Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_domain::Redactor;
-use keygate_journey::{House, Lane, Switchboard};
+use keygate_journey::{House, Lane, Orphans, Switchboard};
 use keygate_upstream::UpstreamClient;
 use tokio::sync::watch;
 
@@ -95,6 +95,7 @@ impl Worker {
         let house = House {
             lanes: lanes.collect(),
             limiter: crew.limiter.clone(),
+            orphans: Orphans::default(),
             redactor: redactor.clone(),
             status_of,
         };
@@ -114,7 +115,7 @@ impl Worker {
 fn lane(config: &ProviderConfig, supervisor: &KeySupervisor, client: &UpstreamClient) -> Lane {
     Lane {
         adapter: config.adapter,
-        provider: (config.adapter.build)(),
+        provider: (config.adapter.build)(&config.options),
         strategy: config.policy.strategy,
         supervisor: supervisor.clone(),
         upstream: client.upstream(config.base_url.clone()),

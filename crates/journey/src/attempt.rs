@@ -21,7 +21,7 @@ use crate::pieces::joined;
 use crate::relay::Watch;
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
-use crate::{AnswerBody, Call, House, Lane, Relay, events, headers};
+use crate::{AnswerBody, Call, House, Lane, OpenSession, Relay, events, headers};
 
 pub(crate) use socket::{Dial, Talk, without_key};
 
@@ -53,6 +53,7 @@ pub(crate) struct Opened {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: AnswerBody,
+    pub(crate) session: Option<OpenSession>,
 }
 
 /// An attempt that failed, its lease settled.
@@ -130,8 +131,12 @@ impl Attempt<'_> {
 
     /// Sends the preparation, if there is one, and the request.
     async fn open(&self, lease: Option<&KeyLease>) -> Result<UpstreamAnswer, Failed> {
-        let mut grant =
-            Grant { key: lease.map(KeyLease::key), away: lease.and_then(KeyLease::away), prepared: None };
+        let mut grant = Grant {
+            key: lease.map(KeyLease::key),
+            group: lease.map(KeyLease::group),
+            away: lease.and_then(KeyLease::away),
+            prepared: None,
+        };
         let provider = &self.lane.provider;
         let prepared = match provider.preparation(self.intent, &grant) {
             Some(request) => Some(self.prepare(request).await?),
@@ -232,8 +237,8 @@ impl Attempt<'_> {
         let mut headers = headers::passing(answer.headers(), &self.house.redactor);
         let changes_body = rewritten(&mut headers, watch.rewrite.as_deref_mut());
         if held.is_complete {
-            watch.end(Ending::Complete);
-            return Ok(Opened { status, headers, body: AnswerBody::Whole(joined(held.chunks)) });
+            let session = self.ended(watch);
+            return Ok(Opened { status, headers, body: AnswerBody::Whole(joined(held.chunks)), session });
         }
         if let Some(lease) = &watch.lease {
             lease.answered();
@@ -241,7 +246,15 @@ impl Attempt<'_> {
         watch.slot = slot.take();
         let length = declared_length(&answer).filter(|_| !changes_body);
         let relay = Box::new(Relay::new(held.chunks, answer, watch, self.deadline, self.house.status_of));
-        Ok(Opened { status, headers, body: AnswerBody::Stream { relay, length } })
+        Ok(Opened { status, headers, body: AnswerBody::Stream { relay, length }, session: None })
+    }
+
+    /// Settles an answer that is here as a whole; with the session that it opened, if one it did.
+    fn ended(&self, watch: Watch) -> Option<OpenSession> {
+        let lease = watch.lease.as_ref().filter(|_| self.intent.opens_session);
+        let owner = lease.map(|lease| (lease.key().clone(), lease.group().clone()));
+        let opened = watch.end(Ending::Complete);
+        owner.zip(opened).map(|((key, group), opened)| OpenSession::new(self.lane, key, group, opened))
     }
 
     /// Reads an answer in one piece to its end, a stream to the end of its first element; neither

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Dial, Kept, Talk};
-use crate::conversation::{Afterwards, converse};
+use crate::conversation::{Afterwards, End, converse};
 use crate::serve::{Way, Went, as_answer, entered, limited, nobody_waits, refused, rejection};
 use crate::switchboard::Switchboard;
 use crate::{Answer, Call, Caller, Facts, House, Lane, Refused, events};
@@ -72,7 +72,7 @@ pub async fn connect<D: Door>(
     match line.reach(&intent, None, facts, slot, hung_up).await {
         Ok(Went::Opened(talk, facts)) => {
             if let Some(socket) = door.open(&facts).await {
-                line.converse(&intent, socket, talk).await;
+                line.converse(socket, talk).await;
             }
             Ok(Connection::Over)
         }
@@ -129,7 +129,7 @@ impl Switch<'_> {
         match self.reach(&intent, Some(&first), facts, slot, hung_up).await {
             Ok(Went::Opened(talk, facts)) => {
                 spans::record_response(&self.call.span, 101, facts.attempts, facts.key.as_ref());
-                self.converse(&intent, socket, talk).await;
+                self.converse(socket, talk).await;
             }
             Ok(Went::Told(kept, _)) => self.close(socket, Ok(&kept)).await,
             Err(no) => self.close(socket, Err(&no.refusal)).await,
@@ -159,16 +159,17 @@ impl Switch<'_> {
     }
 
     /// 12 relay, meter, account
-    async fn converse(&self, intent: &Intent, caller: WebSocket, talk: Talk) {
-        let session = self.terms.outlived_by.zip(intent.references.first().cloned());
-        let line = session.map(|(grace, session)| (grace, self.board.talk_to(session)));
-        let Afterwards { end, slot, is_over } =
-            converse(caller, talk, self.board.leaving(), self.terms.longest).await;
+    async fn converse(&self, caller: WebSocket, talk: Talk) {
+        let line = self.terms.about.clone().map(|(session, grace)| (grace, self.board.talk_to(session)));
+        let (leaving, longest) = (self.board.leaving(), self.terms.longest);
+        let Afterwards { end, group, is_over } =
+            converse(caller, talk, leaving, longest, &self.house.redactor).await;
         events::conversation_ended(self.lane.adapter.name.as_str(), self.call, &end);
-        match (line, slot) {
-            (_, Some(slot)) if is_over => slot.free(),
-            (Some((grace, line)), Some(slot)) => drop(spawn_local(line.hang_up(grace, slot))),
-            _ => {}
+        // Who was told to leave comes back to another gateway, or to this one when it is there again.
+        let has_left = end != End::Left && !is_over;
+        if let (Some((grace, line)), Some(group), true) = (line, group, has_left) {
+            let supervisor = self.lane.supervisor.clone();
+            drop(spawn_local(line.hang_up(grace, group, supervisor)));
         }
     }
 

@@ -7,8 +7,8 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use keygate_actors::{KeyLease, SessionSlot, clock};
-use keygate_domain::{ClientId, Failure, Fault, Moment, Spend};
+use keygate_actors::{KeyLease, clock};
+use keygate_domain::{ClientId, Failure, Fault, GroupId, Moment, Redactor, Spend};
 use keygate_provider::{Closing, Ended, Parting, Watcher};
 use keygate_upstream::{Heard, Incoming, Lost, Message, Outgoing, WebSocket};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
@@ -57,8 +57,8 @@ impl Watched {
         without_key(self.lease.as_ref(), message)
     }
 
-    /// Settles. Returns the place of the session that the caller talked to, and whether that is over.
-    fn end(self, end: &End) -> (Option<SessionSlot>, bool) {
+    /// Settles. Returns the group that served, and whether the session it was about is over.
+    fn end(self, end: &End) -> (Option<GroupId>, bool) {
         let told = match end {
             End::ProviderClosed(closing) => self.watcher.failure(closing.as_ref()),
             _ => None,
@@ -67,10 +67,10 @@ impl Watched {
         // Who was served and says so was served, however the connection ended.
         let broke = (*end == End::ProviderLost && metered.usage.is_none()).then_some(Fault::Unreachable);
         let failure = told.or_else(|| broke.map(Failure::of));
-        let slot = self.lease.as_ref().map(KeyLease::slot);
+        let group = self.lease.as_ref().map(|lease| lease.group().clone());
         settle::by_watcher(self.lease, self.estimate, &metered, failure, self.is_session, &self.span);
         drop(self.slot);
-        (slot, metered.frees_session)
+        (group, metered.ended.is_some())
     }
 }
 
@@ -96,9 +96,9 @@ pub(crate) enum End {
 /// What became of a conversation.
 pub(crate) struct Afterwards {
     pub(crate) end: End,
-    /// The place of the session it was about.
-    pub(crate) slot: Option<SessionSlot>,
-    /// Whether that session is over.
+    /// The group that served.
+    pub(crate) group: Option<GroupId>,
+    /// Whether the session it was about is over.
     pub(crate) is_over: bool,
 }
 
@@ -108,6 +108,7 @@ pub(crate) async fn converse(
     talk: Talk,
     mut leaving: Leaving,
     longest: Duration,
+    redactor: &Redactor,
 ) -> Afterwards {
     let (mut from_caller, mut to_caller) = caller.split();
     let Talk { incoming: mut from_provider, outgoing: mut to_provider, held, watched } = talk;
@@ -124,12 +125,13 @@ pub(crate) async fn converse(
     };
     let watched = shared.watched.into_inner();
     let (for_caller, for_provider) = end.goodbyes(&*watched.watcher);
+    let for_caller = for_caller.map(|closing| scrubbed(closing, redactor));
     tokio::join!(
         goodbye(for_caller, &mut from_caller, &mut to_caller),
         goodbye(for_provider, &mut from_provider, &mut to_provider),
     );
-    let (slot, is_over) = watched.end(&end);
-    Afterwards { end, slot, is_over }
+    let (group, is_over) = watched.end(&end);
+    Afterwards { end, group, is_over }
 }
 
 /// What both directions know.
@@ -253,6 +255,12 @@ impl End {
             Self::TooLong => (told(Parting::TooLong), gone()),
         }
     }
+}
+
+/// A close frame without secrets: providers print keys in errors.
+pub(crate) fn scrubbed(closing: Closing, redactor: &Redactor) -> Closing {
+    let reason = redactor.scrub_text(&closing.reason).into_owned();
+    Closing { reason, ..closing }
 }
 
 /// A message, or a ping, that is taken in time.

@@ -1,9 +1,9 @@
 //! The log lines of a request's way: what an operator who searches for a request id wants to find.
 
 use keygate_actors::KeyLease;
-use keygate_domain::Fault;
+use keygate_domain::{Fault, ProviderName, Resource};
 use keygate_provider::Closing;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::Call;
 use crate::attempt::Failed;
@@ -26,6 +26,16 @@ pub(crate) fn attempt_failed(
     } else {
         let key_id = key_id.map(tracing::field::display);
         warn!(%request_id, attempt = number, status, fault = fault.as_str(), key_id, label, "{provider}: an attempt failed");
+    }
+}
+
+/// A session whose caller had gone before it could be told of it.
+pub(crate) fn orphan(provider: ProviderName, session: &Resource, is_over: bool) {
+    let (provider, session) = (provider.as_str(), &*session.name);
+    if is_over {
+        info!(provider, session, "ended a session whose caller had gone");
+    } else {
+        warn!(provider, session, "a session whose caller had gone could not be ended");
     }
 }
 

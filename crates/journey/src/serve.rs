@@ -13,7 +13,7 @@ use keygate_provider::CallRejected;
 use keygate_telemetry::spans;
 
 use crate::answer::Slot;
-use crate::attempt::{Attempt, Failed, Kept};
+use crate::attempt::{Attempt, Failed, Kept, Opened};
 use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Lane, Refused, refuse, told};
 
 /// How much longer than its deadline a lease may be held before the pool takes it back: time for
@@ -168,8 +168,8 @@ impl<'a> Way<'a> {
         Ok(match self.go(facts, slot, hung_up, make).await? {
             // 12 relay, meter, account
             Went::Opened(opened, facts) => {
-                let (status, headers, body) = (opened.status, opened.headers, opened.body);
-                Answer { status, headers, body, facts }
+                let Opened { status, headers, body, session } = opened;
+                Answer { status, headers, body, facts, session }
             }
             Went::Told(kept, facts) => as_answer(kept, facts),
         })
@@ -281,6 +281,7 @@ impl<'a> Way<'a> {
             model: self.intent.model.clone(),
             opens_session: self.intent.opens_session,
             references: self.intent.references.clone(),
+            placement: self.intent.placement.clone(),
             client: self.caller.client.clone(),
             user: self.caller.user.clone(),
             access: self.intent.access,
@@ -384,7 +385,8 @@ fn reads_as_answer(kept: &Kept) -> bool {
 }
 
 pub(crate) fn as_answer(kept: Kept, facts: Facts) -> Answer {
-    Answer { status: kept.status, headers: kept.headers, body: AnswerBody::Whole(kept.body), facts }
+    let body = AnswerBody::Whole(kept.body);
+    Answer { status: kept.status, headers: kept.headers, body, facts, session: None }
 }
 
 /// An answer that is no answer of the provider's API. What blames the request keeps its meaning, so

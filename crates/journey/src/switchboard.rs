@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_actors::SessionSlot;
-use keygate_domain::{Moment, Resource};
+use keygate_actors::KeySupervisor;
+use keygate_domain::{GroupId, Moment, Resource};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -49,14 +49,14 @@ pub(crate) struct Line {
 
 impl Line {
     /// The connection is gone. If no other one comes within `grace`, the session is over, and its place
-    /// is free.
-    pub(crate) async fn hang_up(self, grace: Duration, slot: SessionSlot) {
+    /// in `group` is free.
+    pub(crate) async fn hang_up(self, grace: Duration, group: GroupId, supervisor: KeySupervisor) {
         let (board, session) = (self.board.clone(), self.session.clone());
         drop(self);
         let mut talking = board.talking.subscribe();
         let is_back = talking.wait_for(|talking| talking.contains_key(&session));
         if timeout(grace, is_back).await.is_err() {
-            slot.free();
+            supervisor.session_ended(group, session);
         }
     }
 }

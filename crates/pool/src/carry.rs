@@ -65,8 +65,31 @@ pub(crate) fn group(new: &mut Group, earlier: Group, now: Moment) {
 
 /// A lease stays what it is; its key and the group it draws from stand elsewhere.
 pub(crate) fn lease(earlier: Held, place_of: impl Fn(usize, usize) -> (usize, usize)) -> Held {
-    let Held { key, group, operation, model, opens_session, is_first, granted, estimate, reserved, expires } =
-        earlier;
+    let Held {
+        key,
+        group,
+        operation,
+        model,
+        opens_session,
+        is_first,
+        granted,
+        estimate,
+        reserved,
+        expires,
+        session,
+    } = earlier;
     let (key, group) = place_of(key, group);
-    Held { key, group, operation, model, opens_session, is_first, granted, estimate, reserved, expires }
+    Held {
+        key,
+        group,
+        operation,
+        model,
+        opens_session,
+        is_first,
+        granted,
+        estimate,
+        reserved,
+        expires,
+        session,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keygate_domain::{ModelName, Moment, Operation, Spend};
+use keygate_domain::{ModelName, Moment, OpenedSession, Operation, Spend};
 
 use crate::Ask;
 use crate::standing::Wish;
@@ -24,6 +24,8 @@ pub(crate) struct Held {
     /// What it was counted as.
     pub(crate) reserved: Spend,
     pub(crate) expires: Moment,
+    /// The session that its answer opened.
+    pub(crate) session: Option<OpenedSession>,
 }
 
 impl Held {
@@ -39,6 +41,7 @@ impl Held {
             estimate: ask.estimate,
             reserved,
             expires: now.after(ask.hold),
+            session: None,
         }
     }
 
@@ -73,6 +76,13 @@ impl Leases {
         self.expiries.insert((held.expires, number));
         self.held.insert(number, held);
         number
+    }
+
+    /// Notes which session the answer to a lease opened.
+    pub(crate) fn opened(&mut self, number: u64, session: OpenedSession) {
+        if let Some(held) = self.held.get_mut(&number) {
+            held.session = Some(session);
+        }
     }
 
     pub(crate) fn end(&mut self, number: u64) -> Option<Held> {

@@ -33,7 +33,8 @@ pub const ADAPTER: Adapter = Adapter {
     key_shapes: &[r"AIza[0-9A-Za-z_-]{35}", r"AQ\.[0-9A-Za-z_-]{20,}"],
     // One line of the list of models: told to any key that is let in, and counted in no model's quota.
     free_call: Some(FreeCall { path: "/v1beta/models", query: Some("pageSize=1") }),
-    build: || Arc::new(Google),
+    engine_hosts: &[],
+    build: |_| Arc::new(Google),
 };
 
 /// The translation. It has no settings and no state.
@@ -56,6 +57,7 @@ impl Provider for Google {
             live::own_credential(inbound, &mut headers);
         }
         UpstreamRequest {
+            host: None,
             method: inbound.method.clone(),
             path_and_query: intent.target.clone(),
             headers,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use keygate_domain::{Binding, Failure, Intent, Refusal};
+use keygate_domain::{Binding, Failure, Intent, Refusal, Resource};
 
 use crate::{CallRejected, Ended, Inbound, Metered};
 
@@ -39,8 +39,6 @@ pub trait Sockets {
 /// How a connection is handled.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Terms {
-    /// Where it goes, if not to the provider's base URL: `https://engine.example:8443`.
-    pub origin: Option<String>,
     /// Whether the caller's first frame says what it wants (the model, a session to resume). Its side is
     /// opened before the provider's then: the choice of a key needs that frame.
     pub opens_with_frame: bool,
@@ -49,9 +47,9 @@ pub struct Terms {
     pub refuses_by_closing: bool,
     /// Whether the connection itself is the session that occupies a place of its group.
     pub is_session: bool,
-    /// How long after the caller is gone for good the session it talked to goes on. A caller that is
-    /// back within this time (a change of networks) has not left; none if no session hangs on it.
-    pub outlived_by: Option<Duration>,
+    /// The session that the connection is about, and how long it goes on without one: a caller that is
+    /// back within this time (a change of networks) has not left. None where no session hangs on it.
+    pub about: Option<(Resource, Duration)>,
     /// The longest it may last; a safety net far beyond what the provider grants.
     pub longest: Duration,
 }

@@ -8,7 +8,7 @@ use http::header::{
     CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, StatusCode};
-use keygate_provider::UpstreamRequest;
+use keygate_provider::{EngineHost, UpstreamRequest};
 use reqwest::{Body, Client, Request, redirect};
 use tokio::time::timeout;
 use url::Url;
@@ -98,12 +98,6 @@ impl Upstream {
         }
     }
 
-    /// The same client's view of another place of the provider's.
-    pub fn at(&self, origin: &str) -> Option<Self> {
-        let base = Url::parse(origin).ok().filter(Url::has_host)?;
-        Some(Self { client: self.client.clone(), base })
-    }
-
     /// Asks for a WebSocket with `request` and waits at most `patience` for it to be open.
     ///
     /// # Errors
@@ -136,10 +130,14 @@ impl Upstream {
             Some((path, query)) => (path, Some(query)),
             None => (asked.path_and_query.as_str(), None),
         };
-        let mut url = self.base.clone();
-        match self.base.path().trim_end_matches('/') {
+        let mut url =
+            asked.host.as_ref().map_or_else(|| self.base.clone(), |host| elsewhere(host, &self.base));
+        match url.path().trim_end_matches('/') {
             "" => url.set_path(path),
-            prefix => url.set_path(&format!("{prefix}{path}")),
+            prefix => {
+                let path = format!("{prefix}{path}");
+                url.set_path(&path);
+            }
         }
         url.set_query(query);
         let mut request = Request::new(asked.method, url);
@@ -169,6 +167,12 @@ fn put_handshake(headers: &mut HeaderMap, key: &str) {
     }
 }
 
+/// The root of another host of the provider's. What is no host after all goes to the base URL, which answers
+/// that it has no such path.
+fn elsewhere(host: &EngineHost, base: &Url) -> Url {
+    Url::parse(&format!("{}://{}/", host.scheme(), host.authority)).unwrap_or_else(|_| base.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -180,6 +184,7 @@ mod tests {
         let upstream =
             UpstreamClient::new(ClientSettings::default()).unwrap().upstream(base.parse().unwrap());
         let asked = UpstreamRequest {
+            host: None,
             method: Method::GET,
             path_and_query: path_and_query.into(),
             headers: HeaderMap::new(),

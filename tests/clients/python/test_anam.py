@@ -100,3 +100,23 @@ def test_the_21st_session_in_a_minute_is_refused_before_any_key_is_touched(keyga
         start(keygate)
     assert raised.value.status_code == 429
     assert len(keygate.sim.requests("anam", "engineSession")) == 20
+
+
+def test_signalling_is_led_through_the_gateway(door):
+    from anam._signalling import SignallingClient
+
+    async def story():
+        options = ClientOptions(api_base_url=door.anam)
+        client = CoreApiClient(door.anam_key, options)
+        session = await client.start_session(PersonaConfig(**PERSONA), SessionOptions())
+        heard = asyncio.Queue()
+        line = SignallingClient(session, on_message=heard.put)
+        await line.connect()
+        await line.send_offer("v=0", "offer")
+        answer = await asyncio.wait_for(heard.get(), 20)
+        assert answer["actionType"] == "answer"
+        assert answer["sessionId"] == session.session_id
+        await line.close()
+
+    asyncio.run(story())
+    assert len(door.sim.requests("anam", "signalling")) == 1

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{ApiKey, Binding, BucketName, ClientId, GroupId, Keepsake, KeyId, LeaseId, Verdict};
+use keygate_domain::{
+    ApiKey, Binding, BucketName, ClientId, GroupId, Keepsake, KeyId, LeaseId, OpenedSession, Resource,
+    Verdict,
+};
 use keygate_pool::{Lease, PoolRefusal, Skip};
 
 use super::handle::Desk;
@@ -139,42 +142,20 @@ impl KeyLease {
         }
     }
 
-    /// Tells that this request ended a session of the group, so that the next one need not wait.
-    pub fn free_slot(&self) {
-        self.parcel.returns.desk.tell(Notice::FreeSlot { group: self.parcel.lease.group.clone() });
+    /// Tells that this request opened a session, which takes one of the group's places after it.
+    pub fn opened(&self, session: OpenedSession) {
+        self.parcel.returns.desk.tell(Notice::SessionOpened { lease: self.parcel.lease.id, session });
     }
 
-    /// The place that a session occupies which outlives this lease.
-    pub fn slot(&self) -> SessionSlot {
-        let Parcel { lease, returns } = &*self.parcel;
-        SessionSlot { group: lease.group.clone(), desk: Arc::clone(&returns.desk) }
+    /// Tells that this request ended a session of the group, so that the next one need not wait.
+    pub fn ended(&self, session: Resource) {
+        let group = self.parcel.lease.group.clone();
+        self.parcel.returns.desk.tell(Notice::SessionEnded { group, session });
     }
 
     /// Ends the lease. Tells, never waits.
     pub fn settle(mut self, verdict: Verdict) {
         self.parcel.returns.verdict = verdict;
-    }
-
-    /// Ends the lease of a request that was a session from its beginning to its end.
-    pub fn settle_session(mut self, verdict: Verdict) {
-        if matches!(verdict, Verdict::Served(_)) {
-            self.parcel.returns.ends_session_of = Some(self.parcel.lease.group.clone());
-        }
-        self.settle(verdict);
-    }
-}
-
-/// A place of a group that a session occupies, for whoever notices its end.
-#[derive(Debug)]
-pub struct SessionSlot {
-    group: GroupId,
-    desk: Arc<Desk>,
-}
-
-impl SessionSlot {
-    /// Tells that the session ended. Tells, never waits.
-    pub fn free(self) {
-        self.desk.tell(Notice::FreeSlot { group: self.group });
     }
 }
 
@@ -196,7 +177,7 @@ pub(crate) struct Parcel {
 
 impl Parcel {
     pub(crate) fn new(lease: Lease, desk: Arc<Desk>) -> Self {
-        let returns = Return { id: lease.id, desk, verdict: Verdict::Unsent, ends_session_of: None };
+        let returns = Return { id: lease.id, desk, verdict: Verdict::Unsent };
         Self { lease, returns }
     }
 
@@ -213,13 +194,11 @@ struct Return {
     id: LeaseId,
     desk: Arc<Desk>,
     verdict: Verdict,
-    ends_session_of: Option<GroupId>,
 }
 
 impl Drop for Return {
     fn drop(&mut self) {
         let verdict = std::mem::replace(&mut self.verdict, Verdict::Abandoned);
-        let ends_session_of = self.ends_session_of.take();
-        self.desk.tell(Notice::Settle { lease: self.id, verdict, ends_session_of });
+        self.desk.tell(Notice::Settle { lease: self.id, verdict });
     }
 }

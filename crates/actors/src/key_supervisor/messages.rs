@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix::Message;
-use keygate_domain::{Binding, ClientId, GroupId, KeyId, KeySpec, LeaseId, Verdict};
+use keygate_domain::{Binding, ClientId, GroupId, KeyId, KeySpec, LeaseId, OpenedSession, Resource, Verdict};
 use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded, Ticket};
 
 use super::handle::Desk;
@@ -31,8 +31,6 @@ pub(crate) enum Notice {
         lease: LeaseId,
         /// Its end.
         verdict: Verdict,
-        /// The group whose session ended with it.
-        ends_session_of: Option<GroupId>,
     },
     /// "Its answer has begun, and well."
     Answered {
@@ -53,10 +51,19 @@ pub(crate) enum Notice {
         /// Its place in the queue.
         ticket: Ticket,
     },
+    /// "Its answer opened a session."
+    SessionOpened {
+        /// The lease.
+        lease: LeaseId,
+        /// The session.
+        session: OpenedSession,
+    },
     /// "A session of that group ended."
-    FreeSlot {
+    SessionEnded {
         /// The group.
         group: GroupId,
+        /// Which.
+        session: Resource,
     },
 }
 

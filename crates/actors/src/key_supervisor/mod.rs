@@ -14,5 +14,5 @@ mod waiting;
 mod waiting_tests;
 
 pub use handle::{KeySupervisor, start_supervisor};
-pub use lease::{KeyLease, LeaseRefused, Leased, SessionSlot};
+pub use lease::{KeyLease, LeaseRefused, Leased};
 pub use spec::SupervisorSpec;

@@ -3,6 +3,7 @@
 
 mod clients;
 mod limits;
+mod options;
 mod probe;
 mod provider;
 mod providers;

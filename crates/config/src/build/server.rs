@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use super::{Judge, tls};
-use crate::config::ServerConfig;
+use crate::config::{CorsConfig, ServerConfig};
 use crate::schema::ServerSection;
 
 /// More threads than this only fight for the processor.
@@ -35,5 +37,27 @@ pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerCon
         status_public: section.status_public.0,
         max_connections: section.max_connections.0,
         request_head_timeout: section.request_head_timeout.0,
+        cors: cors(section, judge),
     }
+}
+
+fn cors(section: &ServerSection, judge: &mut Judge<'_>) -> CorsConfig {
+    let origins: Vec<&str> = section.cors.allow_origins.iter().map(|origin| origin.0.trim()).collect();
+    if origins.contains(&"*") {
+        return CorsConfig::Everybody;
+    }
+    for origin in &origins {
+        let what = format!("has {origin:?}, which is no origin");
+        let remedy = "write scheme, host and port as browsers do: https://app.example.com";
+        judge.require(is_origin(origin), "server.cors.allow_origins", &what, remedy);
+    }
+    if origins.is_empty() {
+        return CorsConfig::Nobody;
+    }
+    CorsConfig::Origins(origins.into_iter().map(str::to_owned).collect())
+}
+
+/// Whether browsers would write an origin so (RFC 6454 §6.2): nothing behind the host but a port.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text)
 }

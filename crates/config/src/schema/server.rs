@@ -34,6 +34,18 @@ pub(crate) struct ServerSection {
     pub(crate) max_connections: Setting<NonZeroU32>,
     /// How long a client may take to send the head of a request before it is cut off.
     pub(crate) request_head_timeout: Setting<Duration>,
+    /// Which pages in browsers may use the gateway.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) cors: CorsSection,
+}
+
+/// Which pages in browsers may use the gateway (CORS). Without it none may, as browsers see it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CorsSection {
+    /// Origins, such as `https://app.example.com`; `"*"` for every page there is.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) allow_origins: Vec<Setting<String>>,
 }
 
 impl Default for ServerSection {
@@ -47,6 +59,7 @@ impl Default for ServerSection {
             status_public: Setting(false),
             max_connections: count(10_000),
             request_head_timeout: Setting(Duration::from_secs(10)),
+            cors: CorsSection::default(),
         }
     }
 }

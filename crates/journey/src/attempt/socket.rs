@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{Attempt, Failed, Kept};
 use crate::answer::Slot;
-use crate::conversation::Watched;
+use crate::conversation::{Watched, scrubbed};
 use crate::scrub;
 
 /// Most bytes of the provider's first messages that wait until it has taken the caller in.
@@ -47,7 +47,7 @@ impl Attempt<'_> {
     ) -> Result<Talk, Failed> {
         let span = self.span(lease.as_ref());
         let sent = clock::now();
-        let (incoming, outgoing) = match self.dial(dial, lease.as_ref()).await {
+        let (incoming, outgoing) = match self.dial(lease.as_ref()).await {
             Ok(socket) => socket.split(),
             Err(failed) => return Err(self.failed(lease, failed, &span)),
         };
@@ -67,7 +67,7 @@ impl Attempt<'_> {
         let taken_in = taken_in.unwrap_or(Err(Failed::unanswered(Fault::Timeout, Reach::Unknown)));
         if let Err(mut failed) = taken_in {
             if let Some(kept) = &mut failed.kept {
-                kept.closing = kept.closing.take().map(|closing| self.scrubbed(closing));
+                kept.closing = kept.closing.take().map(|closing| scrubbed(closing, &self.house.redactor));
             }
             return Err(self.failed(talk.watched.lease.take(), failed, &span));
         }
@@ -79,30 +79,18 @@ impl Attempt<'_> {
         Ok(talk)
     }
 
-    async fn dial(&self, dial: &Dial<'_>, lease: Option<&KeyLease>) -> Result<WebSocket, Failed> {
-        let grant =
-            Grant { key: lease.map(KeyLease::key), away: lease.and_then(KeyLease::away), prepared: None };
+    async fn dial(&self, lease: Option<&KeyLease>) -> Result<WebSocket, Failed> {
+        let (key, group) = (lease.map(KeyLease::key), lease.map(KeyLease::group));
+        let grant = Grant { key, group, away: lease.and_then(KeyLease::away), prepared: None };
         // 7 adapter: upstream request
         let request = self.lane.provider.request(self.intent, &self.call.inbound(), &grant);
-        let elsewhere = dial.terms.origin.as_deref().map(|origin| self.lane.upstream.at(origin));
-        let upstream = match &elsewhere {
-            None => &self.lane.upstream,
-            Some(Some(upstream)) => upstream,
-            Some(None) => return Err(Failed::unanswered(Fault::Unreachable, Reach::NeverWritten)),
-        };
         // 8 send
         let patience = clock::left_until(self.first_byte_by);
-        match upstream.connect(request, patience).await? {
+        match self.lane.upstream.connect(request, patience).await? {
             Connected::Socket(socket) => Ok(socket),
             // 9 head -> verdict
             Connected::Answer(answer) => Err(self.judge(answer, false).await),
         }
-    }
-
-    /// The provider's words as they may pass.
-    fn scrubbed(&self, closing: Closing) -> Closing {
-        let clean = self.house.redactor.scrub(closing.reason.as_bytes());
-        Closing { reason: String::from_utf8_lossy(&clean).into_owned(), ..closing }
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn rules(config: &Config, state: ConfigState) -> Rules {
         status_public: config.server.status_public,
         max_body: config.server.max_body,
         tls: config.server.tls.clone(),
+        cors: config.server.cors.clone(),
         state,
     }
 }

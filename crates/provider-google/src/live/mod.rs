@@ -43,11 +43,10 @@ impl Sockets for LiveSockets {
 
     fn terms(&self, _intent: &Intent, _inbound: &Inbound<'_>) -> Terms {
         Terms {
-            origin: None,
             opens_with_frame: true,
             refuses_by_closing: false,
             is_session: true,
-            outlived_by: None,
+            about: None,
             longest: LONGEST,
         }
     }

@@ -1,7 +1,7 @@
 //! The paths of Live, and what a request for one wants.
 
 use http::Method;
-use keygate_domain::{Access, ErrorKind, Intent, Operation, Replay, Right, Spend, Streaming};
+use keygate_domain::{Access, ErrorKind, Intent, Operation, Placement, Replay, Right, Spend, Streaming};
 use keygate_provider::{CallRejected, Inbound};
 
 use super::{LIVE, LIVE_MUSIC, token};
@@ -68,6 +68,7 @@ pub(crate) fn understand(inbound: &Inbound<'_>) -> Result<Intent, CallRejected> 
         opens_session: true,
         user_units: 1,
         references: own.as_deref().map(token::resource).into_iter().collect(),
+        placement: Placement::Any,
         access: if own.is_some() { Access::OwnCredential } else { Access::Token },
         estimate: Spend { requests: 1, ..Spend::default() },
         caller_deadline: inbound.server_timeout(),

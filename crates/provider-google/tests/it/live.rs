@@ -77,7 +77,7 @@ fn what_is_no_handshake_is_told_so() {
 /// The headers that go upstream, in order of their names.
 fn sent(call: &Call, key: Option<&ApiKey>) -> (String, Vec<(String, String)>) {
     let intent = call.understood().unwrap();
-    let request = google().request(&intent, &call.inbound(), &Grant { key, away: None, prepared: None });
+    let request = google().request(&intent, &call.inbound(), &Grant { key, ..Grant::default() });
     assert!(request.headers.values().filter(|value| value.is_sensitive()).count() == 1);
     let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
     let mut headers: Vec<_> =

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method};
 use keygate_domain::Intent;
-use keygate_provider::{CallRejected, Inbound, Origin, Provider};
+use keygate_provider::{CallRejected, Inbound, Origin, Provider, ProviderOptions};
 use keygate_provider_google::ADAPTER;
 
 /// A caller's request that owns its parts.
@@ -67,5 +67,5 @@ impl Call {
 }
 
 fn google() -> Arc<dyn Provider> {
-    (ADAPTER.build)()
+    (ADAPTER.build)(&ProviderOptions::default())
 }
