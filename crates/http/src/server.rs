@@ -70,7 +70,7 @@ impl FrontHandle {
     /// time at most. Connections that would go on for longer are told when they end, and end a little
     /// earlier than they would be cut.
     pub async fn stop(&self) {
-        self.switchboard.leave(clock::now().after(self.grace - last_moments(self.grace)));
+        self.switchboard.leave(clock::now().after(self.grace.saturating_sub(last_moments(self.grace))));
         self.server.stop(true).await;
     }
 }

@@ -100,7 +100,7 @@ impl Visit {
             Ok(Connection::Answered(answer)) => {
                 let facts = &answer.facts;
                 spans::record_response(&span, answer.status.as_u16(), facts.attempts, facts.key.as_ref());
-                self.reply.give(answer_out::respond(answer, &self.id));
+                self.reply.give(answer_out::respond(*answer, &self.id));
             }
             Err(refused) => {
                 let (kind, facts) = (refused.refusal.kind, &refused.facts);

@@ -40,7 +40,7 @@ pub enum Connection {
     /// It was open, and is over.
     Over,
     /// The provider gave an ordinary answer before the caller's side was open.
-    Answered(Answer),
+    Answered(Box<Answer>),
 }
 
 /// Connects one caller in `lane`, and passes messages on until one side ends it.
@@ -82,7 +82,7 @@ pub async fn connect<D: Door>(
             }
             Ok(Connection::Over)
         }
-        Ok(Went::Told(kept, facts)) => Ok(Connection::Answered(as_answer(kept, facts))),
+        Ok(Went::Told(kept, facts)) => Ok(Connection::Answered(Box::new(as_answer(kept, facts)))),
         Err(no) if terms.refuses_by_closing => {
             if let Some(socket) = door.open(&no.facts).await {
                 line.close(socket, Err(&no.refusal)).await;

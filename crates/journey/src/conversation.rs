@@ -26,7 +26,7 @@ const PULSE: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(100);
 
 /// How long one message may wait for a side that does not read.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 /// How long somebody who takes no more messages may take to say why.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -61,7 +61,12 @@ impl Watched {
     fn end(self, end: &End) -> (Option<GroupId>, bool) {
         let told = match end {
             End::ProviderClosed(closing) => self.watcher.failure(closing.as_ref()),
-            _ => None,
+            End::CallerClosed(_)
+            | End::CallerLost(_)
+            | End::CallerSilent
+            | End::ProviderLost
+            | End::Left
+            | End::TooLong => None,
         };
         let metered = self.watcher.finish(end.as_ended());
         // Who was served and says so was served, however the connection ended.
@@ -125,7 +130,7 @@ pub(crate) async fn converse(
     };
     let watched = shared.watched.into_inner();
     let (for_caller, for_provider) = end.goodbyes(&*watched.watcher);
-    let for_caller = for_caller.map(|closing| scrubbed(closing, redactor));
+    let for_caller = for_caller.map(|closing| scrubbed(&closing, redactor));
     tokio::join!(
         goodbye(for_caller, &mut from_caller, &mut to_caller),
         goodbye(for_provider, &mut from_provider, &mut to_provider),
@@ -258,9 +263,8 @@ impl End {
 }
 
 /// A close frame without secrets: providers print keys in errors.
-pub(crate) fn scrubbed(closing: Closing, redactor: &Redactor) -> Closing {
-    let reason = redactor.scrub_text(&closing.reason).into_owned();
-    Closing { reason, ..closing }
+pub(crate) fn scrubbed(closing: &Closing, redactor: &Redactor) -> Closing {
+    Closing::new(closing.code, redactor.scrub_text(&closing.reason))
 }
 
 /// A message, or a ping, that is taken in time.

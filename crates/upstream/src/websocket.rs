@@ -237,13 +237,13 @@ fn heard(wire: Option<Result<Wire, Error>>) -> Heard {
         Some(Ok(Wire::Text(text))) => Heard::Message(Message::Text(Text(text))),
         Some(Ok(Wire::Binary(bytes))) => Heard::Message(Message::Binary(bytes)),
         Some(Ok(Wire::Ping(_) | Wire::Pong(_) | Wire::Frame(_))) => Heard::Alive,
-        Some(Ok(Wire::Close(frame))) => Heard::Closed(frame.map(closing_of)),
+        Some(Ok(Wire::Close(frame))) => Heard::Closed(frame.as_ref().map(closing_of)),
         Some(Err(error)) => Heard::Lost(lost(&error)),
         None => Heard::Lost(Lost::Broken),
     }
 }
 
-fn closing_of(frame: CloseFrame) -> Closing {
+fn closing_of(frame: &CloseFrame) -> Closing {
     Closing { code: frame.code.into(), reason: frame.reason.as_str().to_owned() }
 }
 
@@ -259,7 +259,15 @@ fn lost(error: &Error) -> Lost {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => Lost::TooLarge,
         Error::Utf8(_) | Error::Protocol(_) | Error::Capacity(_) => Lost::Malformed,
-        _ => Lost::Broken,
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Io(_)
+        | Error::Tls(_)
+        | Error::WriteBufferFull(_)
+        | Error::AttackAttempt
+        | Error::Url(_)
+        | Error::Http(_)
+        | Error::HttpFormat(_) => Lost::Broken,
     }
 }
 

@@ -59,7 +59,8 @@ async fn start_by_address(house: &House) -> Started {
 }
 
 fn by_address(target: &str) -> String {
-    let escaped: String = target.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escape = |byte: u8| ["%".to_owned(), format!("{byte:02X}")].concat();
+    let escaped = target.bytes().map(escape).collect::<Vec<_>>().concat();
     format!("/anam/ws?target_url={escaped}")
 }
 

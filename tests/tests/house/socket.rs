@@ -121,7 +121,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         match self.next().await {
             Event::Text(text) => serde_json::from_str(&text).expect("JSON"),
             Event::Bytes(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
-            other => panic!("no message: {other:?}"),
+            Event::Closed(closed) => panic!("no message: {closed:?}"),
+            Event::Lost => panic!("no message: the connection broke"),
         }
     }
 

@@ -67,7 +67,7 @@ impl Attempt<'_> {
         let taken_in = taken_in.unwrap_or(Err(Failed::unanswered(Fault::Timeout, Reach::Unknown)));
         if let Err(mut failed) = taken_in {
             if let Some(kept) = &mut failed.kept {
-                kept.closing = kept.closing.take().map(|closing| scrubbed(closing, &self.house.redactor));
+                kept.closing = kept.closing.take().map(|closing| scrubbed(&closing, &self.house.redactor));
             }
             return Err(self.failed(talk.watched.lease.take(), failed, &span));
         }

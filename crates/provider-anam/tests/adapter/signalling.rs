@@ -117,9 +117,9 @@ fn the_end_of_a_session_is_heard_from_either_side(#[case] signal: &str, #[case] 
         let mut watcher = with_sockets(|sockets| sockets.watcher(&intent));
         let frame = Frame::Text(signal);
         if by_caller {
-            watcher.sent(frame)
+            watcher.sent(frame);
         } else {
-            watcher.received(frame)
+            watcher.received(frame);
         }
         let ended = watcher.finish(Ended::Complete).ended;
         assert_eq!(ended.map(|session| session.to_string()), is_end.then(|| "session/s1".to_owned()));

@@ -48,16 +48,21 @@ struct Content {
     turn_complete: bool,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(default)]
 struct Counts {
-    prompt_token_count: u64,
-    tool_use_prompt_token_count: u64,
-    response_token_count: u64,
-    thoughts_token_count: u64,
-    cached_content_token_count: u64,
-    total_token_count: u64,
+    #[serde(rename = "promptTokenCount")]
+    prompt: u64,
+    #[serde(rename = "toolUsePromptTokenCount")]
+    tool_use: u64,
+    #[serde(rename = "responseTokenCount")]
+    response: u64,
+    #[serde(rename = "thoughtsTokenCount")]
+    thoughts: u64,
+    #[serde(rename = "cachedContentTokenCount")]
+    cached: u64,
+    #[serde(rename = "totalTokenCount")]
+    total: u64,
 }
 
 /// Watches one session.
@@ -130,11 +135,11 @@ impl LiveWatcher {
 impl From<Counts> for Usage {
     fn from(counts: Counts) -> Self {
         Self {
-            input_tokens: counts.prompt_token_count.saturating_add(counts.tool_use_prompt_token_count),
-            output_tokens: counts.response_token_count,
-            thought_tokens: counts.thoughts_token_count,
-            cached_tokens: counts.cached_content_token_count,
-            total_tokens: counts.total_token_count,
+            input_tokens: counts.prompt.saturating_add(counts.tool_use),
+            output_tokens: counts.response,
+            thought_tokens: counts.thoughts,
+            cached_tokens: counts.cached,
+            total_tokens: counts.total,
         }
     }
 }

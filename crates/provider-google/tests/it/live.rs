@@ -261,10 +261,9 @@ fn a_429_without_a_name_is_about_connections() {
         let (intent, headers) = (intent(PATH), http::HeaderMap::new());
         let status = http::StatusCode::TOO_MANY_REQUESTS;
         let head = AnswerHead { status, headers: &headers, body: body.as_bytes(), for_preparation: false };
-        match google().verdict(&intent, &head) {
-            keygate_domain::Verdict::Failed(failure) => (failure.fault, failure.scope),
-            other => panic!("{other:?}"),
-        }
+        let verdict = google().verdict(&intent, &head);
+        let keygate_domain::Verdict::Failed(failure) = verdict else { panic!("{verdict:?}") };
+        (failure.fault, failure.scope)
     };
     let bare = r#"{"error":{"code":429,"message":"Resource has been exhausted (e.g. check quota).","status":"RESOURCE_EXHAUSTED"}}"#;
     assert_eq!(verdict(bare), (Fault::Busy, Scope::GroupSessions));
