@@ -23,7 +23,7 @@ def logs(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def simulated(logs):
     with house.running("simulator", ["keygate-simulator"], logs / "simulator.log") as urls:
-        yield house.Simulator(urls["google"], urls["anam"])
+        yield house.Simulator(urls["google"], urls["anam"], urls["engine"])
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +69,8 @@ def assert_only_pool_keys_were_sent(sim):
     for provider in ("google", "anam"):
         for record in sim.requests(provider):
             labels = [seen["label"] for seen in record["credentials"]]
+            if record["operation"] == "talk" and not labels:
+                continue  # an engine knows a session by its id alone
             assert len(labels) == 1, f"{record['path']} carried {record['credentials']}"
             assert labels[0] in known or labels[0].startswith("session token of "), labels
             assert "kg_" not in repr(record), f"a gateway token reached the provider: {record}"

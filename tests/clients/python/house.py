@@ -101,8 +101,8 @@ def end(process):
 class Simulator:
     """The control routes of the simulated providers."""
 
-    def __init__(self, google, anam):
-        self.google, self.anam = google, anam
+    def __init__(self, google, anam, engine):
+        self.google, self.anam, self.engine = google, anam, engine
 
     def reset(self):
         self._call("POST", "/__sim/reset", {})
@@ -162,7 +162,12 @@ def keygate_yaml(sim):
             "clients": {"auth": "required"},
             "providers": {
                 "google": {"base_url": sim.google, "keys_from_env": False, "keys": keys(GOOGLE_KEYS)},
-                "anam": {"base_url": sim.anam, "keys_from_env": False, "keys": keys(ANAM_KEYS)},
+                "anam": {
+                    "base_url": sim.anam,
+                    "engine_hosts": [sim.engine.removeprefix("http://")],
+                    "keys_from_env": False,
+                    "keys": keys(ANAM_KEYS),
+                },
             },
         },
         indent=1,
