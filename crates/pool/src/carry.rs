@@ -58,7 +58,7 @@ pub(crate) fn group(new: &mut Group, earlier: Group, now: Moment) {
         meter.stop = None;
         match new.meters.get_mut(&bucket) {
             Some(known) => known.absorb(meter),
-            None => drop(new.meters.insert(bucket, meter)),
+            None => new.meters.insert(bucket, meter),
         }
     }
 }
@@ -70,6 +70,7 @@ pub(crate) fn lease(earlier: Held, place_of: impl Fn(usize, usize) -> (usize, us
         group,
         operation,
         model,
+        bucket,
         opens_session,
         is_first,
         granted,
@@ -84,6 +85,7 @@ pub(crate) fn lease(earlier: Held, place_of: impl Fn(usize, usize) -> (usize, us
         group,
         operation,
         model,
+        bucket,
         opens_session,
         is_first,
         granted,

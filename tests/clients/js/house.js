@@ -129,7 +129,12 @@ function keygateYaml(sim) {
     clients: { auth: 'required' },
     providers: {
       google: { base_url: sim.google, keys_from_env: false, keys: keys(GOOGLE_KEYS) },
-      anam: { base_url: sim.anam, keys_from_env: false, keys: keys(ANAM_KEYS), engine_hosts: [new URL(sim.engine).host] },
+      anam: {
+        base_url: sim.anam,
+        engine_hosts: [new URL(sim.engine).host],
+        keys_from_env: false,
+        keys: keys(ANAM_KEYS),
+      },
     },
   });
 }

@@ -156,7 +156,6 @@ def keygate_yaml(sim, **server):
             for key, group in known.items()
         ]
 
-    engine = sim.engine.removeprefix("http://")
     # JSON is YAML.
     return json.dumps(
         {
@@ -166,9 +165,9 @@ def keygate_yaml(sim, **server):
                 "google": {"base_url": sim.google, "keys_from_env": False, "keys": keys(GOOGLE_KEYS)},
                 "anam": {
                     "base_url": sim.anam,
+                    "engine_hosts": [sim.engine.removeprefix("http://")],
                     "keys_from_env": False,
                     "keys": keys(ANAM_KEYS),
-                    "engine_hosts": [engine],
                 },
             },
         },

@@ -104,7 +104,11 @@ async fn a_page_with_the_gateway_option_gets_true_addresses_and_speaks_by_them()
         "https://connect.anam.ai:8443/talk?session_id=s",
         "http://127.0.0.1:22/talk?session_id=s",
     ] {
-        said(target.replace("session_id=s", &format!("session_id={id}"))).await.is_refusal(403, "forbidden");
+        let speech = saying(&house.gateway.url(&format!("/anam/talk?session_id={id}")));
+        let speech = speech.header(TARGET, target.replace("session_id=s", &format!("session_id={id}")));
+        let by_nobody = speech.try_clone().expect("a small body");
+        Answer::to(by_nobody).await.is_refusal(401, "unauthenticated");
+        Answer::to(speech.bearer_auth("kg_first")).await.is_refusal(403, "forbidden");
         let start = house.post(START, &persona()).bearer_auth("kg_first").header(TARGET, target);
         Answer::to(start).await.is_refusal(403, "forbidden");
     }

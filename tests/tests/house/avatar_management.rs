@@ -12,7 +12,8 @@ const START: &str = "/anam/v1/engine/session";
 const SESSION: &str = "/api/v1/avatar/session";
 
 async fn house(anam: Value) -> House {
-    let changes = json!({"clients": {"auth": "required"}, "providers": {"anam": anam}});
+    let limits = json!({"per_user": {"requests_per_minute": 100, "burst": 100}});
+    let changes = json!({"clients": {"auth": "required"}, "limits": limits, "providers": {"anam": anam}});
     House::before(simulator(), changes, &[("KEYGATE_CLIENT_TOKENS", "kg_first,kg_second")]).await
 }
 

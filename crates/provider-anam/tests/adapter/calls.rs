@@ -40,7 +40,7 @@ fn nothing_else_of_the_caller_goes_out() {
         .bearer("kg_client")
         .bearer("kg_second")
         .header("cookie", "session=1")
-        .header("x-anam-target-url", "https://evil.example/v1/engine/session")
+        .header("x-anam-target-url", "https://api.anam.ai/v1/auth/session-token")
         .header("x-api-key", "kg_client")
         .header("x-upload-token", "t")
         .header("x-user-id", "u1")
