@@ -190,10 +190,10 @@ fn refusal(refused: &Refused, headers: &HeaderMap, id: &str) -> HttpResponse {
 
 /// Plain HTTP clients know 429 as their own doing; that every key is in use is not.
 fn status_of(refusal: &Refusal) -> u16 {
-    match refusal.kind {
-        ErrorKind::PoolExhausted => 503,
-        other => crate::error_response::status_of(other),
+    if refusal.kind == ErrorKind::PoolExhausted {
+        return 503;
     }
+    crate::error_response::status_of(refusal.kind)
 }
 
 fn plainly(refusal: Refusal) -> Refused {

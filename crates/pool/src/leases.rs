@@ -208,6 +208,7 @@ mod tests {
             estimate: Spend::default(),
             reserved: Spend::default(),
             expires: at(expires),
+            session: None,
         }
     }
 

@@ -44,8 +44,12 @@ fn persona(wish: &Map<String, Value>) -> Option<Value> {
         return match persona {
             Value::Object(fields) if !fields.is_empty() => Some(persona.clone()),
             Value::String(id) if !id.is_empty() => Some(json!({ "personaId": id })),
-            Value::Object(_) | Value::String(_) | Value::Null => None,
-            Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+            Value::Object(_)
+            | Value::String(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_) => None,
         };
     }
     if let Some(id) = first(["personaId", "persona_id"]) {

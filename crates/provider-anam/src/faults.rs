@@ -59,8 +59,7 @@ struct Refused<'a> {
     by_own_token: bool,
     is_preparation: bool,
     names_owned: bool,
-    /// Whether it creates or changes something, so that it may have taken effect whatever is said of it.
-    has_effect: bool,
+    replay: Replay,
     headers: &'a HeaderMap,
     body: Option<Value>,
 }
@@ -73,7 +72,7 @@ impl<'a> Refused<'a> {
             by_own_token: intent.access == Access::OwnCredential && !is_preparation,
             is_preparation,
             names_owned: intent.references.iter().any(references::is_owned) || names_in_path(intent),
-            has_effect: intent.replay == Replay::OnlyIfRefused && !is_preparation,
+            replay: if is_preparation { Replay::Safe } else { intent.replay },
             headers: answer.headers,
             body: answer.json(),
         }
@@ -218,7 +217,8 @@ fn no_capacity(refused: &Refused<'_>) -> Failure {
 /// answers 500 to anything it dislikes, so it is worth one other organisation and no more.
 fn broken(status: u16, refused: &Refused<'_>) -> Failure {
     let advice = match refused.operation {
-        _ if refused.has_effect => RetryAdvice::Never,
+        // It creates or changes something, and may have done so whatever is said of it.
+        _ if refused.replay == Replay::OnlyIfRefused => RetryAdvice::Never,
         MINT_SESSION_TOKEN if status == 500 => RetryAdvice::Once,
         _ => RetryAdvice::Again,
     };

@@ -89,9 +89,9 @@ mod tests {
 
     use super::*;
 
-    fn kept(body: Bytes) -> Option<Keepsake> {
+    fn kept(body: &Bytes) -> Option<Keepsake> {
         let personas = [("receptionist".to_owned(), std::collections::BTreeMap::new())].into();
-        keepsake(&ProviderOptions { personas, ..ProviderOptions::default() }, &body)
+        keepsake(&ProviderOptions { personas, ..ProviderOptions::default() }, body)
     }
 
     #[rstest]
@@ -106,7 +106,7 @@ mod tests {
     #[case::persona_of_all(r#"{"personaConfig":{"personaId":"receptionist"}}"#)]
     #[case::empty("{}")]
     fn a_portable_mint_is_kept(#[case] body: &'static str) {
-        let kept = kept(Bytes::from_static(body.as_bytes())).map(|kept| kept.bytes().clone());
+        let kept = kept(&Bytes::from_static(body.as_bytes())).map(|kept| kept.bytes().clone());
         assert_eq!(kept.as_deref(), Some(body.as_bytes()));
     }
 
@@ -123,12 +123,12 @@ mod tests {
     #[case::no_object("[]")]
     #[case::nothing("")]
     fn a_mint_that_is_bound_home_is_not_kept(#[case] body: &'static str) {
-        assert_eq!(kept(Bytes::from_static(body.as_bytes())), None);
+        assert_eq!(kept(&Bytes::from_static(body.as_bytes())), None);
     }
 
     #[test]
     fn a_mint_that_is_too_long_is_not_kept() {
         let body = format!(r#"{{"personaConfig":{{"systemPrompt":"{}"}}}}"#, "x".repeat(Keepsake::MAX_BYTES));
-        assert_eq!(kept(Bytes::from(body)), None);
+        assert_eq!(kept(&Bytes::from(body)), None);
     }
 }

@@ -40,6 +40,9 @@ const METRICS_PATH: &str = "/v1/metrics/client";
 /// The one route at which a token of its own stands in for the key.
 const DOCUMENTS_ROUTE: &str = "/v1/knowledge/groups/{id}/documents";
 
+/// What stands for an id in a route.
+const ID: &str = "{id}";
+
 /// The kind of resource a session is.
 pub(crate) const SESSION: &str = "session";
 
@@ -97,7 +100,7 @@ pub(crate) fn understand(options: &ProviderOptions, inbound: &Inbound<'_>) -> Re
     }
     contract::check(inbound)?;
     let (row, id) = find(inbound)?;
-    let path = row.route.replace("{id}", id.unwrap_or_default());
+    let path = row.route.replace(ID, id.unwrap_or_default());
     let intent = intent(row, &path, inbound)?;
     let named = row.names.zip(id).map(|(kind, id)| Resource::new(kind, id));
     match row.operation {
@@ -179,7 +182,8 @@ fn find<'p>(inbound: &Inbound<'p>) -> Result<(&'static Row, Option<&'p str>), Ca
     let mut allowed = Vec::new();
     for (row, id) in fitting.filter(|(row, _)| row.route == first) {
         if row.method == inbound.method.as_str() {
-            return id.map(checked_id).transpose().map(|id| (row, id));
+            let id = row.route.contains(ID).then(|| checked_id(id)).transpose();
+            return id.map(|id| (row, id));
         }
         allowed.push(row.method);
     }
@@ -187,11 +191,11 @@ fn find<'p>(inbound: &Inbound<'p>) -> Result<(&'static Row, Option<&'p str>), Ca
     Err(CallRejected::new(ErrorKind::MethodNotAllowed, format!("use {allowed} on this route")))
 }
 
-/// Whether a path is of this route: the id in it, if it has one.
-fn fit<'p>(route: &str, path: &'p str) -> Option<Option<&'p str>> {
-    let Some((before, after)) = route.split_once("{id}") else { return (route == path).then_some(None) };
+/// The id in a path, if it is of this route; the empty one of a route without.
+fn fit<'p>(route: &str, path: &'p str) -> Option<&'p str> {
+    let Some((before, after)) = route.split_once(ID) else { return (route == path).then_some("") };
     let id = path.strip_prefix(before)?.strip_suffix(after)?;
-    (!id.contains('/')).then_some(Some(id))
+    (!id.contains('/')).then_some(id)
 }
 
 /// What a caller of a route is told that Anam has taken out of service.

@@ -102,8 +102,9 @@ impl Route {
             ("GET", ["sessions", "concurrency"]) => Self::to(Operation::Concurrency),
             ("GET", ["sessions", "analytics"]) => Self::to(Operation::Analytics),
             ("GET", ["sessions", id]) => Self::with_id(Operation::GetSession, id),
-            ("POST", ["sessions", id, "stop"]) => Self::with_id(Operation::StopSession, id),
-            ("POST", ["engine", "session", id, "kill"]) => Self::with_id(Operation::StopSession, id),
+            ("POST", ["sessions", id, "stop"] | ["engine", "session", id, "kill"]) => {
+                Self::with_id(Operation::StopSession, id)
+            }
             ("GET", ["sessions", id, "transcript"]) => Self::with_id(Operation::Transcript, id),
             ("GET", ["sessions", id, "recording"]) => Self::with_id(Operation::Recording, id),
             ("GET", ["sessions", id, "analytics"]) => Self::with_id(Operation::SessionAnalytics, id),

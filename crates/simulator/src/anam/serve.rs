@@ -109,14 +109,14 @@ fn get_session(world: &Shared, route: &Route, call: &Call) -> Result<Answer, Ans
 fn about_session(world: &Shared, route: &Route, call: &Call) -> Result<Answer, Answer> {
     get_session(world, route, call)?;
     let id = route.id.as_deref().unwrap_or_default();
-    Ok(match route.operation {
-        Operation::Transcript => Answer::json(200, &json!({"sessionId": id, "messages": []})),
-        Operation::Recording => Answer::json(
-            200,
-            &json!({"sessionId": id, "url": format!("https://storage.example/{id}.mp4?signature=s")}),
-        ),
-        _ => Answer::json(200, &json!({"sessionId": id, "turns": 0})),
-    })
+    let body = if route.operation == Operation::Transcript {
+        json!({"sessionId": id, "messages": []})
+    } else if route.operation == Operation::Recording {
+        json!({"sessionId": id, "url": format!("https://storage.example/{id}.mp4?signature=s")})
+    } else {
+        json!({"sessionId": id, "turns": 0})
+    };
+    Ok(Answer::json(200, &body))
 }
 
 /// `GET /v1/sessions/analytics`
