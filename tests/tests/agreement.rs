@@ -17,11 +17,11 @@ use http::{HeaderMap, Method};
 use jiff::tz::TimeZone;
 use keygate_actors::{Home, SupervisorSpec, clock, start_limiter, start_supervisor};
 use keygate_domain::{Allowance, ApiKey, ClientId, GroupId, KeySpec, Redactor, Reset, Right, Role, UserId};
-use keygate_journey::{Call, Caller, House, Identity, Lane, serve};
+use keygate_journey::{Call, Caller, House, Identity, Lane, Orphans, serve};
 use keygate_limits::{RetryPolicy, UserPolicy};
 use keygate_planner::{Arrival, Profile, Report, Scenario, Shape, Traffic as _, rehearse};
 use keygate_pool::{Budgets, Policy};
-use keygate_provider::Origin;
+use keygate_provider::{Origin, ProviderOptions};
 use keygate_provider_google::ADAPTER;
 use keygate_tests::sim::{
     GoogleConfig, GoogleKey, GoogleProject, MinuteShape, ModelLimits, Population, RunningSimulator,
@@ -167,7 +167,7 @@ impl Stage {
         let client = UpstreamClient::new(ClientSettings::default()).expect("a client");
         let lane = Lane {
             adapter: ADAPTER,
-            provider: (ADAPTER.build)(),
+            provider: (ADAPTER.build)(&ProviderOptions::default()),
             supervisor,
             upstream: client.upstream(sim.google_url().parse().expect("an address")),
             strategy: scenario.policy.strategy,
@@ -177,6 +177,7 @@ impl Stage {
         let house = House {
             lanes: BTreeMap::from([(ADAPTER.name, lane)]),
             limiter: start_limiter(scenario.per_user, 4096, &Home::Here),
+            orphans: Orphans::default(),
             redactor: Redactor::new([], &[]).expect("a redactor"),
             status_of: |_| 500,
         };

@@ -59,6 +59,7 @@ const ONE_KNOWS: &[(&str, &str)] = &[
     ("actix-web", "keygate-http"),
     ("actix", "keygate-actors"),
     ("reqwest", "keygate-upstream"),
+    ("tokio-tungstenite", "keygate-upstream"),
     ("figment", "keygate-config"),
     ("sqlx", "keygate-storage"),
     ("opentelemetry", "keygate-telemetry"),
@@ -76,7 +77,9 @@ const ALSO_KNOWS: &[(&str, &str, &str)] = &[
         "the bare floor the gateway is measured against is actix-web without function",
     ),
     ("keygate-bench", "reqwest", "the bare floor forwards with the gateway's own client library"),
+    ("keygate-simulator", "tokio-tungstenite", "the simulated providers have WebSockets of their own"),
     ("keygate-tests", "reqwest", "the harness is a client of the gateway"),
+    ("keygate-tests", "tokio-tungstenite", "the tests are clients of WebSockets, and their far side"),
     ("keygate-tests", "opentelemetry-proto", "the tests receive the exported spans over a real socket"),
 ];
 

@@ -9,6 +9,8 @@ mod house {
     mod acme;
     mod admin;
     mod answer;
+    mod avatar_engines;
+    mod avatar_management;
     mod avatars;
     mod bad_keys;
     mod broken_connections;
@@ -30,6 +32,8 @@ mod house {
     mod large_bodies;
     mod learning;
     mod leaving;
+    mod live;
+    mod live_flow;
     mod mints_abroad;
     mod plan;
     mod pool;
@@ -42,6 +46,8 @@ mod house {
     mod remembering;
     mod scaled_time;
     mod secrets;
+    mod signalling;
+    mod socket;
     mod stage;
     mod stalling;
     mod stalls;
@@ -50,6 +56,7 @@ mod house {
     mod stream_errors;
     mod streams;
     mod supervisor_panics;
+    mod tls;
     mod traces;
     mod uploads;
     mod user_limits;

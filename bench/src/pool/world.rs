@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use keygate_domain::{
-    Allowance, ApiKey, Failure, Fault, GroupId, Hint, KeySpec, LeaseId, ModelName, Moment, Operation, Role,
-    Spend, UserId, Verdict,
+    Allowance, ApiKey, Failure, Fault, GroupId, Hint, KeySpec, LeaseId, ModelName, Moment, Operation,
+    Placement, Role, Spend, UserId, Verdict,
 };
 use keygate_pool::{Ask, Budgets, Granted, KeyPool, Policy, QueueBounds, Strategy};
 
@@ -66,6 +66,7 @@ pub(super) fn ask(model: &str) -> Ask {
         model: Some(ModelName::from(model)),
         opens_session: false,
         references: Vec::new(),
+        placement: Placement::Any,
         client: "app".into(),
         user: UserId { client: "app".into(), name: "ada".into() },
         access: keygate_domain::Access::Token,

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use keygate_actors::{Chaos, Home, Leased, SupervisorSpec, start_supervisor};
 use keygate_domain::{
-    Access, Allowance, ApiKey, ClientId, Failure, Fault, KeySpec, ModelName, Operation, ProviderName, Role,
-    Spend, UserId, Verdict,
+    Access, Allowance, ApiKey, ClientId, Failure, Fault, KeySpec, ModelName, Operation, Placement,
+    ProviderName, Role, Spend, UserId, Verdict,
 };
 use keygate_pool::{Ask, Policy};
 use tokio::task::LocalSet;
@@ -40,6 +40,7 @@ fn ask() -> Ask {
         model: Some(ModelName::from("gemini-2.5-flash")),
         opens_session: false,
         references: Vec::new(),
+        placement: Placement::Any,
         client: ClientId::from("shop"),
         user: UserId { client: ClientId::from("shop"), name: "ada".into() },
         access: Access::Token,

@@ -10,8 +10,10 @@ use std::time::Duration;
 use keygate_domain::{KeySpec, Right};
 use keygate_limits::{RetryPolicy, UserPolicy};
 use keygate_pool::Policy;
-use keygate_provider::Adapter;
+use keygate_provider::{Adapter, ProviderOptions};
 use url::Url;
+
+use crate::tls::TlsIdentity;
 
 /// Everything the gateway was told. A value of this type cannot be wrong later.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Config {
 pub struct ServerConfig {
     /// Where the gateway listens.
     pub bind: SocketAddr,
+    /// The certificate with which clients are spoken with; plain HTTP without one.
+    pub tls: Option<TlsIdentity>,
     /// Worker threads of the HTTP front.
     pub workers: NonZeroU32,
     /// The largest request body, in bytes.
@@ -51,6 +55,20 @@ pub struct ServerConfig {
     pub max_connections: NonZeroU32,
     /// How long a client may take to send a request's head.
     pub request_head_timeout: Duration,
+    /// Which pages in browsers may use the gateway.
+    pub cors: CorsConfig,
+}
+
+/// Which pages in browsers may use the gateway, by their origin: `https://app.example.com`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum CorsConfig {
+    /// None but the gateway's own.
+    #[default]
+    Nobody,
+    /// These.
+    Origins(Vec<String>),
+    /// All.
+    Everybody,
 }
 
 /// Who may come in.
@@ -179,6 +197,8 @@ pub struct ProviderConfig {
     pub retry: RetryPolicy,
     /// The deadline of a whole request, attempts included.
     pub timeout: Duration,
+    /// What its translation is made with.
+    pub options: ProviderOptions,
 }
 
 impl fmt::Debug for ProviderConfig {
@@ -190,6 +210,7 @@ impl fmt::Debug for ProviderConfig {
             .field("policy", &self.policy)
             .field("retry", &self.retry)
             .field("timeout", &self.timeout)
+            .field("options", &self.options)
             .finish()
     }
 }

@@ -19,16 +19,18 @@ mod problem;
 mod schema;
 mod setting;
 mod storage_url;
+mod tls;
 mod units;
 mod watch;
 mod yaml;
 
 pub use config::{
-    AuthMode, ClientToken, ClientsConfig, Config, LimitsConfig, LogConfig, LogFormat, OtlpConfig,
+    AuthMode, ClientToken, ClientsConfig, Config, CorsConfig, LimitsConfig, LogConfig, LogFormat, OtlpConfig,
     OtlpProtocol, ProviderConfig, ServerConfig, StorageConfig, StoragePlace, TelemetryConfig,
 };
 pub use effective::Effective;
 pub use load::{LoadRequest, Loaded, Reading, load, read, read_bind};
 pub use problem::{ConfigProblems, Place, Problem, Warning};
 pub use schema::json_schema;
+pub use tls::TlsIdentity;
 pub use watch::{FileMarks, Seen, Watcher};

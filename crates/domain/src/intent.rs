@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelName, Resource, Spend};
+use crate::{GroupId, ModelName, Resource, Spend};
 
 /// The operation of a provider, named as traces and exclusions show it: `generate_content`.
 /// Each adapter owns its constants.
@@ -93,6 +93,19 @@ impl Access {
     }
 }
 
+/// Which quota group serves a request, where what it names does not say so.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Placement {
+    /// Any.
+    #[default]
+    Any,
+    /// The one that the caller named.
+    In(GroupId),
+    /// This one; without one, the only one there is. For lists and creations: what one group keeps is not what
+    /// another keeps, and which of them answers must not be chance.
+    Settled(Option<GroupId>),
+}
+
 /// What a request wants. Made once per request, before any key is chosen.
 #[derive(Clone, Debug)]
 pub struct Intent {
@@ -117,6 +130,8 @@ pub struct Intent {
     pub user_units: u32,
     /// Resources it names; only their owner group may serve it.
     pub references: Vec<Resource>,
+    /// Which group serves it where `references` do not say so.
+    pub placement: Placement,
     /// What lets it in.
     pub access: Access,
     /// What it will cost, roughly.

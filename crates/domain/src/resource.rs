@@ -55,6 +55,15 @@ impl fmt::Debug for Keepsake {
     }
 }
 
+/// A session that an answer opened. It takes one of its group's concurrent places until it ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenedSession {
+    /// Its name at the provider.
+    pub session: Resource,
+    /// How long it lasts at most, where the request says so.
+    pub longest: Option<Duration>,
+}
+
 /// "This resource now belongs to the group that served this request."
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Binding {

@@ -29,6 +29,13 @@ pub(crate) fn respond(answer: Answer, request_id: &str) -> HttpResponse {
     response.set_body(body(answer.body))
 }
 
+/// An answer that is a status and nothing else.
+pub(crate) fn empty(status: u16, request_id: &str) -> HttpResponse {
+    let mut response = HttpResponse::new(StatusCode::from_u16(status).unwrap_or(StatusCode::NO_CONTENT));
+    put(&mut response, "x-request-id", request_id);
+    response
+}
+
 /// Tells the way an answer or refusal took.
 pub(crate) fn put_facts(response: &mut HttpResponse, facts: &Facts) {
     if let Some(provider) = facts.provider {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use http::HeaderMap;
-use keygate_config::AuthMode;
+use keygate_config::{AuthMode, CorsConfig};
 use keygate_domain::{ClientId, ErrorKind, Refusal, Right, UserId};
 use keygate_journey::{Caller, Facts, Identity, Refused};
 
+use crate::cors;
 use crate::credentials::{KnownClient, Shown, shown};
 use crate::worker::Worker;
 
@@ -43,7 +44,9 @@ pub(crate) fn recognise(
     };
     let identity = match (known, worker.rules.clients.auth) {
         (Some(token), _) => Identity::Known(client(token, user)),
-        (None, AuthMode::Open) if is_from_a_foreign_page(headers) => return Err(foreign_page()),
+        (None, AuthMode::Open) if is_from_a_foreign_page(headers, &worker.rules.cors) => {
+            return Err(foreign_page());
+        }
         (None, AuthMode::Open) => {
             let anybody = anybody(OPEN_CLIENT, user, peer, &OPEN_RIGHTS);
             match &shown {
@@ -61,9 +64,10 @@ pub(crate) fn recognise(
 
 /// Whether a browser sends this for a page of somebody else (Fetch Metadata, `Sec-Fetch-Site`). An
 /// open gateway on loopback is within reach of every page that its operator visits, and a page
-/// must not spend the operator's keys.
-fn is_from_a_foreign_page(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site")
+/// must not spend the operator's keys, unless the operator has let it.
+fn is_from_a_foreign_page(headers: &HeaderMap, cors: &CorsConfig) -> bool {
+    let is_let_in = || headers.get("origin").is_some_and(|origin| cors::allows(cors, origin.as_bytes()));
+    headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site") && !is_let_in()
 }
 
 fn foreign_page() -> Refusal {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use keygate_config::AuthMode;
-use keygate_domain::{Access, ClientId, ErrorKind, ModelName, Refusal, Spend, UserId};
+use keygate_domain::{Access, ClientId, ErrorKind, ModelName, Placement, Refusal, Spend, UserId};
 use keygate_journey::Lane;
 use keygate_pool::Ask;
 use keygate_provider::KnownOperation;
@@ -158,6 +158,7 @@ fn ask(
         model,
         opens_session: known.opens_session,
         references: Vec::new(),
+        placement: Placement::Any,
         client: user.client.clone(),
         user,
         access: Access::Token,

@@ -199,6 +199,7 @@ fn in_the_way(refusal: &PoolRefusal) -> &'static str {
         }
         PoolRefusal::Disabled { .. } => "no key can be used, and no time cures that",
         PoolRefusal::Conflict { .. } => "what the request names belongs to different groups",
+        PoolRefusal::Undecided => "several groups could serve it, and none is named",
         PoolRefusal::Unknown { .. } => "what the request names is not known here",
         PoolRefusal::Foreign { .. } => "what the request names belongs to another client",
         PoolRefusal::NothingLeft => "every usable key was tried",

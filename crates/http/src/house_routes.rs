@@ -6,7 +6,9 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, web}
 use keygate_domain::{ErrorKind, Refusal};
 
 use crate::proxy::headers_of;
-use crate::{admin, error_response, explain, health, panic_response, reload, request_id, status};
+use crate::{
+    admin, avatar_session, cors, error_response, explain, health, panic_response, reload, request_id, status,
+};
 
 /// Declares them.
 pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
@@ -21,7 +23,8 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
                 .service(readable("/{provider}/status", status::one_provider))
                 .service(readable("/{provider}/explain", explain::explain))
                 .service(order("/keys/reload", reload::reload))
-                .service(order("/{provider}/reset-keys", admin::reset_keys)),
+                .service(order("/{provider}/reset-keys", admin::reset_keys))
+                .service(order("/v1/avatar/session", avatar_session::avatar_session)),
         );
 }
 
@@ -34,6 +37,7 @@ where
 {
     web::resource(path)
         .wrap(from_fn(panic_response::catch))
+        .wrap(from_fn(cors::around))
         .route(web::post().to(handler))
         .default_service(web::to(async |request| wrong_method(&request, "POST")))
 }
@@ -47,6 +51,7 @@ where
 {
     web::resource(path)
         .wrap(from_fn(panic_response::catch))
+        .wrap(from_fn(cors::around))
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
         .default_service(web::to(async |request| wrong_method(&request, "GET, HEAD")))

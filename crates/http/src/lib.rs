@@ -3,7 +3,10 @@
 
 mod admin;
 mod answer_out;
+mod avatar_session;
 mod caller;
+mod caller_line;
+mod cors;
 mod credentials;
 mod error_response;
 mod explain;
@@ -23,11 +26,13 @@ mod reload;
 mod request_id;
 mod rules;
 mod server;
+mod sockets;
 mod status;
+mod tls;
 mod worker;
 
 pub use error_response::status_of;
 pub use front::{Crew, FrontSettings};
 pub use reload::{KeysChanged, ReloadDesk, ReloadOrders, ReloadRefused, ReloadReport, reload_desk};
 pub use rules::{ConfigState, RuleBoard, Rules};
-pub use server::{Front, FrontError};
+pub use server::{Front, FrontError, FrontHandle};

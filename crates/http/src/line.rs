@@ -49,6 +49,11 @@ pub(crate) async fn hung_up(request: &HttpRequest) {
     }
 }
 
+/// Whether the caller has hung up by now.
+pub(crate) fn is_gone(request: &HttpRequest) -> bool {
+    request.conn_data::<Line>().is_some_and(Line::is_dead)
+}
+
 impl Line {
     /// Never blocks: the handle shares the mode of the socket it was made of.
     fn is_dead(&self) -> bool {

@@ -18,13 +18,16 @@ use tracing::Span;
 
 use crate::caller::{Recognised, after_wrong_token, peer_of, recognise};
 use crate::error_response::status_of;
-use crate::line::hung_up;
+use crate::line::{hung_up, is_gone};
 use crate::worker::{OnDuty, Worker};
-use crate::{answer_out, error_response, inflow, origin, panic_response, request_id};
+use crate::{answer_out, error_response, inflow, origin, panic_response, request_id, sockets};
 
 /// Largest body read of a caller that has shown no valid token: an avatar session start is small,
 /// and nobody unknown may fill the memory.
 const UNKNOWN_CALLERS_BODY_BYTES: usize = 64 * 1024;
+
+/// How long it may take to come where nobody waits for an answer.
+const UNKNOWN_CALLERS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Most memory set aside for a body before any of it has come.
 const MAX_BYTES_ON_CREDIT: usize = 64 * 1024;
@@ -38,7 +41,13 @@ pub(crate) async fn proxy(request: HttpRequest, payload: web::Payload, worker: O
     let Some((lane, below)) = worker.house.lane_of(&path) else {
         return error_response::on_surface(&worker.house, &path, &error_response::no_such_route(&path), &id);
     };
+    if sockets::is_one(&request, lane, below) {
+        return sockets::serve(request.clone(), payload, worker.clone()).await;
+    }
     let method = method_of(&request);
+    if let Some(status) = lane.provider.answers_alone(&method, below) {
+        return alone(status, &request, payload, &id).await;
+    }
     let span =
         spans::root(&spans::Arrival { method: &method, path: &path, headers: &headers, request_id: &id });
     let visit = Visit {
@@ -61,6 +70,15 @@ pub(crate) async fn proxy(request: HttpRequest, payload: web::Payload, worker: O
     .await
 }
 
+/// Answers with a status and nothing else. What is sent is read, in bounds, so that the connection can be
+/// used on.
+async fn alone(status: u16, request: &HttpRequest, payload: web::Payload, id: &str) -> HttpResponse {
+    match read(payload, UNKNOWN_CALLERS_BODY_BYTES, request, UNKNOWN_CALLERS_PATIENCE).await {
+        Ok(_) => answer_out::empty(status, id),
+        Err(refusal) => error_response::on_house(&refusal, id),
+    }
+}
+
 /// One request at the front.
 struct Visit<'a> {
     worker: &'a Worker,
@@ -77,8 +95,12 @@ struct Visit<'a> {
 impl Visit<'_> {
     async fn run(self, payload: web::Payload) -> HttpResponse {
         let (id, path, house, span) = (self.id, self.path, &self.worker.house, self.span.clone());
+        let request = self.request;
         match self.served(payload).await {
-            Ok(answer) => {
+            Ok(mut answer) => {
+                if let Some(session) = answer.session.take_if(|_| is_gone(request)) {
+                    session.end(&house.orphans);
+                }
                 let facts = &answer.facts;
                 spans::record_response(&span, answer.status.as_u16(), facts.attempts, facts.key.as_ref());
                 answer_out::respond(answer, id)
@@ -230,7 +252,7 @@ fn method_of(request: &HttpRequest) -> Method {
 }
 
 /// Some SDKs join a base URL and a path with two slashes.
-fn without_doubled_slashes(path: &str) -> Cow<'_, str> {
+pub(crate) fn without_doubled_slashes(path: &str) -> Cow<'_, str> {
     if !path.contains("//") {
         return Cow::Borrowed(path);
     }

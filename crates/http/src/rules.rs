@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keygate_config::{ClientsConfig, ProviderConfig};
+use keygate_config::{ClientsConfig, CorsConfig, ProviderConfig, TlsIdentity};
 use tokio::sync::watch;
 use url::Url;
 
@@ -21,12 +21,16 @@ pub struct Rules {
     pub providers: Vec<ProviderConfig>,
     /// Whether status is open to everybody.
     pub status_public: bool,
+    /// Which pages in browsers may use the gateway.
+    pub cors: CorsConfig,
     /// The largest request body, in bytes.
     pub max_body: u64,
     /// The largest body of an upload, in bytes; it is never held in memory.
     pub max_upload: u64,
     /// Where callers reach the gateway, if their own word for it is not to be taken.
     pub public_url: Option<Url>,
+    /// The certificate with which callers are spoken with, if they are by TLS.
+    pub tls: Option<TlsIdentity>,
     /// Where these rules come from.
     pub state: ConfigState,
 }

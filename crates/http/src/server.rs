@@ -11,14 +11,16 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
+use keygate_actors::clock;
 use keygate_config::ServerConfig;
+use keygate_journey::Switchboard;
 use keygate_upstream::{ClientSettings, ClientUnusable, UpstreamClient};
 use thiserror::Error;
 
 use crate::front::{Crew, FrontSettings};
 use crate::house_routes::house_routes;
 use crate::worker::Station;
-use crate::{line, proxy};
+use crate::{cors, line, tls};
 
 /// How long an idle connection of a caller is kept. Backends keep theirs in pools for minutes;
 /// closing one under a request that was just written is an error they see.
@@ -38,6 +40,9 @@ pub enum FrontError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Client(#[from] ClientUnusable),
+    /// TLS cannot be set up here.
+    #[error("cannot set up TLS for clients")]
+    Tls(#[source] rustls::Error),
     /// A worker does not come up.
     #[error("the workers cannot be started")]
     Workers(#[source] io::Error),
@@ -48,6 +53,31 @@ pub struct Front {
     server: Server,
     address: SocketAddr,
     crew: Crew,
+    switchboard: Switchboard,
+    grace: Duration,
+}
+
+/// What closes a door from elsewhere.
+#[derive(Clone)]
+pub struct FrontHandle {
+    server: ServerHandle,
+    switchboard: Switchboard,
+    grace: Duration,
+}
+
+impl FrontHandle {
+    /// Lets nobody in any more, and waits until whoever is inside has been served, for the configured
+    /// time at most. Connections that would go on for longer are told when they end, and end a little
+    /// earlier than they would be cut.
+    pub async fn stop(&self) {
+        self.switchboard.leave(clock::now().after(self.grace.saturating_sub(last_moments(self.grace))));
+        self.server.stop(true).await;
+    }
+}
+
+/// What is left of the grace for saying goodbye.
+fn last_moments(grace: Duration) -> Duration {
+    (grace / 4).min(Duration::from_secs(5))
 }
 
 impl Front {
@@ -62,6 +92,10 @@ impl Front {
         let settings = Arc::new(settings);
         // Workers build their client inside a factory that can only panic: find out here first.
         UpstreamClient::new(ClientSettings::default())?;
+        let answering = || tls::answering(&settings.board).map_err(FrontError::Tls);
+        let tls = server.tls.is_some().then(answering).transpose()?;
+        let switchboard = Switchboard::default();
+        let its_switchboard = switchboard.clone();
         let crew = Arc::new(OnceLock::new());
         let its_crew = Arc::clone(&crew);
         let bound = HttpServer::new(move || {
@@ -72,11 +106,11 @@ impl Front {
             let client = UpstreamClient::new(ClientSettings::default())
                 .expect("the HTTP client was built once already");
             let crew = its_crew.get_or_init(|| (settings.start_crew)());
-            let station = Station::new(&settings, crew.clone(), client);
+            let station = Station::new(&settings, crew.clone(), client, its_switchboard.clone());
             App::new()
                 .app_data(web::Data::new(station))
                 .configure(house_routes)
-                .default_service(web::to(proxy::proxy))
+                .default_service(web::to(cors::proxy))
         })
         .on_connect(line::hold)
         .workers(count(server.workers))
@@ -85,15 +119,18 @@ impl Front {
         .client_request_timeout(server.request_head_timeout)
         .shutdown_timeout(server.shutdown_grace.as_secs())
         .disable_signals()
-        .tcp_nodelay(true)
-        .bind(asked)
-        .map_err(|source| FrontError::Bind { address: asked, source })?;
+        .tcp_nodelay(true);
+        let bound = match tls {
+            Some(tls) => bound.bind_rustls_0_23(asked, tls),
+            None => bound.bind(asked),
+        };
+        let bound = bound.map_err(|source| FrontError::Bind { address: asked, source })?;
         let address = bound.addrs().first().copied().unwrap_or(asked);
-        let mut server = bound.run();
-        start_workers(&mut server).await.map_err(FrontError::Workers)?;
+        let mut running = bound.run();
+        start_workers(&mut running).await.map_err(FrontError::Workers)?;
         let crew =
             crew.get().cloned().ok_or_else(|| FrontError::Workers(io::Error::other("none came up")))?;
-        Ok(Self { server, address, crew })
+        Ok(Self { server: running, address, crew, switchboard, grace: server.shutdown_grace })
     }
 
     /// The actors that requests ask.
@@ -107,8 +144,8 @@ impl Front {
     }
 
     /// Stops it from elsewhere.
-    pub fn handle(&self) -> ServerHandle {
-        self.server.handle()
+    pub fn handle(&self) -> FrontHandle {
+        FrontHandle { server: self.server.handle(), switchboard: self.switchboard.clone(), grace: self.grace }
     }
 
     /// Serves until stopped.

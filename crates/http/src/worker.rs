@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use keygate_actors::{Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_domain::Redactor;
-use keygate_journey::{House, Lane};
+use keygate_journey::{House, Lane, Orphans, Switchboard};
 use keygate_upstream::UpstreamClient;
 use tokio::sync::watch;
 
@@ -28,6 +28,7 @@ pub(crate) struct Station {
     client: UpstreamClient,
     redactor: Redactor,
     reloads: Option<ReloadDesk>,
+    switchboard: Switchboard,
     board: RefCell<watch::Receiver<Arc<Posted>>>,
     on_duty: RefCell<Rc<Worker>>,
 }
@@ -41,19 +42,26 @@ pub(crate) struct Worker {
     pub(crate) rules: Arc<Rules>,
     pub(crate) reloads: Option<ReloadDesk>,
     pub(crate) max_body_bytes: usize,
+    pub(crate) switchboard: Switchboard,
 }
 
 impl Station {
-    pub(crate) fn new(settings: &FrontSettings, crew: Crew, client: UpstreamClient) -> Self {
+    pub(crate) fn new(
+        settings: &FrontSettings,
+        crew: Crew,
+        client: UpstreamClient,
+        switchboard: Switchboard,
+    ) -> Self {
         let mut board = settings.board.reader();
         let (redactor, reloads) = (settings.redactor.clone(), settings.reloads.clone());
         let posted = Arc::clone(&board.borrow_and_update());
-        let worker = Worker::new(&posted, &crew, &client, &redactor, reloads.clone());
+        let worker = Worker::new(&posted, &crew, &client, &redactor, reloads.clone(), switchboard.clone());
         Self {
             crew,
             client,
             redactor,
             reloads,
+            switchboard,
             board: RefCell::new(board),
             on_duty: RefCell::new(Rc::new(worker)),
         }
@@ -64,7 +72,8 @@ impl Station {
         // Nobody posts any more once the sender is gone; what was posted last holds.
         if self.board.borrow().has_changed().unwrap_or_default() {
             let posted = Arc::clone(&self.board.borrow_mut().borrow_and_update());
-            let worker = Worker::new(&posted, &self.crew, &self.client, &self.redactor, self.reloads.clone());
+            let (reloads, switchboard) = (self.reloads.clone(), self.switchboard.clone());
+            let worker = Worker::new(&posted, &self.crew, &self.client, &self.redactor, reloads, switchboard);
             self.on_duty.replace(Rc::new(worker));
         }
         Rc::clone(&self.on_duty.borrow())
@@ -78,6 +87,7 @@ impl Worker {
         client: &UpstreamClient,
         redactor: &Redactor,
         reloads: Option<ReloadDesk>,
+        switchboard: Switchboard,
     ) -> Self {
         let rules = Arc::clone(&posted.rules);
         let lanes = rules.providers.iter().zip(&crew.supervisors);
@@ -85,6 +95,7 @@ impl Worker {
         let house = House {
             lanes: lanes.collect(),
             limiter: crew.limiter.clone(),
+            orphans: Orphans::default(),
             redactor: redactor.clone(),
             status_of,
         };
@@ -96,6 +107,7 @@ impl Worker {
             rules,
             reloads,
             max_body_bytes,
+            switchboard,
         }
     }
 }
@@ -103,7 +115,7 @@ impl Worker {
 fn lane(config: &ProviderConfig, supervisor: &KeySupervisor, client: &UpstreamClient) -> Lane {
     Lane {
         adapter: config.adapter,
-        provider: (config.adapter.build)(),
+        provider: (config.adapter.build)(&config.options),
         strategy: config.policy.strategy,
         supervisor: supervisor.clone(),
         upstream: client.upstream(config.base_url.clone()),
@@ -114,6 +126,7 @@ fn lane(config: &ProviderConfig, supervisor: &KeySupervisor, client: &UpstreamCl
 
 /// The worker that serves a request, from its beginning to its end. The only way in which a
 /// handler gets one.
+#[derive(Clone)]
 pub(crate) struct OnDuty(Rc<Worker>);
 
 impl Deref for OnDuty {

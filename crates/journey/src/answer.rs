@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 use keygate_actors::{Admission, LimiterRefusal};
 use keygate_domain::{KeyId, ProviderName, Refusal};
 
-use crate::{Relay, refuse};
+use crate::{OpenSession, Relay, refuse};
 
 /// An answer of the provider on its way to the caller.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Answer {
     pub body: AnswerBody,
     /// What the response headers tell of the way.
     pub facts: Facts,
+    /// The session it opened, to be ended should nobody be there any more to be told of it.
+    pub session: Option<OpenSession>,
 }
 
 /// The body of an answer.

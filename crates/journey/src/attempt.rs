@@ -1,5 +1,7 @@
 //! Steps 7 to 10: one request under one key, from the adapter's translation to the verdict.
 
+mod socket;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use keygate_actors::{KeyLease, clock};
 use keygate_domain::{ClientId, Failure, Fault, Intent, Moment, RetryAdvice, Streaming, Verdict};
 use keygate_limits::Reach;
-use keygate_provider::{AnswerHead, Grant, Rewrite, UpstreamRequest};
+use keygate_provider::{AnswerHead, Closing, Grant, Rewrite, UpstreamRequest};
 use keygate_telemetry::spans;
 use keygate_upstream::{BodyLost, SendFailure, SendFailureKind, UpstreamAnswer};
 use tokio::time::timeout;
@@ -19,7 +21,9 @@ use crate::pieces::joined;
 use crate::relay::{Pace, Watch};
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
-use crate::{AnswerBody, Call, House, Lane, Relay, events, headers};
+use crate::{AnswerBody, Call, House, Lane, OpenSession, Relay, events, headers};
+
+pub(crate) use socket::{Dial, Talk, without_key};
 
 /// Longest answer in one piece that is held back until it is complete, so that a connection
 /// breaking inside it can still be made good by another attempt.
@@ -51,6 +55,7 @@ pub(crate) struct Opened {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: AnswerBody,
+    pub(crate) session: Option<OpenSession>,
 }
 
 /// An attempt that failed, its lease settled.
@@ -70,6 +75,8 @@ pub(crate) struct Kept {
     pub(crate) body: Bytes,
     /// False when it did not come to its end.
     pub(crate) is_whole: bool,
+    /// What it was, if it was the close frame of a connection.
+    pub(crate) closing: Option<Closing>,
 }
 
 /// The bytes of an answer read before the first is passed on.
@@ -130,8 +137,12 @@ impl Attempt<'_> {
 
     /// Sends the preparation, if there is one, and the request.
     async fn open(&self, lease: Option<&KeyLease>) -> Result<UpstreamAnswer, Failed> {
-        let mut grant =
-            Grant { key: lease.map(KeyLease::key), away: lease.and_then(KeyLease::away), prepared: None };
+        let mut grant = Grant {
+            key: lease.map(KeyLease::key),
+            group: lease.map(KeyLease::group),
+            away: lease.and_then(KeyLease::away),
+            prepared: None,
+        };
         let provider = &self.lane.provider;
         let prepared = match provider.preparation(self.intent, &grant) {
             Some(request) => Some(self.prepare(request).await?),
@@ -228,6 +239,7 @@ impl Attempt<'_> {
             headers: headers::passing(answer.headers(), redactor),
             body: Bytes::from(redactor.scrub(body).into_owned()),
             is_whole: true,
+            closing: None,
         }
     }
 
@@ -259,8 +271,8 @@ impl Attempt<'_> {
         let mut headers = headers::passing(answer.headers(), &self.house.redactor);
         let changes_body = rewritten(&mut headers, watch.rewrite.as_deref_mut());
         if held.is_complete {
-            watch.end(Ending::Complete);
-            return Ok(Opened { status, headers, body: AnswerBody::Whole(joined(held.chunks)) });
+            let session = self.ended(watch);
+            return Ok(Opened { status, headers, body: AnswerBody::Whole(joined(held.chunks)), session });
         }
         if let Some(lease) = &watch.lease {
             lease.answered();
@@ -272,7 +284,15 @@ impl Attempt<'_> {
             Streaming::Whole | Streaming::Events | Streaming::JsonArray => Pace::Until(self.deadline),
         };
         let relay = Box::new(Relay::new(held.chunks, answer, watch, pace, self.house.status_of));
-        Ok(Opened { status, headers, body: AnswerBody::Stream { relay, length } })
+        Ok(Opened { status, headers, body: AnswerBody::Stream { relay, length }, session: None })
+    }
+
+    /// Settles an answer that is here as a whole; with the session that it opened, if one it did.
+    fn ended(&self, watch: Watch) -> Option<OpenSession> {
+        let lease = watch.lease.as_ref().filter(|_| self.intent.opens_session);
+        let owner = lease.map(|lease| (lease.key().clone(), lease.group().clone()));
+        let opened = watch.end(Ending::Complete);
+        owner.zip(opened).map(|((key, group), opened)| OpenSession::new(self.lane, key, group, opened))
     }
 
     /// Remembers what the head of the answer says was created: before the caller can ask for it.

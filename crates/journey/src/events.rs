@@ -1,11 +1,13 @@
 //! The log lines of a request's way: what an operator who searches for a request id wants to find.
 
 use keygate_actors::KeyLease;
-use keygate_domain::Fault;
-use tracing::{debug, warn};
+use keygate_domain::{Fault, ProviderName, Resource};
+use keygate_provider::Closing;
+use tracing::{debug, info, warn};
 
 use crate::Call;
 use crate::attempt::Failed;
+use crate::conversation::End;
 
 /// An attempt failed. A caller's own mistake is nothing to wake anybody for.
 pub(crate) fn attempt_failed(
@@ -25,4 +27,37 @@ pub(crate) fn attempt_failed(
         let key_id = key_id.map(tracing::field::display);
         warn!(%request_id, attempt = number, status, fault = fault.as_str(), key_id, label, "{provider}: an attempt failed");
     }
+}
+
+/// A session whose caller had gone before it could be told of it.
+pub(crate) fn orphan(provider: ProviderName, session: &Resource, is_over: bool) {
+    let (provider, session) = (provider.as_str(), &*session.name);
+    if is_over {
+        info!(provider, session, "ended a session whose caller had gone");
+    } else {
+        warn!(provider, session, "a session whose caller had gone could not be ended");
+    }
+}
+
+/// A connection that was open on both sides ended. The reasons that sides give are words of strangers, and
+/// stay out of the log.
+pub(crate) fn conversation_ended(provider: &str, call: &Call<'_>, end: &End) {
+    let request_id = &call.request_id;
+    let (how, code) = match end {
+        End::CallerClosed(closing) => ("caller_closed", closing.as_ref()),
+        End::CallerLost(_) => ("caller_lost", None),
+        End::CallerSilent => ("caller_silent", None),
+        End::ProviderClosed(closing) => ("provider_closed", closing.as_ref()),
+        End::ProviderLost => ("provider_lost", None),
+        End::Left => ("gateway_left", None),
+        End::TooLong => ("too_long", None),
+    };
+    let code = code.map(|closing| closing.code);
+    debug!(%request_id, how, code, "{provider}: a connection ended");
+}
+
+/// A connection that was open on the caller's side came to nothing.
+pub(crate) fn closed(provider: &str, call: &Call<'_>, closing: &Closing) {
+    let (request_id, code) = (&call.request_id, closing.code);
+    debug!(%request_id, code, "{provider}: closed a connection that nothing came of");
 }

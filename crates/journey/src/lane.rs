@@ -11,6 +11,8 @@ use keygate_pool::Strategy;
 use keygate_provider::{Adapter, Provider};
 use keygate_upstream::Upstream;
 
+use crate::Orphans;
+
 /// One provider, ready to serve on this worker.
 pub struct Lane {
     /// The catalogue entry.
@@ -35,6 +37,8 @@ pub struct House {
     pub lanes: BTreeMap<ProviderName, Lane>,
     /// The per-user limiter.
     pub limiter: UserLimiter,
+    /// Sessions being ended whose callers have gone.
+    pub orphans: Orphans,
     /// Takes secrets out of what providers say.
     pub redactor: Redactor,
     /// The front's table of statuses, for errors told inside a stream.

@@ -1,4 +1,5 @@
-//! The request's way, from an authenticated call to an answer: one function, [`serve`].
+//! The request's way, from an authenticated call to an answer: one function, [`serve`]; and to a
+//! conversation, [`connect`].
 //!
 //! Everything here runs on the worker that accepted the call. It waits for two mailboxes (the
 //! user limiter, the key supervisor) and one upstream, and decides nothing by itself: the
@@ -7,10 +8,13 @@
 mod answer;
 mod attempt;
 mod call;
+mod connect;
+mod conversation;
 mod events;
 mod headers;
 mod inflow;
 mod lane;
+mod orphan;
 mod pieces;
 mod probe;
 mod pumping;
@@ -19,13 +23,17 @@ mod relay;
 mod scrub;
 mod serve;
 mod settle;
+mod switchboard;
 mod told;
 
 pub use answer::{Answer, AnswerBody, Facts, Refused};
 pub use call::{Call, Caller, Identity};
+pub use connect::{Connection, Door, connect};
 pub use inflow::{Inflow, Source, SourceBroke};
 pub use lane::{House, Lane};
+pub use orphan::{OpenSession, Orphans};
 pub use probe::probe;
 pub use refuse::restarting;
 pub use relay::{Relay, RelayCut};
 pub use serve::serve;
+pub use switchboard::Switchboard;

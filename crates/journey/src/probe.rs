@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use keygate_domain::{ApiKey, Failure, Fault, Verdict};
-use keygate_provider::{Adapter, AnswerHead, Grant};
+use keygate_provider::{Adapter, AnswerHead, Grant, ProviderOptions};
 use keygate_upstream::{SendFailure, SendFailureKind, Upstream};
 
 /// How long the head of the answer may take, and then its body.
@@ -16,12 +16,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Makes the provider's free call with `key`; [`Verdict::Unsent`] where there is none.
 pub async fn probe(adapter: &Adapter, upstream: &Upstream, key: &ApiKey) -> Verdict {
-    let (provider, headers, body) = ((adapter.build)(), HeaderMap::new(), Bytes::new());
+    let (provider, headers, body) =
+        ((adapter.build)(&ProviderOptions::default()), HeaderMap::new(), Bytes::new());
     let Some(inbound) = adapter.free_call.map(|call| call.inbound(&headers, &body)) else {
         return Verdict::Unsent;
     };
     let Ok(intent) = provider.understand(&inbound) else { return Verdict::Unsent };
-    let request = provider.request(&intent, &inbound, &Grant { key: Some(key), away: None, prepared: None });
+    let request = provider.request(&intent, &inbound, &Grant { key: Some(key), ..Grant::default() });
     let mut answer = match upstream.send(request, PATIENCE).await {
         Ok(answer) => answer,
         Err(failure) => return unanswered(failure),

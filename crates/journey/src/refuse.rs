@@ -62,6 +62,15 @@ pub(crate) fn by_pool(lane: &Lane, refused: LeaseRefused, last: Option<Fault>) -
         LeaseRefused::Pool(PoolRefusal::Foreign { resource }) => {
             Refusal::new(ErrorKind::Forbidden, format!("{resource} does not belong to this client."))
         }
+        LeaseRefused::Pool(PoolRefusal::Undecided) => Refusal::new(
+            ErrorKind::BadRequest,
+            "Several organisations could serve this, and each keeps things of its own. Name one in the header \
+             X-Keygate-Group, or set management_group in the gateway's configuration.",
+        ),
+        LeaseRefused::Pool(PoolRefusal::Unknown { resource }) if resource.kind == "group" => {
+            let message = format!("This gateway has no key of the group {}.", resource.name);
+            Refusal::new(ErrorKind::NotFound, message)
+        }
         LeaseRefused::Pool(PoolRefusal::Unknown { resource }) => {
             let message = format!("This gateway knows no such {}, or it is over. Start anew.", resource.kind);
             Refusal::new(ErrorKind::NotFound, message)

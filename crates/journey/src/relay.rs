@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use keygate_actors::{KeyLease, clock};
-use keygate_domain::{ClientId, ErrorKind, Fault, Moment, Refusal, Spend};
+use keygate_domain::{ClientId, ErrorKind, Fault, Moment, OpenedSession, Refusal, Spend};
 use keygate_provider::{Meter, Rewrite};
 use keygate_upstream::UpstreamAnswer;
 use thiserror::Error;
@@ -71,11 +71,12 @@ impl Watch {
         Some(rest).filter(|rest| !rest.is_empty())
     }
 
-    /// Settles.
-    pub(crate) fn end(self, ending: Ending) {
+    /// Settles; returns the session that was opened, if one was.
+    pub(crate) fn end(self, ending: Ending) -> Option<OpenedSession> {
         let metered = self.meter.finish(ending.as_ended());
         settle::by_meter(self.lease, &self.client, self.estimate, &metered, ending, &self.span);
         drop(self.slot);
+        metered.opened
     }
 }
 

@@ -28,7 +28,8 @@ impl Scrub {
     }
 }
 
-fn without(key: &ApiKey, chunk: Bytes) -> Bytes {
+/// Every key in one piece as asterisks of the same length.
+pub(crate) fn without(key: &ApiKey, chunk: Bytes) -> Bytes {
     let Some(first) = key.find_in(&chunk) else { return chunk };
     let length = key.expose().len();
     let mut clean = chunk.to_vec();

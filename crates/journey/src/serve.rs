@@ -13,7 +13,7 @@ use keygate_provider::CallRejected;
 use keygate_telemetry::spans;
 
 use crate::answer::Slot;
-use crate::attempt::{Attempt, Failed, Kept};
+use crate::attempt::{Attempt, Failed, Kept, Opened};
 use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Inflow, Lane, Refused, refuse, told};
 
 /// How much longer than its deadline a lease may be held before the pool takes it back: time for
@@ -36,42 +36,59 @@ pub async fn serve(
 ) -> Result<Answer, Refused> {
     let mut facts = Facts { provider: Some(lane.adapter.name), ..Facts::default() };
     // 3 adapter: intent
-    let understood = lane.provider.understand(&call.inbound());
-    let caller = match admitted(&call.identity, understood.as_ref().ok()) {
-        Ok(caller) => caller,
-        Err(refusal) => return Err(refused(refusal, facts)),
-    };
-    let intent = match understood {
-        Ok(intent) => intent,
-        Err(rejected) => return Err(refused(rejection(rejected), facts)),
-    };
-    spans::record_intent(&call.span, &call.method, lane.adapter.name, &intent);
-    if intent.access.needs_token() && !caller.may(intent.right) {
-        return Err(refused(lacks_right(&intent), facts));
-    }
+    let (caller, intent) = entered(lane, call, &facts)?;
     if let Some(refusal) = call.inflow.as_ref().and_then(Inflow::inadmissible) {
         return Err(refused(refusal, facts));
     }
     // 4 ask limiter
-    let mut slot: Slot = None;
-    if intent.user_units > 0 {
-        match house.limiter.admit(caller.user.clone(), intent.user_units).await {
-            Ok(admission) => {
-                facts.allowance = Some(admission.facts());
-                slot = Some(admission);
-            }
-            Err(limited) => return Err(Refused::by_limiter(limited, facts)),
-        }
-    }
+    let slot = limited(house, caller, &intent, &mut facts).await?;
     let way = Way::new(house, lane, call, caller, &intent);
     if intent.replay == Replay::OnlyIfRefused {
-        return way.go(facts, slot, hung_up).await;
+        return way.answered(facts, slot, hung_up).await;
     }
     let given_up = Refused { refusal: nobody_waits(), facts: facts.clone(), turned_away: None };
     tokio::select! {
         biased;
-        served = way.go(facts, slot, std::future::pending()) => served,
+        served = way.answered(facts, slot, std::future::pending()) => served,
         () = hung_up => Err(given_up),
+    }
+}
+
+/// What is wanted, and the caller, who may want it.
+pub(crate) fn entered<'c>(
+    lane: &Lane,
+    call: &'c Call<'_>,
+    facts: &Facts,
+) -> Result<(&'c Caller, Intent), Refused> {
+    let understood = lane.provider.understand(&call.inbound());
+    let caller = match admitted(&call.identity, understood.as_ref().ok()) {
+        Ok(caller) => caller,
+        Err(refusal) => return Err(refused(refusal, facts.clone())),
+    };
+    let intent = understood.map_err(|rejected| refused(rejection(rejected), facts.clone()))?;
+    spans::record_intent(&call.span, &call.method, lane.adapter.name, &intent);
+    if intent.access.needs_token() && !caller.may(intent.right) {
+        return Err(refused(lacks_right(&intent), facts.clone()));
+    }
+    Ok((caller, intent))
+}
+
+/// The user's slot, if the call takes one.
+pub(crate) async fn limited(
+    house: &House,
+    caller: &Caller,
+    intent: &Intent,
+    facts: &mut Facts,
+) -> Result<Slot, Refused> {
+    if intent.user_units == 0 {
+        return Ok(None);
+    }
+    match house.limiter.admit(caller.user.clone(), intent.user_units).await {
+        Ok(admission) => {
+            facts.allowance = Some(admission.facts());
+            Ok(Some(admission))
+        }
+        Err(limited) => Err(Refused::by_limiter(limited, facts.clone())),
     }
 }
 
@@ -83,11 +100,11 @@ fn admitted<'c>(identity: &'c Identity, intent: Option<&Intent>) -> Result<&'c C
     }
 }
 
-fn refused(refusal: Refusal, facts: Facts) -> Refused {
+pub(crate) fn refused(refusal: Refusal, facts: Facts) -> Refused {
     Refused { refusal, facts, turned_away: None }
 }
 
-fn rejection(rejected: CallRejected) -> Refusal {
+pub(crate) fn rejection(rejected: CallRejected) -> Refusal {
     Refusal::new(rejected.kind, rejected.message)
 }
 
@@ -102,7 +119,7 @@ fn lacks_right(intent: &Intent) -> Refusal {
 }
 
 /// The part of the way that may be walked more than once.
-struct Way<'a> {
+pub(crate) struct Way<'a> {
     house: &'a House,
     lane: &'a Lane,
     call: &'a Call<'a>,
@@ -112,12 +129,22 @@ struct Way<'a> {
     is_transfer: bool,
     deadline: Moment,
     plan: RetryPlan,
+    /// How long a lease may be held after the deadline.
+    holds: Duration,
     tried: Vec<Tried>,
     last: Option<Failed>,
 }
 
+/// Where the way led.
+pub(crate) enum Went<T> {
+    /// To what was wanted.
+    Opened(T, Facts),
+    /// To words of the provider's for the caller.
+    Told(Kept, Facts),
+}
+
 impl<'a> Way<'a> {
-    fn new(
+    pub(crate) fn new(
         house: &'a House,
         lane: &'a Lane,
         call: &'a Call<'a>,
@@ -131,17 +158,42 @@ impl<'a> Way<'a> {
         // The low bits of the clock are jitter enough: two requests rarely share them.
         let seed = u64::from(call.began.mono.subsec_nanos());
         let plan = RetryPlan::new(lane.retry, intent.replay, deadline, seed);
-        let (tried, last) = (Vec::new(), None);
-        Self { house, lane, call, caller, intent, is_transfer, deadline, plan, tried, last }
+        let (holds, tried) = (LEASE_MARGIN, Vec::new());
+        Self { house, lane, call, caller, intent, is_transfer, deadline, plan, holds, tried, last: None }
     }
 
-    /// Gives up waiting for a key when `hung_up` ends; what was sent is seen through.
-    async fn go(
+    /// The same for what goes on for up to `longest` after it began.
+    pub(crate) fn for_up_to(self, longest: Duration) -> Self {
+        Self { holds: self.holds + longest, ..self }
+    }
+
+    /// Goes for an answer.
+    async fn answered(
+        self,
+        facts: Facts,
+        slot: Slot,
+        hung_up: impl Future<Output = ()>,
+    ) -> Result<Answer, Refused> {
+        let make = async |attempt: &Attempt<'a>, lease, slot: &mut Slot| attempt.make(lease, slot).await;
+        Ok(match self.go(facts, slot, hung_up, make).await? {
+            // 12 relay, meter, account
+            Went::Opened(opened, facts) => {
+                let Opened { status, headers, body, session } = opened;
+                Answer { status, headers, body, facts, session }
+            }
+            Went::Told(kept, facts) => as_answer(kept, facts),
+        })
+    }
+
+    /// Has `make` make attempts until one succeeds. Gives up waiting for a key when `hung_up` ends; what was
+    /// sent is seen through.
+    pub(crate) async fn go<T>(
         mut self,
         mut facts: Facts,
         mut slot: Slot,
         hung_up: impl Future<Output = ()>,
-    ) -> Result<Answer, Refused> {
+        make: impl AsyncFn(&Attempt<'a>, Option<KeyLease>, &mut Slot) -> Result<T, Failed>,
+    ) -> Result<Went<T>, Refused> {
         let mut hung_up = std::pin::pin!(hung_up);
         loop {
             // What is sent now is answered too late, and may be billed or start a session all the same.
@@ -167,12 +219,8 @@ impl<'a> Way<'a> {
             let used = lease.as_ref().map(|lease| (lease.key_id().clone(), lease.group().clone()));
             facts.key = used.as_ref().map(|(key, _)| key.clone());
             let attempt = self.attempt(facts.attempts);
-            let failed = match attempt.make(lease, &mut slot).await {
-                // 12 relay, meter, account
-                Ok(opened) => {
-                    let (status, headers, body) = (opened.status, opened.headers, opened.body);
-                    return Ok(Answer { status, headers, body, facts });
-                }
+            let failed = match make(&attempt, lease, &mut slot).await {
+                Ok(opened) => return Ok(Went::Opened(opened, facts)),
                 Err(failed) => failed,
             };
             if let Some(lost) = self.call.body_lost() {
@@ -251,18 +299,19 @@ impl<'a> Way<'a> {
             model: self.intent.model.clone(),
             opens_session: self.intent.opens_session,
             references: self.intent.references.clone(),
+            placement: self.intent.placement.clone(),
             client: self.caller.client.clone(),
             user: self.caller.user.clone(),
             access: self.intent.access,
             tried: self.tried.clone(),
             estimate: self.intent.estimate,
             patience: left,
-            hold: left + LEASE_MARGIN,
+            hold: left + self.holds,
         }
     }
 
     /// The deadline has passed before an attempt began.
-    fn without_time(mut self, facts: Facts) -> Result<Answer, Refused> {
+    fn without_time<T>(mut self, facts: Facts) -> Result<Went<T>, Refused> {
         match self.last.take() {
             Some(failed) => self.give_up(failed, GaveUp::Deadline, facts),
             None => Err(refused(too_late(), facts)),
@@ -272,7 +321,7 @@ impl<'a> Way<'a> {
     /// No key is left, or the provider is in trouble. What it said last is the better answer when no
     /// key was to blame; while it is in trouble, only if it said anything: else the caller has to know
     /// when to come back.
-    fn without_lease(mut self, no_lease: LeaseRefused, facts: Facts) -> Result<Answer, Refused> {
+    fn without_lease<T>(mut self, no_lease: LeaseRefused, facts: Facts) -> Result<Went<T>, Refused> {
         let nothing_left = matches!(no_lease, LeaseRefused::Pool(PoolRefusal::NothingLeft));
         let in_trouble = matches!(no_lease, LeaseRefused::Pool(PoolRefusal::BreakerOpen { .. }));
         let says_more = |failed: &Failed| failed.is_for_the_caller() && (!in_trouble || has_words(failed));
@@ -287,7 +336,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    fn give_up(&self, failed: Failed, why: GaveUp, facts: Facts) -> Result<Answer, Refused> {
+    fn give_up<T>(&self, failed: Failed, why: GaveUp, facts: Facts) -> Result<Went<T>, Refused> {
         let fault = failed.failure.fault;
         // A preparation goes under a key of the house even when the request carries the caller's own.
         let is_about_ours = failed.is_preparations || self.intent.access != Access::OwnCredential;
@@ -303,7 +352,7 @@ impl<'a> Way<'a> {
         }
         match failed.kept {
             Some(_) if failed.is_preparations => Err(refused(unprepared(), facts)),
-            Some(kept) if reads_as_answer(&kept) => Ok(as_answer(kept, facts)),
+            Some(kept) if reads_as_answer(&kept) => Ok(Went::Told(kept, facts)),
             Some(kept) => Err(refused(unreadable(kept.status), facts)),
             None => Err(refused(unanswered(fault), facts)),
         }
@@ -342,6 +391,9 @@ fn has_words(failed: &Failed) -> bool {
 /// redirect would lead it and its token off the gateway. Nobody asked for a coded answer, and
 /// secrets cannot be found in one.
 fn reads_as_answer(kept: &Kept) -> bool {
+    if kept.closing.is_some() {
+        return true;
+    }
     if kept.status.is_redirection() || !kept.is_whole || kept.headers.contains_key("content-encoding") {
         return false;
     }
@@ -350,8 +402,9 @@ fn reads_as_answer(kept: &Kept) -> bool {
         || (kept.status.is_client_error() && !kept.body.trim_ascii_start().starts_with(b"<"))
 }
 
-fn as_answer(kept: Kept, facts: Facts) -> Answer {
-    Answer { status: kept.status, headers: kept.headers, body: AnswerBody::Whole(kept.body), facts }
+pub(crate) fn as_answer(kept: Kept, facts: Facts) -> Answer {
+    let body = AnswerBody::Whole(kept.body);
+    Answer { status: kept.status, headers: kept.headers, body, facts, session: None }
 }
 
 /// An answer that is no answer of the provider's API. What blames the request keeps its meaning, so
@@ -388,7 +441,7 @@ fn too_late() -> Refusal {
 }
 
 /// Nobody reads it but logs and traces.
-fn nobody_waits() -> Refusal {
+pub(crate) fn nobody_waits() -> Refusal {
     Refusal::new(ErrorKind::DeadlineExceeded, "The caller hung up.")
 }
 

@@ -1,10 +1,15 @@
 //! Step 10: one place where a lease ends and what was seen is told.
 
+use std::time::Duration;
+
 use keygate_actors::KeyLease;
-use keygate_domain::{ClientId, Failure, Fault, Spend, Verdict};
+use keygate_domain::{ClientId, Failure, Fault, OpenedSession, Resource, Spend, Verdict};
 use keygate_provider::{Ended, Metered};
 use keygate_telemetry::spans;
 use tracing::Span;
+
+/// What a session is that is nothing but a connection; it has no name.
+const CONNECTION: &str = "connection";
 
 /// How a successful answer ended, and whose doing it was when it ended early.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,10 +50,41 @@ pub(crate) fn by_meter(
     for binding in &metered.bindings {
         lease.bind(client, binding.clone());
     }
-    if metered.frees_session {
-        lease.free_slot();
+    if let Some(session) = &metered.opened {
+        lease.opened(session.clone());
+    }
+    if let Some(session) = &metered.ended {
+        lease.ended(session.clone());
     }
     // 10 tell supervisor
+    lease.settle(verdict);
+}
+
+/// Settles the lease of a connection by what was seen of it. What it created was told as it was seen.
+pub(crate) fn by_watcher(
+    lease: Option<KeyLease>,
+    estimate: Spend,
+    metered: &Metered,
+    failure: Option<Failure>,
+    is_session: bool,
+    span: &Span,
+) {
+    spans::record_metered(span, metered);
+    if let Some(failure) = &failure {
+        spans::record_failure(span, failure);
+    }
+    let served = || verdict_on(estimate, metered, Ending::Complete);
+    let verdict = failure.map_or_else(served, Verdict::Failed);
+    let Some(lease) = lease else { return };
+    if is_session {
+        // It has taken its place as long as the lease, and takes none after it.
+        let session = Resource::new(CONNECTION, "");
+        lease.opened(OpenedSession { session: session.clone(), longest: Some(Duration::ZERO) });
+        lease.ended(session);
+    }
+    if let Some(session) = &metered.ended {
+        lease.ended(session.clone());
+    }
     lease.settle(verdict);
 }
 

@@ -264,7 +264,7 @@ async fn until_the_end(
         }
     };
     tracing::info!("stopping: running answers may end");
-    let mut stopping = pin!(handle.stop(true));
+    let mut stopping = pin!(handle.stop());
     tokio::select! {
         () = &mut stopping => {}
         _ = &mut serving => {}

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keygate_domain::{
-    Access, Allowance, ClientId, Failure, Fault, GroupId, Moment, Operation, Replay, Spend, UserId, Verdict,
+    Access, Allowance, ClientId, Failure, Fault, GroupId, Moment, Operation, Placement, Replay, Resource,
+    Spend, UserId, Verdict,
 };
 use keygate_limits::{Next, Reach, RetryPlan, UserQuotas};
 use keygate_pool::{Ask, Granted, KeyPool, Lease, Ticket, Tried, TriedHow};
@@ -92,7 +93,7 @@ pub(crate) struct Rehearsal<'a> {
     /// Requests that ask the pool next, without time passing.
     asking: Vec<usize>,
     /// Sessions that run, by the place that their end names.
-    sessions: Vec<(usize, Admitted)>,
+    sessions: Vec<(usize, Admitted, Resource)>,
     /// Places that are used again.
     free_sessions: Vec<usize>,
     users: Vec<UserId>,
@@ -149,6 +150,7 @@ impl<'a> Rehearsal<'a> {
                     model: model.cloned(),
                     opens_session: model.is_none(),
                     references: Vec::new(),
+                    placement: Placement::Any,
                     client: client.clone(),
                     user: UserId { client: client.clone(), name: "".into() },
                     access: Access::Token,
@@ -373,7 +375,7 @@ impl<'a> Rehearsal<'a> {
         let arrival = request.arrival;
         let session = self.scenario.session_length.filter(|_| is_in_time);
         match session {
-            Some(length) => self.begin_session(group, admitted, length),
+            Some(length) => self.begin_session(lease, group, admitted, length),
             None => self.provider.ended(admitted, self.now.mono),
         }
         if !is_in_time {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keygate_domain::{
-    Access, ClientId, GroupId, KeyId, ModelName, Moment, Operation, Resource, Spend, UserId,
+    Access, ClientId, GroupId, KeyId, ModelName, Moment, Operation, Placement, Resource, Spend, UserId,
 };
 
 /// One request's wish for a key. Asked again, with a longer [`Ask::tried`], for each attempt.
@@ -17,6 +17,8 @@ pub struct Ask {
     pub opens_session: bool,
     /// Resources it names; their owner group decides where it may go (KP-11).
     pub references: Vec<Resource>,
+    /// Which group serves it where no owner does.
+    pub placement: Placement,
     /// The client that asks; it may only use its own resources.
     pub client: ClientId,
     /// The person it is for; users take turns where there is a queue (KP-9).

@@ -12,11 +12,12 @@ mod meters;
 mod pace;
 mod policy;
 mod saved;
+mod sessions;
 mod window;
 
 pub(crate) use counter::Stop;
 pub(crate) use estimates::Estimates;
-pub(crate) use meter::{Meter, Reservation, Room};
+pub(crate) use meter::{BegunSession, Meter, Reservation, Room};
 pub(crate) use meters::Meters;
 pub use policy::Budgets;
 pub(crate) use saved::SavedMeter;

@@ -77,6 +77,7 @@ pub(crate) fn lease(earlier: Held, place_of: impl Fn(usize, usize) -> (usize, us
         estimate,
         reserved,
         expires,
+        session,
     } = earlier;
     let (key, group) = place_of(key, group);
     Held {
@@ -91,5 +92,6 @@ pub(crate) fn lease(earlier: Held, place_of: impl Fn(usize, usize) -> (usize, us
         estimate,
         reserved,
         expires,
+        session,
     }
 }

@@ -9,6 +9,7 @@ mod learn;
 mod merge;
 mod observe;
 mod operate;
+mod placement;
 mod probe;
 mod refuse;
 mod reload;
@@ -23,8 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keygate_domain::{
-    Binding, BucketName, ClientId, Fault, GroupId, KeySpec, LeaseId, ModelName, Moment, Operation, Spend,
-    Verdict,
+    Binding, BucketName, ClientId, Fault, GroupId, KeySpec, LeaseId, ModelName, Moment, OpenedSession,
+    Operation, Resource, Spend, Verdict,
 };
 
 use self::headroom::Slides;
@@ -198,13 +199,23 @@ impl KeyPool {
         }
     }
 
-    /// A session of `group` ended: asks that open one need not wait any longer.
-    pub fn slot_freed(&mut self, group: &GroupId, now: Moment) {
+    /// The answer to a lease opened a session, which goes on when the lease is settled.
+    pub fn session_opened(&mut self, lease: LeaseId, session: OpenedSession, now: Moment) {
+        self.advance(now);
+        if lease.life == self.life {
+            self.leases.opened(lease.number, session);
+        }
+    }
+
+    /// A session of `group` ended: asks that open one need not wait any longer. It frees its own place
+    /// and nobody else's, once.
+    pub fn session_ended(&mut self, group: &GroupId, session: &Resource, now: Moment) {
         self.advance(now);
         let group = &self.name_now(group);
-        if let Some(group) = self.roster.group_at(group) {
+        if let Some(group) = self.roster.group_at(group)
+            && self.free_place(group, &session.name)
+        {
             self.end_rest(&Place::new(Owner::Group(group), Part::Sessions));
-            self.session_ended(group);
         }
         self.attend();
     }

@@ -111,6 +111,9 @@ pub enum PoolRefusal {
         /// Which.
         resource: Resource,
     },
+    /// What is asked for is kept by every group apart, and none was named.
+    #[error("several groups could serve this, and none is named")]
+    Undecided,
     /// All keys that are usable were tried by this request already.
     #[error("every usable key was tried in this request")]
     NothingLeft,
@@ -125,6 +128,7 @@ impl PoolRefusal {
             | Self::Conflict { .. }
             | Self::Foreign { .. }
             | Self::Unknown { .. }
+            | Self::Undecided
             | Self::NothingLeft => None,
         }
     }
@@ -140,6 +144,7 @@ impl PoolRefusal {
             Self::Conflict { .. } => "conflict",
             Self::Foreign { .. } => "foreign",
             Self::Unknown { .. } => "unknown",
+            Self::Undecided => "undecided",
             Self::NothingLeft => "nothing_left",
         }
     }
@@ -150,7 +155,11 @@ impl PoolRefusal {
             Self::Resting { last_fault, .. }
             | Self::BreakerOpen { last_fault, .. }
             | Self::Disabled { last_fault } => Some(*last_fault),
-            Self::Conflict { .. } | Self::Foreign { .. } | Self::Unknown { .. } | Self::NothingLeft => None,
+            Self::Conflict { .. }
+            | Self::Foreign { .. }
+            | Self::Unknown { .. }
+            | Self::Undecided
+            | Self::NothingLeft => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use keygate_domain::{BucketName, ModelName, Moment, Operation, Spend};
+use keygate_domain::{BucketName, ModelName, Moment, OpenedSession, Operation, Spend};
 
 use crate::Ask;
 use crate::standing::Wish;
@@ -28,6 +28,8 @@ pub(crate) struct Held {
     /// What it was counted as.
     pub(crate) reserved: Spend,
     pub(crate) expires: Moment,
+    /// The session that its answer opened.
+    pub(crate) session: Option<Box<OpenedSession>>,
 }
 
 impl Held {
@@ -51,6 +53,7 @@ impl Held {
             estimate: ask.estimate,
             reserved,
             expires: now.after(ask.hold),
+            session: None,
         }
     }
 
@@ -103,6 +106,14 @@ impl Leases {
             None => self.places.push(Some((number, held))),
         }
         number
+    }
+
+    /// Notes which session the answer to a lease opened.
+    pub(crate) fn opened(&mut self, number: u64, session: OpenedSession) {
+        let place = self.places.get_mut(place_of(number)).and_then(Option::as_mut);
+        if let Some((_, held)) = place.filter(|(kept, _)| *kept == number) {
+            held.session = Some(Box::new(session));
+        }
     }
 
     pub(crate) fn end(&mut self, number: u64) -> Option<Held> {
@@ -197,6 +208,7 @@ mod tests {
             estimate: Spend::default(),
             reserved: Spend::default(),
             expires: at(expires),
+            session: None,
         }
     }
 

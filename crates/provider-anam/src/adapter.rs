@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{Intent, ProviderName, Refusal, Reset, Verdict};
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use keygate_domain::{Intent, OpenedSession, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider,
-    SurfaceAnswer, UpstreamRequest,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, OwnCall, Provider,
+    ProviderOptions, Rewrite, Sockets, SurfaceAnswer, UpstreamRequest,
 };
+use serde_json::Value;
 
-use crate::{bindings, credentials, faults, refusals, remint, routes};
+use crate::signalling::{self, Signalling};
+use crate::{avatar, bindings, credentials, faults, refusals, remint, rewrite, routes};
 
 /// Anam's entry in the catalogue.
 ///
@@ -35,10 +39,13 @@ pub const ADAPTER: Adapter = Adapter {
     key_shapes: &[],
     // How many sessions are taken: it wants a key, takes no slot and costs nothing.
     free_call: Some(FreeCall { path: routes::CONCURRENCY_PATH, query: None }),
-    build: || Arc::new(Anam),
+    engine_hosts: &["*.anam.ai"],
+    build: |options| Arc::new(Anam { options: options.clone() }),
 };
 
-struct Anam;
+struct Anam {
+    options: ProviderOptions,
+}
 
 impl Provider for Anam {
     /// Never: `/v1/…` alone says nothing about whose it is, so Anam lives under `/anam` only.
@@ -46,16 +53,23 @@ impl Provider for Anam {
         false
     }
 
+    fn answers_alone(&self, method: &Method, path: &str) -> Option<u16> {
+        routes::answers_alone(method, path)
+    }
+
     fn understand(&self, inbound: &Inbound<'_>) -> Result<Intent, CallRejected> {
-        routes::understand(inbound)
+        if signalling::is_signalling(inbound.path) {
+            return signalling::understand(&self.options, inbound);
+        }
+        routes::understand(&self.options, inbound)
     }
 
     fn preparation(&self, intent: &Intent, grant: &Grant<'_>) -> Option<UpstreamRequest> {
-        remint::preparation(intent, grant)
+        remint::preparation(&self.options, intent, grant)
     }
 
     fn request(&self, intent: &Intent, inbound: &Inbound<'_>, grant: &Grant<'_>) -> UpstreamRequest {
-        credentials::request(intent, inbound, grant)
+        credentials::request(&self.options, intent, inbound, grant)
     }
 
     fn verdict(&self, intent: &Intent, answer: &AnswerHead<'_>) -> Verdict {
@@ -63,7 +77,29 @@ impl Provider for Anam {
     }
 
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
-        bindings::meter(intent, inbound)
+        bindings::meter(&self.options, intent, inbound)
+    }
+
+    fn rewrite(
+        &self,
+        intent: &Intent,
+        inbound: &Inbound<'_>,
+        headers: &HeaderMap,
+    ) -> Option<Box<dyn Rewrite>> {
+        rewrite::of(&self.options, intent, inbound, headers)
+    }
+
+    fn sockets(&self) -> Option<&dyn Sockets> {
+        Some(&Signalling)
+    }
+
+    fn end_session(&self, session: &OpenedSession) -> Option<OwnCall> {
+        let path = routes::stop_path(&session.session.name);
+        Some(OwnCall { method: Method::POST, path, body: Bytes::new() })
+    }
+
+    fn avatar_token(&self, wish: &Value) -> Option<Result<OwnCall, CallRejected>> {
+        Some(avatar::mint(wish))
     }
 
     fn refusal(&self, _path: &str, refusal: &Refusal, _status: u16) -> SurfaceAnswer {

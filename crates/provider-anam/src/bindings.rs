@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use keygate_domain::{Binding, Intent, Keepsake, Resource};
-use keygate_provider::{Ended, Inbound, Meter, Metered};
+use keygate_domain::{Access, Binding, Intent, Keepsake, OpenedSession, Resource};
+use keygate_provider::{Ended, EngineHosts, Inbound, Meter, Metered, ProviderOptions};
 use serde_json::Value;
 
-use crate::routes::{MINT_SESSION_TOKEN, SESSION, START_SESSION, STOP_SESSION};
-use crate::{remint, session_token};
+use crate::routes::{self, Creates, GET_SESSION, MINT_SESSION_TOKEN, SESSION, START_SESSION};
+use crate::{remint, session_token, talk};
 
 /// How much of an answer is kept for reading, in bytes. A start's answer lists ICE servers and
 /// takes a few KiB; a longer one is relayed all the same and only not remembered.
@@ -21,57 +21,117 @@ const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 /// surely over; a day is longer than anybody talks to an avatar and keeps the memory bounded.
 const SESSION_LIFETIME: Duration = Duration::from_hours(24);
 
+/// How long it may take from a start until the avatar is there, from which on a session's length counts.
+const UNTIL_STREAMING: Duration = Duration::from_secs(30);
+
 /// Watches the answer to `intent` pass.
-pub(crate) fn meter(intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
-    if intent.operation == MINT_SESSION_TOKEN {
-        Box::new(Creation::new(Created::Token(remint::keepsake(inbound.body))))
-    } else if intent.operation == START_SESSION {
-        Box::new(Creation::new(Created::Session))
-    } else if intent.operation == STOP_SESSION {
-        Box::new(Stop)
-    } else {
-        Box::new(Unread)
+pub(crate) fn meter(options: &ProviderOptions, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
+    if routes::ends_session(intent.operation) {
+        return Box::new(Stop { session: named_session(intent) });
     }
+    let told = match intent.operation {
+        MINT_SESSION_TOKEN => Told::Token(remint::keepsake(options, inbound.body)),
+        START_SESSION => {
+            Told::Start { hosts: options.engine_hosts.clone(), longest: longest(intent, inbound) }
+        }
+        GET_SESSION => match named_session(intent) {
+            Some(session) => Told::State { session },
+            None => return Box::new(Unread),
+        },
+        other => match routes::row_of(other).and_then(|row| row.creates) {
+            Some(creates) => Told::Item(creates),
+            None => return Box::new(Unread),
+        },
+    };
+    Box::new(Reading::new(told))
 }
 
-/// What a successful answer has created.
-enum Created {
+/// How long a session lasts at most, where its start says so. A token's start does not: what it was minted
+/// with holds.
+fn longest(intent: &Intent, inbound: &Inbound<'_>) -> Option<Duration> {
+    if intent.access == Access::OwnCredential {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(inbound.body).ok()?;
+    let seconds =
+        body.pointer("/personaConfig/maxSessionLengthSeconds")?.as_u64().filter(|seconds| *seconds > 0)?;
+    // The count begins when the avatar does, which is a little later.
+    Some((Duration::from_secs(seconds) + UNTIL_STREAMING).min(SESSION_LIFETIME))
+}
+
+fn named_session(intent: &Intent) -> Option<Resource> {
+    intent.references.iter().find(|resource| resource.kind == SESSION).cloned()
+}
+
+/// What a successful answer tells of.
+enum Told {
+    /// A token was minted.
     Token(Option<Keepsake>),
-    Session,
+    /// A session was started.
+    Start { hosts: EngineHosts, longest: Option<Duration> },
+    /// How a session fares.
+    State { session: Resource },
+    /// Something is kept from now on.
+    Item(Creates),
 }
 
-impl Created {
-    fn binding(self, answer: &[u8]) -> Option<Binding> {
+impl Told {
+    fn read(self, answer: &[u8]) -> Option<Metered> {
         match self {
-            Self::Token(keepsake) => Some(Binding {
-                resource: session_token::resource(&session_token::in_answer(answer)?),
-                lifetime: TOKEN_LIFETIME,
-                keepsake,
-            }),
-            Self::Session => {
+            Self::Token(keepsake) => {
+                let resource = session_token::resource(&session_token::in_answer(answer)?);
+                Some(created([Binding { resource, lifetime: TOKEN_LIFETIME, keepsake }]))
+            }
+            Self::Start { hosts, longest } => started(&serde_json::from_slice(answer).ok()?, &hosts, longest),
+            Self::State { session } => {
                 let answer: Value = serde_json::from_slice(answer).ok()?;
-                let id = answer.get("sessionId")?.as_str().filter(|id| !id.is_empty())?;
-                let resource = Resource::new(SESSION, id);
-                Some(Binding { resource, lifetime: SESSION_LIFETIME, keepsake: None })
+                let has_ended = answer.get("endTime").is_some_and(|ended| !ended.is_null());
+                Some(Metered { ended: has_ended.then_some(session), ..Metered::default() })
+            }
+            Self::Item(Creates { kind, field, lifetime }) => {
+                let answer: Value = serde_json::from_slice(answer).ok()?;
+                let id = text(&answer, field)?;
+                Some(created([Binding { resource: Resource::new(kind, id), lifetime, keepsake: None }]))
             }
         }
     }
 }
 
+fn created(bindings: impl Into<Vec<Binding>>) -> Metered {
+    Metered { bindings: bindings.into(), ..Metered::default() }
+}
+
+/// A session, and the engine it is at: where that may be spoken with through the gateway, knowing both is
+/// the right to.
+fn started(answer: &Value, hosts: &EngineHosts, longest: Option<Duration>) -> Option<Metered> {
+    let id = text(answer, "sessionId")?;
+    let session = Resource::new(SESSION, id);
+    let engine = text(answer, "engineHost").and_then(|engine| hosts.find(engine.split('/').next()?));
+    let engine = engine.map(|host| talk::engine(id, &host));
+    let named = [session.clone()].into_iter().chain(engine);
+    let bindings = named.map(|resource| Binding { resource, lifetime: SESSION_LIFETIME, keepsake: None });
+    let opened = Some(OpenedSession { session, longest });
+    Some(Metered { bindings: bindings.collect(), opened, ..Metered::default() })
+}
+
+fn text<'a>(answer: &'a Value, field: &str) -> Option<&'a str> {
+    answer.get(field)?.as_str().filter(|text| !text.is_empty())
+}
+
 /// Keeps an answer that names what it created.
-struct Creation {
-    created: Created,
+struct Reading {
+    told: Told,
     answer: Vec<u8>,
     is_too_long: bool,
 }
 
-impl Creation {
-    fn new(created: Created) -> Self {
-        Self { created, answer: Vec::new(), is_too_long: false }
+impl Reading {
+    fn new(told: Told) -> Self {
+        Self { told, answer: Vec::new(), is_too_long: false }
     }
 }
 
-impl Meter for Creation {
+impl Meter for Reading {
     fn see(&mut self, chunk: &[u8]) {
         if self.is_too_long || self.answer.len() + chunk.len() > MAX_ANSWER_BYTES {
             self.is_too_long = true;
@@ -83,18 +143,20 @@ impl Meter for Creation {
 
     /// However the relay ended: an answer that is whole has created what it names.
     fn finish(self: Box<Self>, _ended: Ended) -> Metered {
-        Metered { bindings: self.created.binding(&self.answer).into_iter().collect(), ..Metered::default() }
+        self.told.read(&self.answer).unwrap_or_default()
     }
 }
 
 /// For the answer to a stop: the organisation has room for another session.
-struct Stop;
+struct Stop {
+    session: Option<Resource>,
+}
 
 impl Meter for Stop {
     fn see(&mut self, _chunk: &[u8]) {}
 
     fn finish(self: Box<Self>, _ended: Ended) -> Metered {
-        Metered { frees_session: true, ..Metered::default() }
+        Metered { ended: self.session, ..Metered::default() }
     }
 }
 
@@ -119,15 +181,17 @@ mod tests {
 
     const MINT: &[u8] = br#"{"personaConfig":{"avatarId":"a"}}"#;
 
-    fn creation(of: Created) -> Creation {
-        Creation::new(of)
+    fn starting() -> Reading {
+        let hosts = EngineHosts::parse(["*.anam.ai"]).unwrap();
+        Reading::new(Told::Start { hosts, longest: None })
     }
 
-    fn minting(body: &'static [u8]) -> Creation {
-        creation(Created::Token(remint::keepsake(&Bytes::from_static(body))))
+    fn minting(body: &'static [u8]) -> Reading {
+        let body = Bytes::from_static(body);
+        Reading::new(Told::Token(remint::keepsake(&ProviderOptions::default(), &body)))
     }
 
-    fn bindings(mut meter: Creation, answer: &[u8], ended: Ended) -> Vec<Binding> {
+    fn bindings(mut meter: Reading, answer: &[u8], ended: Ended) -> Vec<Binding> {
         meter.see(answer);
         Box::new(meter).finish(ended).bindings
     }
@@ -153,8 +217,7 @@ mod tests {
 
     #[test]
     fn a_session_is_bound_even_if_the_caller_left_after_the_last_byte() {
-        let bound =
-            bindings(creation(Created::Session), br#"{"sessionId":"s1","region":"eu"}"#, Ended::Abandoned);
+        let bound = bindings(starting(), br#"{"sessionId":"s1","region":"eu"}"#, Ended::Abandoned);
         assert_eq!(bound.first().map(|binding| binding.resource.to_string()).as_deref(), Some("session/s1"));
     }
 
@@ -166,12 +229,12 @@ mod tests {
     #[case(b"{\"sessionId\":\"s1\"")]
     #[case(b"{\"sessionToken\":\"abc\"}")]
     fn nothing_is_bound_by_what_names_no_session(#[case] answer: &[u8]) {
-        assert!(bindings(creation(Created::Session), answer, Ended::Complete).is_empty());
+        assert!(bindings(starting(), answer, Ended::Complete).is_empty());
     }
 
     #[test]
     fn an_endless_answer_is_not_kept() {
-        let mut meter = creation(Created::Session);
+        let mut meter = starting();
         meter.see(br#"{"sessionId":"s1","#);
         for _ in 0..1000 {
             meter.see(&[b' '; 1024]);
@@ -185,7 +248,7 @@ mod tests {
         #[test]
         fn chunking_changes_nothing(sizes in prop::collection::vec(0usize..40, 1..200), padding in 0usize..300) {
             let answer = format!(r#"{{"clientConfig":"{}","sessionId":"s1"}}"#, "ü".repeat(padding)).into_bytes();
-            let mut meter = creation(Created::Session);
+            let mut meter = starting();
             let mut rest = &answer[..];
             for size in sizes {
                 let (chunk, left) = rest.split_at(size.min(rest.len()));
@@ -194,7 +257,7 @@ mod tests {
             }
             meter.see(rest);
             let bound = Box::new(meter).finish(Ended::Complete).bindings;
-            prop_assert_eq!(bound, bindings(creation(Created::Session), &answer, Ended::Complete));
+            prop_assert_eq!(bound, bindings(starting(), &answer, Ended::Complete));
         }
     }
 }

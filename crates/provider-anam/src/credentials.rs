@@ -3,9 +3,11 @@
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 use keygate_domain::{Access, Intent};
-use keygate_provider::{Grant, Inbound, UpstreamRequest};
+use keygate_provider::{Grant, Inbound, ProviderOptions, UpstreamRequest};
 
-use crate::session_token;
+use crate::routes::{TALK, UPLOAD_TOKEN};
+use crate::signalling::SIGNALLING;
+use crate::{personas, session_token, signalling, talk};
 
 /// The caller's headers that go on. A list of what may pass, not of what may not: cookies,
 /// `X-Anam-Target-Url` and whatever else a proxy or a browser adds end here. No
@@ -14,15 +16,39 @@ use crate::session_token;
 const FORWARDED: [HeaderName; 3] = [CONTENT_TYPE, ACCEPT, USER_AGENT];
 
 /// The caller's request under the credential the grant calls for.
-pub(crate) fn request(intent: &Intent, inbound: &Inbound<'_>, grant: &Grant<'_>) -> UpstreamRequest {
+pub(crate) fn request(
+    options: &ProviderOptions,
+    intent: &Intent,
+    inbound: &Inbound<'_>,
+    grant: &Grant<'_>,
+) -> UpstreamRequest {
     let mut headers = forwarded(inbound.headers);
-    authorise(&mut headers, credential(intent, inbound, grant).as_deref());
+    let mut host = None;
+    if intent.operation == TALK {
+        // An engine takes no credential, and none of the house's is for it to see.
+        host = talk::find(options, inbound).and_then(Result::ok).map(|spoken| spoken.host);
+    } else if intent.operation == SIGNALLING {
+        host = signalling::find(options, inbound).ok().map(|line| line.host);
+    } else if let Some(token) = upload_token(intent, inbound) {
+        headers.insert(UPLOAD_TOKEN, token);
+    } else {
+        authorise(&mut headers, credential(intent, inbound, grant).as_deref());
+    }
     UpstreamRequest {
         method: inbound.method.clone(),
+        host,
         path_and_query: intent.target.clone(),
         headers,
-        body: inbound.body.clone(),
+        body: personas::in_words_of(options, grant.group, inbound.body),
     }
+}
+
+/// The token that stands in for the key where a document is uploaded.
+fn upload_token(intent: &Intent, inbound: &Inbound<'_>) -> Option<HeaderValue> {
+    let is_own = intent.access == Access::OwnCredential && inbound.bearer().is_none();
+    let mut token = inbound.headers.get(UPLOAD_TOKEN).filter(|_| is_own)?.clone();
+    token.set_sensitive(true);
+    Some(token)
 }
 
 /// Puts `token` where Anam looks for it. A token that cannot stand in a header is left out, and

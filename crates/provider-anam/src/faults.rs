@@ -6,12 +6,15 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use keygate_domain::{Access, Failure, Fault, Hint, Intent, Metric, Operation, RetryAdvice, Scope, Verdict};
+use keygate_domain::{
+    Access, Failure, Fault, Hint, Intent, Metric, Operation, Replay, RetryAdvice, Scope, Verdict,
+};
 use keygate_provider::AnswerHead;
 use serde_json::Value;
 
-use crate::routes::{MINT_SESSION_TOKEN, START_SESSION, STOP_SESSION};
-use crate::waits;
+use crate::routes::{self, MINT_SESSION_TOKEN, START_SESSION, TALK};
+use crate::signalling::SIGNALLING;
+use crate::{references, waits};
 
 /// `error` of an organisation whose sessions are all taken.
 pub(crate) const CONCURRENT_LIMIT: &str = "Concurrent session limit reached";
@@ -36,6 +39,8 @@ pub(crate) fn verdict(intent: &Intent, answer: &AnswerHead<'_>) -> Verdict {
 
 fn failure(status: u16, refused: &Refused<'_>) -> Failure {
     match status {
+        // An engine knows no key.
+        400..=499 if refused.operation == TALK || refused.operation == SIGNALLING => callers(""),
         401 => unauthorised(refused),
         402 => blocked(),
         403 => forbidden(refused),
@@ -54,6 +59,7 @@ struct Refused<'a> {
     by_own_token: bool,
     is_preparation: bool,
     names_owned: bool,
+    replay: Replay,
     headers: &'a HeaderMap,
     body: Option<Value>,
 }
@@ -65,7 +71,8 @@ impl<'a> Refused<'a> {
             operation: if is_preparation { MINT_SESSION_TOKEN } else { intent.operation },
             by_own_token: intent.access == Access::OwnCredential && !is_preparation,
             is_preparation,
-            names_owned: !intent.references.is_empty(),
+            names_owned: intent.references.iter().any(references::is_owned) || names_in_path(intent),
+            replay: if is_preparation { Replay::Safe } else { intent.replay },
             headers: answer.headers,
             body: answer.json(),
         }
@@ -90,6 +97,11 @@ impl<'a> Refused<'a> {
     }
 }
 
+/// Whether the route itself is about one thing.
+fn names_in_path(intent: &Intent) -> bool {
+    intent.route.contains("{id}")
+}
+
 /// Status 401: a session token that is refused is the caller's, whoever's key is leased beside it; an
 /// answer cannot tell a token minted a moment ago for a start abroad from the caller's own, so
 /// that one is not held against the key either. A stop passes the engine's status on, so there
@@ -98,7 +110,7 @@ fn unauthorised(refused: &Refused<'_>) -> Failure {
     if refused.by_own_token {
         return callers("the session token is invalid or has expired");
     }
-    if refused.operation == STOP_SESSION && !refused.says("api key") {
+    if routes::ends_session(refused.operation) && !refused.says("api key") {
         return callers("the engine refused to stop the session");
     }
     Failure::of(Fault::KeyInvalid).hinting(Hint {
@@ -201,11 +213,12 @@ fn no_capacity(refused: &Refused<'_>) -> Failure {
     })
 }
 
-/// The five hundreds, and whatever else is no answer. A start may have taken effect; a mint
+/// The five hundreds, and whatever else is no answer. A start or a creation may have taken effect; a mint
 /// answers 500 to anything it dislikes, so it is worth one other organisation and no more.
 fn broken(status: u16, refused: &Refused<'_>) -> Failure {
     let advice = match refused.operation {
-        START_SESSION => RetryAdvice::Never,
+        // It creates or changes something, and may have done so whatever is said of it.
+        _ if refused.replay == Replay::OnlyIfRefused => RetryAdvice::Never,
         MINT_SESSION_TOKEN if status == 500 => RetryAdvice::Once,
         _ => RetryAdvice::Again,
     };

@@ -8,27 +8,33 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use keygate_domain::{Access, Intent, Keepsake};
-use keygate_provider::{Grant, UpstreamRequest};
+use keygate_provider::{Grant, ProviderOptions, UpstreamRequest};
 use serde_json::Value;
 
 use crate::credentials::authorise;
+use crate::personas;
 use crate::routes::MINT_PATH;
 
 /// What is needed to mint an equal token elsewhere: the body of the mint, if another
 /// organisation can understand it.
 ///
-/// Personas, tools and knowledge live in one organisation, so a body that names one stays home.
+/// Personas, tools and knowledge live in one organisation, so a body that names one stays home, unless it
+/// is by a name that every organisation knows.
 /// Avatars, voices and LLMs are taken for portable although an organisation may have its own: a
 /// custom one cannot be told from a stock one by its id, most are stock, and a mint that fails
 /// abroad over a custom one harms nobody (see the verdict on preparations).
-pub(crate) fn keepsake(mint_body: &Bytes) -> Option<Keepsake> {
+pub(crate) fn keepsake(options: &ProviderOptions, mint_body: &Bytes) -> Option<Keepsake> {
     let body: Value = serde_json::from_slice(mint_body).ok()?;
-    let portable = body.is_object() && !is_bound_home(&body);
+    let portable = body.is_object() && !is_bound_home(options, &body);
     portable.then(|| Keepsake::new(mint_body.clone())).flatten()
 }
 
 /// The mint that precedes a start abroad, under the key that was granted there.
-pub(crate) fn preparation(intent: &Intent, grant: &Grant<'_>) -> Option<UpstreamRequest> {
+pub(crate) fn preparation(
+    options: &ProviderOptions,
+    intent: &Intent,
+    grant: &Grant<'_>,
+) -> Option<UpstreamRequest> {
     if intent.access != Access::OwnCredential {
         return None;
     }
@@ -38,21 +44,22 @@ pub(crate) fn preparation(intent: &Intent, grant: &Grant<'_>) -> Option<Upstream
     authorise(&mut headers, Some(key.expose()));
     Some(UpstreamRequest {
         method: Method::POST,
+        host: None,
         path_and_query: MINT_PATH.to_owned(),
         headers,
-        body: keepsake.bytes().clone(),
+        body: personas::in_words_of(options, grant.group, keepsake.bytes()),
     })
 }
 
 /// Whether anything in there, at any depth, belongs to one organisation. Looks for the names
 /// wherever they stand, because tools are configured inline in several shapes: a token kept home
 /// for no reason costs a failover, one sent abroad for no reason costs a user's wait.
-fn is_bound_home(value: &Value) -> bool {
+fn is_bound_home(options: &ProviderOptions, value: &Value) -> bool {
     match value {
-        Value::Object(fields) => fields
-            .iter()
-            .any(|(name, inner)| (names_owned(name, inner) && !is_nothing(inner)) || is_bound_home(inner)),
-        Value::Array(items) => items.iter().any(is_bound_home),
+        Value::Object(fields) => fields.iter().any(|(name, inner)| {
+            (names_owned(name, inner) && !is_everywhere(options, inner)) || is_bound_home(options, inner)
+        }),
+        Value::Array(items) => items.iter().any(|item| is_bound_home(options, item)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
@@ -66,10 +73,11 @@ fn names_owned(name: &str, value: &Value) -> bool {
     matches!(name.as_str(), "personaid" | "toolid" | "toolids") || of_knowledge || is_knowledge_tool
 }
 
-fn is_nothing(value: &Value) -> bool {
+/// Nothing at all, or a name that every organisation knows.
+fn is_everywhere(options: &ProviderOptions, value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::String(text) => text.is_empty(),
+        Value::String(text) => text.is_empty() || personas::is_alias(options, text),
         Value::Array(items) => items.is_empty(),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
     }
@@ -81,6 +89,11 @@ mod tests {
 
     use super::*;
 
+    fn kept(body: &Bytes) -> Option<Keepsake> {
+        let personas = [("receptionist".to_owned(), std::collections::BTreeMap::new())].into();
+        keepsake(&ProviderOptions { personas, ..ProviderOptions::default() }, body)
+    }
+
     #[rstest]
     #[case::ephemeral(r#"{"personaConfig":{"name":"Cara","avatarId":"a","voiceId":"v","llmId":"l"}}"#)]
     #[case::bring_your_own_llm(r#"{"personaConfig":{"type":"ephemeral","llmId":"CUSTOMER_CLIENT_V1"}}"#)]
@@ -90,9 +103,10 @@ mod tests {
     )]
     #[case::no_tools(r#"{"personaConfig":{"toolIds":[],"personaId":null}}"#)]
     #[case::options(r#"{"clientLabel":"lab","sessionOptions":{"videoQuality":"high"},"expiresIn":"1h"}"#)]
+    #[case::persona_of_all(r#"{"personaConfig":{"personaId":"receptionist"}}"#)]
     #[case::empty("{}")]
     fn a_portable_mint_is_kept(#[case] body: &'static str) {
-        let kept = keepsake(&Bytes::from_static(body.as_bytes())).map(|kept| kept.bytes().clone());
+        let kept = kept(&Bytes::from_static(body.as_bytes())).map(|kept| kept.bytes().clone());
         assert_eq!(kept.as_deref(), Some(body.as_bytes()));
     }
 
@@ -109,12 +123,12 @@ mod tests {
     #[case::no_object("[]")]
     #[case::nothing("")]
     fn a_mint_that_is_bound_home_is_not_kept(#[case] body: &'static str) {
-        assert_eq!(keepsake(&Bytes::from_static(body.as_bytes())), None);
+        assert_eq!(kept(&Bytes::from_static(body.as_bytes())), None);
     }
 
     #[test]
     fn a_mint_that_is_too_long_is_not_kept() {
         let body = format!(r#"{{"personaConfig":{{"systemPrompt":"{}"}}}}"#, "x".repeat(Keepsake::MAX_BYTES));
-        assert_eq!(keepsake(&Bytes::from(body)), None);
+        assert_eq!(kept(&Bytes::from(body)), None);
     }
 }

@@ -57,7 +57,7 @@ fn is_credential(name: &str) -> bool {
 }
 
 /// The name as the provider would read it, so that `%6bey` is no way around the list.
-fn percent_decoded(text: &str) -> Vec<u8> {
+pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut rest = bytes;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
-use keygate_domain::{Binding, Intent, ProviderName, Refusal, Reset, Verdict};
+use keygate_domain::{Access, Binding, Intent, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider, Rewrite,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider, Rewrite, Sockets,
     SurfaceAnswer, UpstreamRequest,
 };
 
+use crate::live::{self, LiveSockets};
 use crate::surface::Surface;
 use crate::{credentials, operations, refusals, routes, uploads, usage};
 
@@ -33,7 +34,8 @@ pub const ADAPTER: Adapter = Adapter {
     key_shapes: &[r"AIza[0-9A-Za-z_-]{35}", r"AQ\.[0-9A-Za-z_-]{20,}"],
     // One line of the list of models: told to any key that is let in, and counted in no model's quota.
     free_call: Some(FreeCall { path: "/v1beta/models", query: Some("pageSize=1") }),
-    build: || Arc::new(Google),
+    engine_hosts: &[],
+    build: |_| Arc::new(Google),
 };
 
 /// The translation. It has no settings and no state.
@@ -49,16 +51,32 @@ impl Provider for Google {
     }
 
     fn understand(&self, inbound: &Inbound<'_>) -> Result<Intent, CallRejected> {
-        if uploads::claims(inbound) { uploads::understand(inbound) } else { routes::understand(inbound) }
+        if live::is_live(inbound.path) {
+            live::understand(inbound)
+        } else if uploads::claims(inbound) {
+            uploads::understand(inbound)
+        } else {
+            routes::understand(inbound)
+        }
     }
 
     fn request(&self, intent: &Intent, inbound: &Inbound<'_>, grant: &Grant<'_>) -> UpstreamRequest {
-        uploads::request(intent, inbound, grant).unwrap_or_else(|| UpstreamRequest {
+        if let Some(request) = uploads::request(intent, inbound, grant) {
+            return request;
+        }
+        let own = intent.access == Access::OwnCredential;
+        let key = grant.key.filter(|_| !own);
+        let mut headers = credentials::upstream_headers(Surface::of(inbound.path), inbound.headers, key);
+        if own {
+            live::own_credential(inbound, &mut headers);
+        }
+        UpstreamRequest {
+            host: None,
             method: inbound.method.clone(),
             path_and_query: intent.target.clone(),
-            headers: credentials::upstream_headers(Surface::of(inbound.path), inbound.headers, grant.key),
+            headers,
             body: inbound.body.clone(),
-        })
+        }
     }
 
     fn is_served(&self, intent: &Intent, status: StatusCode) -> bool {
@@ -86,7 +104,14 @@ impl Provider for Google {
         if answer.status.is_success() {
             return Verdict::Served(intent.estimate);
         }
+        if live::is_session(intent.operation) {
+            return Verdict::Failed(live::on_handshake(answer, intent.estimate));
+        }
         Verdict::Failed(uploads::judge(intent, answer))
+    }
+
+    fn sockets(&self) -> Option<&dyn Sockets> {
+        Some(&LiveSockets)
     }
 
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {

@@ -3,6 +3,8 @@
 use keygate_domain::Operation;
 use keygate_provider::KnownOperation;
 
+use crate::live::{LIVE, LIVE_MUSIC};
+
 /// `:generateContent`.
 pub(crate) const GENERATE_CONTENT: Operation = Operation("generate_content");
 /// `:streamGenerateContent`.
@@ -49,7 +51,7 @@ pub(crate) const SPEAKS_ONLY: [Operation; 11] = [
 ];
 
 /// All of them, the usual one first. Reads of the catalogue are free.
-pub(crate) const KNOWN: [KnownOperation; 14] = [
+pub(crate) const KNOWN: [KnownOperation; 16] = [
     KnownOperation::of_model(GENERATE_CONTENT),
     KnownOperation::of_model(STREAM_GENERATE_CONTENT),
     KnownOperation::of_model(COUNT_TOKENS),
@@ -57,6 +59,8 @@ pub(crate) const KNOWN: [KnownOperation; 14] = [
     KnownOperation::of_model(BATCH_EMBED_CONTENTS),
     KnownOperation::of_model(CHAT_COMPLETIONS),
     KnownOperation::of_model(OPENAI_EMBEDDINGS),
+    KnownOperation { opens_session: true, ..KnownOperation::of_model(LIVE) },
+    KnownOperation { opens_session: true, ..KnownOperation::of_model(LIVE_MUSIC) },
     KnownOperation { is_counted: false, ..KnownOperation::of_model(GET_MODEL) },
     KnownOperation { is_counted: false, ..KnownOperation::of_model(OPENAI_GET_MODEL) },
     KnownOperation { is_counted: false, ..KnownOperation::plain(LIST_MODELS) },

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keygate_domain::{Operation, ProviderName, Reset};
 
-use crate::{FreeCall, Provider};
+use crate::{FreeCall, Provider, ProviderOptions};
 
 /// Everything the house must know of a provider before it speaks to it. The catalogue is a list
 /// of these; configuration, route prefix, supervisor, status and spans follow from the entry.
@@ -38,8 +38,11 @@ pub struct Adapter {
     /// The call that finds out whether a disabled key works again. Without one a key that was disabled
     /// stays so until an operator decides about it.
     pub free_call: Option<FreeCall>,
+    /// Hosts besides `base_url` at which its sessions are spoken with, unless configured. Empty where there
+    /// are no such sessions: then none of [`ProviderOptions`] can be configured.
+    pub engine_hosts: &'static [&'static str],
     /// Makes the translation.
-    pub build: fn() -> Arc<dyn Provider>,
+    pub build: fn(&ProviderOptions) -> Arc<dyn Provider>,
 }
 
 /// An operation, as far as the choice of a key depends on it. The same as the adapter's intents say.

@@ -5,23 +5,32 @@
 
 mod adapter;
 mod answer;
+mod engine_hosts;
 mod free_call;
 mod inbound;
 mod meter;
+mod options;
 mod origin;
+mod own_call;
 mod rewrite;
+mod socket;
 mod upstream_request;
 
 use http::{HeaderMap, Method, StatusCode};
-use keygate_domain::{Binding, Intent, Refusal, Verdict};
+use keygate_domain::{Binding, Intent, OpenedSession, Refusal, Verdict};
+use serde_json::Value;
 
 pub use adapter::{Adapter, KeyVariables, KnownOperation};
 pub use answer::{AnswerHead, SurfaceAnswer};
+pub use engine_hosts::{EngineHost, EngineHosts, NoEngineHost};
 pub use free_call::FreeCall;
 pub use inbound::{CallRejected, Inbound};
 pub use meter::{Ended, Meter, Metered};
+pub use options::ProviderOptions;
 pub use origin::Origin;
+pub use own_call::OwnCall;
 pub use rewrite::Rewrite;
+pub use socket::{Closing, Frame, OwnFrame, Parting, Refused, Sockets, Terms, Watcher};
 pub use upstream_request::{Grant, UpstreamRequest};
 
 /// A provider as a translation. All methods are pure.
@@ -35,6 +44,13 @@ pub trait Provider: Send + Sync + 'static {
     fn streams_body(&self, method: &Method, path: &str) -> bool {
         let _ = (method, path);
         false
+    }
+
+    /// The status that answers a call at `path` without a key, a caller or the provider: for what SDKs report
+    /// by themselves and nobody waits for.
+    fn answers_alone(&self, method: &Method, path: &str) -> Option<u16> {
+        let _ = (method, path);
+        None
     }
 
     /// Reads what the request wants.
@@ -91,6 +107,27 @@ pub trait Provider: Send + Sync + 'static {
         headers: &HeaderMap,
     ) -> Option<Box<dyn Rewrite>> {
         let _ = (intent, inbound, headers);
+        None
+    }
+
+    /// Its WebSockets, if it has any.
+    fn sockets(&self) -> Option<&dyn Sockets> {
+        None
+    }
+
+    /// The call that ends a session which nobody came to know of: its caller left before it was answered.
+    fn end_session(&self, session: &OpenedSession) -> Option<OwnCall> {
+        let _ = session;
+        None
+    }
+
+    /// The call that makes a token with which a browser starts an avatar session, for the avatar that `wish`
+    /// describes; `None` where there are no avatars.
+    ///
+    /// # Errors
+    /// [`CallRejected`] when the wish names no avatar.
+    fn avatar_token(&self, wish: &Value) -> Option<Result<OwnCall, CallRejected>> {
+        let _ = wish;
         None
     }
 

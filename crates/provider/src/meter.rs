@@ -1,7 +1,7 @@
 //! Watching an answer pass: usage, faults inside streams, resources it created.
 
 use bytes::Bytes;
-use keygate_domain::{Binding, Failure, Refusal, Usage};
+use keygate_domain::{Binding, Failure, OpenedSession, Refusal, Resource, Usage};
 
 /// How an answer ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,8 +23,10 @@ pub struct Metered {
     pub failure: Option<Failure>,
     /// Resources the answer created.
     pub bindings: Vec<Binding>,
-    /// Whether a session of the group ended, so that another may be opened.
-    pub frees_session: bool,
+    /// The session that the answer opened: it takes one of the group's places until it ends.
+    pub opened: Option<OpenedSession>,
+    /// The session that ended, so that its place is free.
+    pub ended: Option<Resource>,
     /// The model that answered, by its own account.
     pub response_model: Option<String>,
     /// The provider's id of the answer.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, Method};
 use keygate_domain::{
     Access, ClientId, ErrorKind, Failure, Fault, GroupId, Hint, Intent, KeyId, Metric, ModelName, Operation,
-    ProviderName, Replay, Reset, Right, Spend, Streaming, Usage, UserId,
+    Placement, ProviderName, Replay, Reset, Right, Spend, Streaming, Usage, UserId,
 };
 use keygate_provider::Metered;
 use keygate_telemetry::OtlpProtocol;
@@ -40,6 +40,7 @@ fn intent() -> Intent {
         opens_session: false,
         user_units: 1,
         references: Vec::new(),
+        placement: Placement::Any,
         access: Access::Token,
         estimate: Spend::default(),
         caller_deadline: None,

@@ -4,13 +4,16 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method};
-use keygate_provider::UpstreamRequest;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{HeaderMap, Method, StatusCode};
+use keygate_provider::{EngineHost, UpstreamRequest};
 use reqwest::{Body, Client, Request, redirect};
 use tokio::time::timeout;
 use url::Url;
 
+use crate::websocket::{WebSocket, handshake_key};
 use crate::{ClientUnusable, PipedBody, SendFailure, SendFailureKind, UpstreamAnswer};
 
 /// How connections to providers are made and kept.
@@ -122,15 +125,46 @@ impl Upstream {
         })
     }
 
+    /// Asks for a WebSocket with `request` and waits at most `patience` for it to be open.
+    ///
+    /// # Errors
+    /// [`SendFailure`] when no answer comes, or one that is no handshake's.
+    pub async fn connect(
+        &self,
+        mut request: UpstreamRequest,
+        patience: Duration,
+    ) -> Result<Connected, SendFailure> {
+        let (key, accept) = handshake_key();
+        put_handshake(&mut request.headers, &key);
+        let opening = async {
+            let response = self.client.client.execute(self.build(request)).await?;
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(Connected::Answer(UpstreamAnswer::new(response)));
+            }
+            let answered = response.headers().get(SEC_WEBSOCKET_ACCEPT);
+            if answered.is_none_or(|answered| answered.as_bytes() != accept.as_bytes()) {
+                return Err(SendFailure::unknown(SendFailureKind::Broken));
+            }
+            let line = response.upgrade().await?;
+            Ok(Connected::Socket(WebSocket::of_client(line).await))
+        };
+        let too_late = |_elapsed| Err(SendFailure::unknown(SendFailureKind::TimedOut));
+        timeout(patience, opening).await.unwrap_or_else(too_late)
+    }
+
     fn build(&self, asked: UpstreamRequest) -> Request {
         let (path, query) = match asked.path_and_query.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (asked.path_and_query.as_str(), None),
         };
-        let mut url = self.base.clone();
-        match self.base.path().trim_end_matches('/') {
+        let mut url =
+            asked.host.as_ref().map_or_else(|| self.base.clone(), |host| elsewhere(host, &self.base));
+        match url.path().trim_end_matches('/') {
             "" => url.set_path(path),
-            prefix => url.set_path(&format!("{prefix}{path}")),
+            prefix => {
+                let path = format!("{prefix}{path}");
+                url.set_path(&path);
+            }
         }
         url.set_query(query);
         let mut request = Request::new(asked.method, url);
@@ -143,6 +177,30 @@ impl Upstream {
         }
         request
     }
+}
+
+/// What became of asking for a WebSocket.
+#[derive(Debug)]
+pub enum Connected {
+    /// It is open.
+    Socket(WebSocket),
+    /// The provider answered like to any other request.
+    Answer(UpstreamAnswer),
+}
+
+fn put_handshake(headers: &mut HeaderMap, key: &str) {
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    if let Ok(key) = HeaderValue::from_str(key) {
+        headers.insert(SEC_WEBSOCKET_KEY, key);
+    }
+}
+
+/// The root of another host of the provider's. What is no host after all goes to the base URL, which answers
+/// that it has no such path.
+fn elsewhere(host: &EngineHost, base: &Url) -> Url {
+    Url::parse(&format!("{}://{}/", host.scheme(), host.authority)).unwrap_or_else(|_| base.clone())
 }
 
 #[cfg(test)]
@@ -158,7 +216,7 @@ mod tests {
 
     fn asked(method: Method, path_and_query: &str) -> UpstreamRequest {
         let path_and_query = path_and_query.to_owned();
-        UpstreamRequest { method, path_and_query, headers: HeaderMap::new(), body: Bytes::new() }
+        UpstreamRequest { host: None, method, path_and_query, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
     fn url_of(base: &str, path_and_query: &str) -> String {

@@ -50,7 +50,7 @@ mod tests {
             body: &inbound_body,
             origin: keygate_provider::Origin::INSIDE,
         };
-        let provider = (crate::ADAPTER.build)();
+        let provider = (crate::ADAPTER.build)(&keygate_provider::ProviderOptions::default());
         let intent = provider.understand(&inbound).unwrap();
         let Verdict::Failed(failure) = provider.verdict(&intent, &answer) else { panic!("not a failure") };
         failure

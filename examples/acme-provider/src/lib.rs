@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method};
 use keygate_domain::{
-    Access, ErrorKind, Intent, ModelName, Operation, ProviderName, Refusal, Replay, Reset, Right, Spend,
-    Streaming, Verdict,
+    Access, ErrorKind, Intent, ModelName, Operation, Placement, ProviderName, Refusal, Replay, Reset, Right,
+    Spend, Streaming, Verdict,
 };
 use keygate_provider::{
     Adapter, AnswerHead, CallRejected, Grant, Inbound, KeyVariables, KnownOperation, Meter, Provider,
@@ -41,7 +41,8 @@ pub const ADAPTER: Adapter = Adapter {
     key_shapes: &[],
     // Acme charges for whatever it answers.
     free_call: None,
-    build: || Arc::new(Acme),
+    engine_hosts: &[],
+    build: |_| Arc::new(Acme),
 };
 
 const COMPLETE: Operation = Operation("complete");
@@ -77,6 +78,7 @@ impl Provider for Acme {
             opens_session: false,
             user_units: 1,
             references: Vec::new(),
+            placement: Placement::Any,
             access: Access::Token,
             estimate: Spend { requests: 1, input_tokens: inbound.body.len() as u64 / 4, output_tokens: 0 },
             caller_deadline: None,
@@ -91,6 +93,7 @@ impl Provider for Acme {
             headers.insert("x-acme-key", key);
         }
         UpstreamRequest {
+            host: None,
             method: Method::POST,
             path_and_query: intent.target.clone(),
             headers,

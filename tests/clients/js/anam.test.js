@@ -8,10 +8,11 @@ import { answerRow, call, failure, house } from './house.js';
 const require = createRequire(import.meta.url);
 const { CoreApiRestClient } = require('@anam-ai/js-sdk/dist/main/modules/CoreApiRestClient.js');
 const { ErrorCode } = require('@anam-ai/js-sdk/dist/main/lib/ClientError.js');
-const { setClientMetricsDisabled } = require('@anam-ai/js-sdk/dist/main/lib/ClientMetrics.js');
+const { EngineApiRestClient } = require('@anam-ai/js-sdk/dist/main/modules/EngineApiRestClient.js');
+const metrics = require('@anam-ai/js-sdk/dist/main/lib/ClientMetrics.js');
 
 // Each error of the SDK would otherwise be reported to the real service.
-setClientMetricsDisabled(true);
+metrics.setClientMetricsDisabled(true);
 // `unsafe_` methods warn on each call.
 console.warn = () => {};
 
@@ -142,4 +143,91 @@ throughKeygate('the 21st session in a minute is refused before any key is touche
   assert.equal(error.statusCode, 429);
   assert.equal(typeof error.details.responseBody.error, 'string');
   assert.equal((await door.sim.requests('anam', 'sessionToken')).length, 20);
+});
+
+// What `createClient(token, { api: { apiGateway } })` hands to the core classes.
+const viaGateway = (door) => ({ apiGateway: { enabled: true, baseUrl: door.anam, wsPath: '/anam/ws' } });
+
+/** The engine as `AnamClient` addresses it. */
+const engineOf = (session) => `${session.engineProtocol}://${session.engineHost}`;
+const spoken = (door) => door.sim.requests('anam', 'talk');
+
+throughKeygate('with baseUrl alone the session is led through the gateway, speech included', async (door) => {
+  const session = await byToken(door, await mintByHttp(door)).startSession(undefined);
+  const gateway = new URL(door.anam);
+  assert.ok(session.engineHost.startsWith(`${gateway.host}/anam/engine/`), session.engineHost);
+  const signalling = new URL(engineOf(session));
+  signalling.pathname = session.signallingEndpoint;
+  assert.equal(signalling.host, gateway.host);
+  assert.equal(signalling.pathname, session.signallingEndpoint, 'the SDK escapes nothing in it');
+  await new EngineApiRestClient(engineOf(session), session.sessionId).sendTalkCommand('Hello');
+  const [talk] = await spoken(door);
+  assert.deepEqual([talk.status, talk.credentials], [200, []]);
+});
+
+throughKeygate('the apiGateway option: token, session, speech', async (door) => {
+  const minting = new CoreApiRestClient(undefined, door.anamKey, viaGateway(door));
+  const token = await minting.unsafe_getSessionToken(persona);
+  const session = await new CoreApiRestClient(token, undefined, viaGateway(door)).startSession(undefined);
+  assert.ok(session.engineHost.startsWith(new URL(door.sim.engine).host), session.engineHost);
+  const { apiGateway } = viaGateway(door);
+  await new EngineApiRestClient(engineOf(session), session.sessionId, apiGateway).sendTalkCommand('Hello');
+  const [talk] = await spoken(door);
+  assert.ok(talk.path.endsWith('/talk'), talk.path);
+  const seen = await door.sim.requests('anam');
+  assert.ok(seen.every((request) => !JSON.stringify(request).includes('x-anam-target-url')), 'the header ends here');
+});
+
+throughKeygate('an apiGateway target of another host is refused', async (door) => {
+  const options = { ...viaGateway(door), baseUrl: 'https://api.anam.ai.evil.example' };
+  const error = await failure(new CoreApiRestClient(undefined, door.anamKey, options).unsafe_getSessionToken(persona));
+  assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_AUTHENTICATION_ERROR);
+  assert.equal(error.statusCode, 403);
+  assert.equal((await door.sim.requests('anam')).length, 0);
+});
+
+throughKeygate('metrics end at the gateway and cost no key', async (door) => {
+  const complaints = [];
+  const { error } = console;
+  console.error = (...said) => complaints.push(said);
+  metrics.setClientMetricsDisabled(false);
+  try {
+    metrics.setClientMetricsBaseUrl(door.anam);
+    await metrics.sendClientMetric('client_error', 'CLIENT_ERROR_CODE_SERVICE_BUSY', { statusCode: 503 });
+    metrics.setClientMetricsApiGateway(viaGateway(door).apiGateway);
+    metrics.setClientMetricsBaseUrl('https://api.anam.ai');
+    await metrics.sendClientMetrics(Array.from({ length: 60 }, () => ({ name: 'client_ice_restart', value: '1' })));
+  } finally {
+    metrics.setClientMetricsDisabled(true);
+    metrics.setClientMetricsApiGateway(undefined);
+    console.error = error;
+  }
+  assert.deepEqual(complaints, []);
+  assert.equal((await door.sim.requests('anam')).length, 0);
+});
+
+throughKeygate('a slash too many in baseUrl does no harm', async (door) => {
+  const client = new CoreApiRestClient(undefined, door.anamKey, { baseUrl: `${door.anam}/` });
+  assert.ok((await client.startSession(persona)).sessionId);
+});
+
+throughKeygate('two dead upstream answers and a live one fit into the time the SDK waits', async (door) => {
+  const token = await mintByHttp(door);
+  const [minted] = await door.sim.requests('anam', 'sessionToken');
+  const project = organization(minted);
+  await door.sim.script({ provider: 'anam', operation: 'engineSession', project, action: answerRow('no_plan'), times: null });
+  const began = performance.now();
+  assert.ok((await byToken(door, token).startSession(undefined)).sessionId);
+  assert.ok(performance.now() - began < 8000);
+  assert.deepEqual((await starts(door)).map((request) => request.status), [402, 200]);
+});
+
+throughKeygate('a page of HTML from the provider is an error the SDK can read', async (door) => {
+  await door.sim.script({ provider: 'anam', operation: 'engineSession', action: 'html502', times: null });
+  const client = new CoreApiRestClient(await mintByHttp(door), undefined, {
+    baseUrl: door.anam,
+    retry: { maxAttempts: 1 },
+  });
+  const error = await failure(client.startSession(undefined));
+  assert.deepEqual([error.code, error.statusCode], [ErrorCode.CLIENT_ERROR_CODE_SERVER_ERROR, 502]);
 });

@@ -101,8 +101,8 @@ def end(process):
 class Simulator:
     """The control routes of the simulated providers."""
 
-    def __init__(self, google, anam):
-        self.google, self.anam = google, anam
+    def __init__(self, google, anam, engine):
+        self.google, self.anam, self.engine = google, anam, engine
 
     def reset(self):
         self._call("POST", "/__sim/reset", {})
@@ -149,7 +149,7 @@ def answer_row(row, **details):
     return {"answer": {"row": row, **details}}
 
 
-def keygate_yaml(sim):
+def keygate_yaml(sim, **server):
     def keys(known):
         return [
             {"secret": f"env:{variable(key)}", "label": key.removeprefix("sim-"), "group": group}
@@ -159,10 +159,16 @@ def keygate_yaml(sim):
     # JSON is YAML.
     return json.dumps(
         {
+            "server": server,
             "clients": {"auth": "required"},
             "providers": {
                 "google": {"base_url": sim.google, "keys_from_env": False, "keys": keys(GOOGLE_KEYS)},
-                "anam": {"base_url": sim.anam, "keys_from_env": False, "keys": keys(ANAM_KEYS)},
+                "anam": {
+                    "base_url": sim.anam,
+                    "engine_hosts": [sim.engine.removeprefix("http://")],
+                    "keys_from_env": False,
+                    "keys": keys(ANAM_KEYS),
+                },
             },
         },
         indent=1,

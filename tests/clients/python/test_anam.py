@@ -5,6 +5,7 @@ import importlib.util
 import sys
 import types
 
+import aiohttp
 import pytest
 
 from house import answer_row, call
@@ -21,6 +22,7 @@ def _load_core():
 _load_core()
 
 from anam._api import CoreApiClient  # noqa: E402
+from anam._signalling import SignallingClient  # noqa: E402
 from anam.errors import AuthenticationError, ErrorCode, SessionError  # noqa: E402
 from anam.types import ClientOptions, PersonaConfig, SessionOptions  # noqa: E402
 
@@ -100,3 +102,98 @@ def test_the_21st_session_in_a_minute_is_refused_before_any_key_is_touched(keyga
         start(keygate)
     assert raised.value.status_code == 429
     assert len(keygate.sim.requests("anam", "engineSession")) == 20
+
+
+def test_an_offer_is_answered(door):
+    async def story():
+        options = ClientOptions(api_base_url=door.anam)
+        client = CoreApiClient(door.anam_key, options)
+        session = await client.start_session(PersonaConfig(**PERSONA), SessionOptions())
+        heard = asyncio.Queue()
+        line = SignallingClient(session, on_message=heard.put)
+        await line.connect()
+        await line.send_offer("v=0", "offer")
+        answer = await asyncio.wait_for(heard.get(), 20)
+        assert answer["actionType"] == "answer"
+        assert answer["sessionId"] == session.session_id
+        await line.close()
+
+    asyncio.run(story())
+    assert len(door.sim.requests("anam", "signalling")) == 1
+
+
+def test_the_session_is_led_through_the_gateway(keygate):
+    session = start(keygate)
+    host = keygate.google.removeprefix("http://")
+    assert session.engine_host.startswith(f"{host}/anam/engine/")
+    signalling = SignallingClient(session)._construct_websocket_url()
+    assert signalling.startswith(f"ws://{host}/anam/ws/")
+    assert signalling.endswith(f"/ws?session_id={session.session_id}")
+    # As its streaming client speaks, which needs media libraries to be imported.
+    url = f"{session.engine_protocol}://{session.engine_host}/talk?session_id={session.session_id}"
+    status, _, _ = call("POST", url, {"content": "Hello"})
+    assert status == 200
+    (talk,) = keygate.sim.requests("anam", "talk")
+    assert talk["credentials"] == []
+
+
+def test_a_client_without_a_version_is_told_so(keygate):
+    """pipecat-anam passes `api_version=None` unless it is given one."""
+    options = ClientOptions(api_base_url=keygate.anam, api_version=None)
+    client = CoreApiClient(keygate.anam_key, options)
+    with pytest.raises(Exception, match="api_version"):
+        asyncio.run(client.start_session(PersonaConfig(**PERSONA), SessionOptions()))
+    assert keygate.sim.requests("anam") == []
+
+
+async def livekit_start(door, attempts=4, pause=0.01):
+    """The start of livekit-plugins-anam 1.8: the API key directly, again after 408, 429, 499 and 5xx. Its pause
+    between attempts is 2 s."""
+    body = {
+        "personaConfig": {
+            "type": "ephemeral",
+            "name": "Liv",
+            "avatarId": PERSONA["avatar_id"],
+            "llmId": "CUSTOMER_CLIENT_V1",
+        },
+        "environment": {"livekitUrl": "wss://livekit.example", "livekitToken": "a.b.c"},
+    }
+    headers = {"Authorization": f"Bearer {door.anam_key}", "Content-Type": "application/json"}
+    timeout = aiohttp.ClientTimeout(sock_connect=10)
+    statuses = []
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        for _ in range(attempts):
+            async with http.post(f"{door.anam}/v1/engine/session", headers=headers, json=body) as answer:
+                statuses.append(answer.status)
+                said = await answer.json()
+                if answer.status not in (408, 429, 499) and answer.status < 500:
+                    return statuses, said
+            await asyncio.sleep(pause)
+    return statuses, said
+
+
+def test_a_livekit_shaped_start(door):
+    statuses, session = asyncio.run(livekit_start(door))
+    assert statuses == [200]
+    assert session["sessionId"] and "engineHost" not in session
+    (seen,) = door.sim.requests("anam", "engineSession")
+    assert "livekitToken" in seen["body_start"], "the room is passed on untouched"
+
+
+def test_a_livekit_shaped_start_finds_another_organisation_by_itself(keygate):
+    keygate.sim.script(
+        {"provider": "anam", "operation": "engineSession", "action": answer_row("concurrent_sessions")}
+    )
+    statuses, session = asyncio.run(livekit_start(keygate))
+    assert statuses == [200] and session["sessionId"]
+    assert len(keygate.sim.requests("anam", "engineSession")) == 2
+
+
+def test_a_livekit_shaped_start_when_all_are_busy_costs_each_organisation_one_request(keygate):
+    keygate.sim.script(
+        {"provider": "anam", "operation": "engineSession", "action": answer_row("concurrent_sessions"), "times": None}
+    )
+    statuses, said = asyncio.run(livekit_start(keygate))
+    assert statuses == [429] * 4
+    assert said["error"] == "Concurrent session limit reached"
+    assert len(keygate.sim.requests("anam", "engineSession")) == 2, "busy organisations are not asked again"

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keygate_domain::{
-    Access, ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation, ProviderName,
-    Role, Spend, UserId, Verdict,
+    Access, ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation, Placement,
+    ProviderName, Role, Spend, UserId, Verdict,
 };
 use keygate_pool::{Ask, KeyState, Policy, PoolState, StateRow};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -104,6 +104,7 @@ async fn lease(supervisor: &KeySupervisor) -> KeyLease {
         model: Some(ModelName::from("flash")),
         opens_session: false,
         references: Vec::new(),
+        placement: Placement::Any,
         client: ClientId::from("shop"),
         access: Access::Token,
         tried: Vec::new(),

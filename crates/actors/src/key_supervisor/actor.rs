@@ -184,7 +184,8 @@ fn heed(pool: &mut KeyPool, askers: &mut Askers, notice: Notice, now: Moment) {
         Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
         Notice::Answered { lease } => pool.answered(lease, now),
         Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
-        Notice::FreeSlot { group } => pool.slot_freed(&group, now),
+        Notice::SessionOpened { lease, session } => pool.session_opened(lease, session, now),
+        Notice::SessionEnded { group, session } => pool.session_ended(&group, &session, now),
         Notice::Leave { ticket } => {
             // One that is answered already finds nobody there, and what it was given goes back.
             if pool.leave(ticket, now) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::{Addr, Handler, Message};
 use async_trait::async_trait;
-use keygate_domain::{KeyId, KeySpec, ProviderName};
+use keygate_domain::{GroupId, KeyId, KeySpec, ProviderName, Resource};
 use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded};
 
 use super::SupervisorSpec;
@@ -77,6 +77,11 @@ impl KeySupervisor {
             Delivery::NotOurs => Leased::NotOurs,
             Delivery::Wait(place) => place.leased().await?,
         })
+    }
+
+    /// Tells that a session of a group ended, whoever found out. Tells, never waits.
+    pub fn session_ended(&self, group: GroupId, session: Resource) {
+        self.desk.tell(Notice::SessionEnded { group, session });
     }
 
     /// The pool as status pages show it.

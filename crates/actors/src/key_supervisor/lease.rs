@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{ApiKey, Binding, BucketName, ClientId, GroupId, Keepsake, KeyId, LeaseId, Verdict};
+use keygate_domain::{
+    ApiKey, Binding, BucketName, ClientId, GroupId, Keepsake, KeyId, LeaseId, OpenedSession, Resource,
+    Verdict,
+};
 use keygate_pool::{Lease, PoolRefusal, Skip};
 
 use super::handle::Desk;
@@ -139,9 +142,15 @@ impl KeyLease {
         }
     }
 
+    /// Tells that this request opened a session, which takes one of the group's places after it.
+    pub fn opened(&self, session: OpenedSession) {
+        self.parcel.returns.desk.tell(Notice::SessionOpened { lease: self.parcel.lease.id, session });
+    }
+
     /// Tells that this request ended a session of the group, so that the next one need not wait.
-    pub fn free_slot(&self) {
-        self.parcel.returns.desk.tell(Notice::FreeSlot { group: self.parcel.lease.group.clone() });
+    pub fn ended(&self, session: Resource) {
+        let group = self.parcel.lease.group.clone();
+        self.parcel.returns.desk.tell(Notice::SessionEnded { group, session });
     }
 
     /// Ends the lease. Tells, never waits.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix::Message;
-use keygate_domain::{Binding, ClientId, GroupId, KeyId, KeySpec, LeaseId, Verdict};
+use keygate_domain::{Binding, ClientId, GroupId, KeyId, KeySpec, LeaseId, OpenedSession, Resource, Verdict};
 use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded, Ticket};
 
 use super::handle::Desk;
@@ -51,10 +51,19 @@ pub(crate) enum Notice {
         /// Its place in the queue.
         ticket: Ticket,
     },
+    /// "Its answer opened a session."
+    SessionOpened {
+        /// The lease.
+        lease: LeaseId,
+        /// The session.
+        session: OpenedSession,
+    },
     /// "A session of that group ended."
-    FreeSlot {
+    SessionEnded {
         /// The group.
         group: GroupId,
+        /// Which.
+        session: Resource,
     },
 }
 

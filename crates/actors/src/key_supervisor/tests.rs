@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keygate_domain::{
     Access, Allowance, ApiKey, ClientId, Failure, Fault, GroupId, KeyId, KeySpec, ModelName, Operation,
-    ProviderName, Role, Spend, UserId, Verdict,
+    Placement, ProviderName, Role, Spend, UserId, Verdict,
 };
 use keygate_pool::{Ask, KeyState, Policy, PoolRefusal, PoolSnapshot};
 use tokio::task::LocalSet;
@@ -49,6 +49,7 @@ pub(crate) fn ask() -> Ask {
         model: Some(ModelName::from("gemini-2.5-flash")),
         opens_session: false,
         references: Vec::new(),
+        placement: Placement::Any,
         client: ClientId::from("shop"),
         user: UserId { client: ClientId::from("shop"), name: "ada".into() },
         access: Access::Token,

@@ -3,6 +3,7 @@
 
 mod clients;
 mod limits;
+mod options;
 mod probe;
 mod provider;
 mod providers;
@@ -10,6 +11,7 @@ mod rotation;
 mod server;
 mod storage;
 mod telemetry;
+mod tls;
 
 use crate::config::Config;
 use crate::effective::Effective;

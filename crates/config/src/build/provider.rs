@@ -8,7 +8,7 @@ use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, ProbePolicy, QueueBou
 use keygate_provider::Adapter;
 use url::{Host, Url};
 
-use super::{Judge, probe, rotation, segments};
+use super::{Judge, options, probe, rotation, segments};
 use crate::config::ProviderConfig;
 use crate::effective::Effective;
 use crate::key_reader::{KeyReader, KeysRead};
@@ -26,8 +26,10 @@ pub(super) fn build(
     let (keys, shown) = keys(adapter, section, &path, judge);
     let rotation = rotation::build(&mut section.rotation, &format!("{path}.rotation"), judge);
     let probe = probe::build(adapter, &section.probe, &format!("{path}.probe"), judge);
+    let options = options::build(adapter, section, &keys, &path, judge);
     let (policy, retry) = (policy(adapter, section, rotation, probe), retry(section));
-    let provider = ProviderConfig { adapter: *adapter, base_url: base_url?, keys, policy, retry, timeout };
+    let base_url = base_url?;
+    let provider = ProviderConfig { adapter: *adapter, base_url, keys, policy, retry, timeout, options };
     Some((provider, shown))
 }
 

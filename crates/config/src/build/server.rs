@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Judge;
-use crate::config::ServerConfig;
+use super::{Judge, tls};
+use crate::config::{CorsConfig, ServerConfig};
 use crate::schema::ServerSection;
 
 /// More threads than this only fight for the processor.
@@ -45,6 +45,7 @@ pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerCon
     );
     ServerConfig {
         bind: section.bind.0,
+        tls: tls::build(&section.tls, judge),
         workers: section.workers.0,
         max_body: section.max_body.0.0,
         max_upload: section.max_upload.0.0,
@@ -53,6 +54,7 @@ pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerCon
         status_public: section.status_public.0,
         max_connections: section.max_connections.0,
         request_head_timeout: section.request_head_timeout.0,
+        cors: cors(section, judge),
     }
 }
 
@@ -60,4 +62,25 @@ fn is_plain_address(url: &Url) -> bool {
     let names_a_host = matches!(url.scheme(), "http" | "https") && url.has_host();
     let has_credentials = !url.username().is_empty() || url.password().is_some();
     names_a_host && !has_credentials && url.query().is_none() && url.fragment().is_none()
+}
+
+fn cors(section: &ServerSection, judge: &mut Judge<'_>) -> CorsConfig {
+    let origins: Vec<&str> = section.cors.allow_origins.iter().map(|origin| origin.0.trim()).collect();
+    if origins.contains(&"*") {
+        return CorsConfig::Everybody;
+    }
+    for origin in &origins {
+        let what = format!("has {origin:?}, which is no origin");
+        let remedy = "write scheme, host and port as browsers do: https://app.example.com";
+        judge.require(is_origin(origin), "server.cors.allow_origins", &what, remedy);
+    }
+    if origins.is_empty() {
+        return CorsConfig::Nobody;
+    }
+    CorsConfig::Origins(origins.into_iter().map(str::to_owned).collect())
+}
+
+/// Whether browsers would write an origin so (RFC 6454 §6.2): nothing behind the host but a port.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text)
 }

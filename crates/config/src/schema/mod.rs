@@ -24,7 +24,7 @@ pub(crate) use limits::LimitsSection;
 pub(crate) use probe::ProbeSection;
 pub(crate) use provider::ProviderSection;
 pub(crate) use rotation::RotationSection;
-pub(crate) use server::ServerSection;
+pub(crate) use server::{ServerSection, TlsSection};
 pub(crate) use storage::StorageSection;
 pub(crate) use telemetry::TelemetrySection;
 

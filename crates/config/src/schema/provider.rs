@@ -1,5 +1,6 @@
 //! `providers.<name>:`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -51,6 +52,18 @@ pub(crate) struct ProviderSection {
     pub(crate) queue: QueueSection,
     /// The deadline of a whole request, attempts included. Without it: the provider's own.
     pub(crate) timeout: Setting<Option<Duration>>,
+    /// For avatars: the hosts at which engines may be spoken with, by TLS (`*.anam.ai`,
+    /// `engine.example.com`); a loopback address with its port (`127.0.0.1:8091`) without. Without it: the
+    /// provider's own. A caller has a say in which of them is asked, so name no others.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) engine_hosts: Option<Vec<Setting<String>>>,
+    /// For avatars: the quota group in which personas, voices, tools and the like are listed and created when
+    /// the request does not say it by `X-Keygate-Group`. With a single group there is no need of it.
+    pub(crate) management_group: Setting<Option<String>>,
+    /// For avatars: names for personas that every organisation keeps under an id of its own:
+    /// `receptionist: { org-a: <id>, org-b: <id> }`. A session of such a persona starts wherever there is room.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) personas: BTreeMap<String, BTreeMap<String, Setting<String>>>,
 }
 
 impl Default for ProviderSection {
@@ -67,6 +80,9 @@ impl Default for ProviderSection {
             retry: RetrySection::default(),
             queue: QueueSection::default(),
             timeout: Setting(None),
+            engine_hosts: None,
+            management_group: Setting(None),
+            personas: BTreeMap::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::or_default;
 use crate::setting::{Setting, count};
 use crate::units::ByteSize;
 
@@ -18,6 +19,9 @@ pub(crate) struct ServerSection {
     /// IP address and port to listen on. On a loopback address no token is needed unless
     /// `clients.auth` says so.
     pub(crate) bind: Setting<SocketAddr>,
+    /// The certificate with which clients are spoken with over TLS. Without one it is plain HTTP.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) tls: TlsSection,
     /// Worker threads of the HTTP front, 1 to 256.
     pub(crate) workers: Setting<NonZeroU32>,
     /// The largest request body, with its unit (`110MiB`). Larger ones are refused with 413.
@@ -37,12 +41,25 @@ pub(crate) struct ServerSection {
     pub(crate) max_connections: Setting<NonZeroU32>,
     /// How long a client may take to send the head of a request before it is cut off.
     pub(crate) request_head_timeout: Setting<Duration>,
+    /// Which pages in browsers may use the gateway.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) cors: CorsSection,
+}
+
+/// Which pages in browsers may use the gateway (CORS). Without it none may, as browsers see it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CorsSection {
+    /// Origins, such as `https://app.example.com`; `"*"` for every page there is.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) allow_origins: Vec<Setting<String>>,
 }
 
 impl Default for ServerSection {
     fn default() -> Self {
         Self {
             bind: Setting(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+            tls: TlsSection::default(),
             workers: count(2),
             max_body: Setting(ByteSize(110 << 20)),
             max_upload: Setting(ByteSize(2 << 30)),
@@ -51,6 +68,18 @@ impl Default for ServerSection {
             status_public: Setting(false),
             max_connections: count(10_000),
             request_head_timeout: Setting(Duration::from_secs(10)),
+            cors: CorsSection::default(),
         }
     }
+}
+
+/// The certificate with which clients are spoken with over TLS. Changed files are read again without a
+/// restart; switching TLS on or off needs one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TlsSection {
+    /// The PEM file of the certificate, followed by those it was issued by; relative to this file.
+    pub(crate) cert: Setting<Option<String>>,
+    /// The PEM file of the certificate's private key, not encrypted; relative to this file.
+    pub(crate) key: Setting<Option<String>>,
 }

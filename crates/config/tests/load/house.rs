@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keygate_config::{ConfigProblems, LoadRequest, Loaded, ProviderConfig, load};
 use keygate_domain::{ProviderName, Reset};
-use keygate_provider::{Adapter, FreeCall, KeyVariables, Provider};
+use keygate_provider::{Adapter, FreeCall, KeyVariables, Provider, ProviderOptions};
 
 pub(crate) fn catalogue() -> [Adapter; 2] {
     [
@@ -29,6 +29,7 @@ pub(crate) fn catalogue() -> [Adapter; 2] {
             public_key_prefixes: &["AIza"],
             key_shapes: &[],
             free_call: Some(FreeCall { path: "/free", query: None }),
+            engine_hosts: &[],
             build: no_provider,
         },
         Adapter {
@@ -49,12 +50,13 @@ pub(crate) fn catalogue() -> [Adapter; 2] {
             public_key_prefixes: &[],
             key_shapes: &[],
             free_call: Some(FreeCall { path: "/free", query: None }),
+            engine_hosts: &["*.anam.ai"],
             build: no_provider,
         },
     ]
 }
 
-fn no_provider() -> Arc<dyn Provider> {
+fn no_provider(_: &ProviderOptions) -> Arc<dyn Provider> {
     unreachable!("reading a configuration builds no provider")
 }
 

@@ -78,7 +78,8 @@ impl Gateway {
         let mut headers = HeaderMap::new();
         headers.extend(self.token.clone().map(|token| (http::header::AUTHORIZATION, token)));
         let path_and_query = path_and_query.to_owned();
-        let request = UpstreamRequest { method: Method::GET, path_and_query, headers, body: Bytes::new() };
+        let request =
+            UpstreamRequest { method: Method::GET, host: None, path_and_query, headers, body: Bytes::new() };
         let sent = self.upstream.send(request, PATIENCE).await;
         let mut answer = sent.map_err(|failure| self.unreachable(failure.kind))?;
         let status = answer.status();

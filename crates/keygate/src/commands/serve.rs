@@ -23,10 +23,11 @@ pub(crate) fn run(arguments: &Serve, catalogue: &'static [Adapter]) -> Exit {
     // Where each of thousands of keys came from is for `keygate check`, and would be kept until the house stands.
     let loaded = keygate_config::Loaded { sources: Vec::new(), ..loaded };
     let wants_json = arguments.ready_json;
+    let scheme = if loaded.config.server.tls.is_some() { "https" } else { "http" };
     let again = Again { request, read: reading.marks };
     serving::run(loaded, again, catalogue, |address| {
         if wants_json {
-            print::line(&json!({ "listening": format!("http://{address}") }).to_string());
+            print::line(&json!({ "listening": format!("{scheme}://{address}") }).to_string());
         }
     })
 }

@@ -2,6 +2,7 @@
 
 use keygate_config::{Config, LimitsConfig, ProviderConfig, ServerConfig};
 use keygate_pool::Policy;
+use keygate_provider::ProviderOptions;
 
 /// The way from one configuration to another.
 pub(super) struct Difference {
@@ -57,6 +58,7 @@ impl Notes {
     fn server(&mut self, running: &ServerConfig, wanted: &ServerConfig) -> ServerConfig {
         let ServerConfig {
             bind,
+            tls,
             workers,
             max_body,
             max_upload,
@@ -65,9 +67,16 @@ impl Notes {
             status_public,
             max_connections,
             request_head_timeout,
+            cors,
         } = running;
         ServerConfig {
             bind: self.keep("server.bind", bind, &wanted.bind),
+            // The listener stays what it is, and looks at the certificate with each handshake.
+            tls: if tls.is_some() == wanted.tls.is_some() {
+                self.take("server.tls", tls, wanted.tls.clone())
+            } else {
+                self.keep("server.tls", tls, &wanted.tls)
+            },
             workers: self.keep("server.workers", workers, &wanted.workers),
             max_body: self.take("server.max_body", max_body, wanted.max_body),
             max_upload: self.take("server.max_upload", max_upload, wanted.max_upload),
@@ -80,6 +89,7 @@ impl Notes {
                 request_head_timeout,
                 &wanted.request_head_timeout,
             ),
+            cors: self.take("server.cors", cors, wanted.cors.clone()),
         }
     }
 
@@ -114,7 +124,7 @@ impl Notes {
     }
 
     fn provider(&mut self, running: &ProviderConfig, wanted: ProviderConfig) -> ProviderConfig {
-        let ProviderConfig { adapter, base_url, keys, policy, retry, timeout } = wanted;
+        let ProviderConfig { adapter, base_url, keys, policy, retry, timeout, options } = wanted;
         let path = |setting: &str| format!("providers.{}.{setting}", adapter.name);
         ProviderConfig {
             adapter,
@@ -123,6 +133,22 @@ impl Notes {
             policy: self.policy(&path, &running.policy, policy),
             retry: self.take(path("retry"), &running.retry, retry),
             timeout: self.take(path("timeout"), &running.timeout, timeout),
+            options: self.options(&path, &running.options, options),
+        }
+    }
+
+    fn options(
+        &mut self,
+        path: &impl Fn(&str) -> String,
+        running: &ProviderOptions,
+        wanted: ProviderOptions,
+    ) -> ProviderOptions {
+        let ProviderOptions { engine_hosts, management_group, personas } = wanted;
+        let running_group = &running.management_group;
+        ProviderOptions {
+            engine_hosts: self.take(path("engine_hosts"), &running.engine_hosts, engine_hosts),
+            management_group: self.take(path("management_group"), running_group, management_group),
+            personas: self.take(path("personas"), &running.personas, personas),
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) fn rules(config: &Config, state: ConfigState) -> Rules {
         max_body: config.server.max_body,
         max_upload: config.server.max_upload,
         public_url: config.server.public_url.clone(),
+        tls: config.server.tls.clone(),
+        cors: config.server.cors.clone(),
         state,
     }
 }

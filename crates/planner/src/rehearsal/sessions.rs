@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::Spend;
+use keygate_domain::{LeaseId, OpenedSession, Resource, Spend};
 
 use super::Rehearsal;
 use crate::Arrival;
@@ -18,20 +18,31 @@ impl Rehearsal<'_> {
         Spend { requests: 1, input_tokens: arrival.input_tokens, output_tokens: arrival.output_tokens }
     }
 
-    pub(super) fn begin_session(&mut self, group: usize, admitted: Admitted, length: Duration) {
+    pub(super) fn begin_session(
+        &mut self,
+        lease: LeaseId,
+        group: usize,
+        admitted: Admitted,
+        length: Duration,
+    ) {
         let length = length.mul_f64(self.dice.exponential());
-        let place = self.free_sessions.pop().unwrap_or_else(|| {
-            self.sessions.push((group, admitted));
-            self.sessions.len() - 1
-        });
-        self.sessions[place] = (group, admitted);
+        // As many sessions as leases: no two of either have the same number.
+        let session = Resource::new("session", lease.number.to_string());
+        let opened = OpenedSession { session: session.clone(), longest: None };
+        self.pool.session_opened(lease, opened, self.now);
+        let place = self.free_sessions.pop().unwrap_or(self.sessions.len());
+        if place == self.sessions.len() {
+            self.sessions.push((group, admitted, session));
+        } else {
+            self.sessions[place] = (group, admitted, session);
+        }
         self.agenda.note(self.at.saturating_add(length), Due::SessionEnds(place));
     }
 
     pub(super) fn end_session(&mut self, place: usize) {
-        let (group, admitted) = self.sessions[place];
+        let (group, admitted, session) = self.sessions[place].clone();
         self.free_sessions.push(place);
         self.provider.ended(admitted, self.now.mono);
-        self.pool.slot_freed(&self.groups[group], self.now);
+        self.pool.session_ended(&self.groups[group], &session, self.now);
     }
 }

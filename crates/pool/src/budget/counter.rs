@@ -1,12 +1,13 @@
 //! One metric of one bucket.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keygate_domain::{Fault, Metric, Moment};
 
 use super::Budgets;
 use super::calendar_count::CalendarCount;
+use super::sessions::Sessions;
 use super::window::MinuteWindow;
 
 /// A budget that has nothing left, and from when on it has.
@@ -61,13 +62,12 @@ pub(super) enum Counter {
 pub(super) struct Running {
     /// When each lease expires.
     pub(super) leases: BTreeMap<u64, Moment>,
-    /// When each session is thought to be over, the oldest first.
-    pub(super) sessions: VecDeque<Moment>,
+    pub(super) sessions: Sessions,
 }
 
 impl Running {
     fn used(&self, now: Moment) -> u64 {
-        (self.leases.len() + self.sessions.iter().filter(|ends| **ends > now).count()) as u64
+        (self.leases.len() + self.sessions.running(now).count()) as u64
     }
 
     /// When few enough run that one more fits, if nobody tells of an earlier end.
@@ -76,8 +76,8 @@ impl Running {
         if over == 0 {
             return now;
         }
-        let sessions = self.sessions.iter().filter(|ends| **ends > now);
-        let mut ends: Vec<Moment> = self.leases.values().chain(sessions).copied().collect();
+        let sessions = self.sessions.running(now);
+        let mut ends: Vec<Moment> = self.leases.values().copied().chain(sessions).collect();
         ends.sort_unstable();
         ends.get(over - 1).copied().unwrap_or(now)
     }
@@ -106,7 +106,7 @@ impl Counter {
             Self::Minute(window) => window.add(amount, now.mono, margin),
             Self::Calendar(count) => count.add(amount, now, margin),
             Self::Running(running) => {
-                running.sessions.retain(|ends| *ends > now);
+                running.sessions.forget_old(now);
                 running.leases.insert(lease.0, lease.1);
             }
             Self::Interval { last } => *last = Some(now),
@@ -120,8 +120,7 @@ impl Counter {
             (Self::Calendar(count), Self::Calendar(other)) => count.absorb(other),
             (Self::Running(running), Self::Running(Running { leases, sessions })) => {
                 running.leases.extend(leases);
-                running.sessions.extend(sessions);
-                running.sessions.make_contiguous().sort_unstable();
+                running.sessions.absorb(sessions);
             }
             (Self::Interval { last }, Self::Interval { last: other }) => *last = (*last).max(other),
             (Self::Minute(_) | Self::Calendar(_) | Self::Running(_) | Self::Interval { .. }, _) => {}
@@ -184,7 +183,7 @@ impl Counter {
                 Some(now.after(next.saturating_sub(now.mono)))
             }
             Self::Calendar(count) if count.used > 0 => Some(count.over_at(now, margin)),
-            Self::Running(running) => running.sessions.iter().copied().find(|ends| *ends > now),
+            Self::Running(running) => running.sessions.running(now).min(),
             Self::Calendar(_) | Self::Interval { .. } => None,
         }
     }

@@ -1,8 +1,10 @@
 //! All budgets of one group and bucket.
 
+use std::sync::Arc;
+
 use keygate_domain::{Allowance, Metric, Moment, Spend};
 
-use super::counter::{Counter, Running};
+use super::counter::Counter;
 use super::{Budgets, Stop};
 use crate::BudgetUse;
 
@@ -16,6 +18,15 @@ pub(crate) struct Reservation {
     pub(crate) spend: Spend,
     pub(crate) at: Moment,
     pub(crate) expires: Moment,
+}
+
+/// A session that goes on after its lease.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct BegunSession {
+    /// Its name at the provider, if the answer told one.
+    pub(crate) name: Option<Arc<str>>,
+    /// Until when it counts, if nobody tells its end before.
+    pub(crate) ends: Moment,
 }
 
 /// How much fits at most.
@@ -163,18 +174,20 @@ impl Meter {
         }
     }
 
-    /// The lease ended; `actual` was used. A session that began goes on until `session_ends`.
+    /// The lease ended; `actual` was used. A session that began goes on.
     pub(crate) fn settle(
         &mut self,
         reservation: &Reservation,
         actual: &Spend,
-        session_ends: Option<Moment>,
+        session: Option<&BegunSession>,
         budgets: &Budgets,
     ) {
         for (metric, counter) in self.counters_mut() {
             if let Counter::Running(running) = counter {
                 let ran = running.leases.remove(&reservation.lease).is_some();
-                running.sessions.extend(session_ends.filter(|_| ran));
+                if let Some(session) = session.filter(|_| ran) {
+                    running.sessions.open(session.name.clone(), session.ends);
+                }
                 continue;
             }
             let (was, is) = (reservation.spend.amount(metric), actual.amount(metric));
@@ -182,12 +195,12 @@ impl Meter {
         }
     }
 
-    /// A session ended, nobody knows which: the one thought to end first.
-    pub(crate) fn session_ended(&mut self) {
-        for one in &mut self.limits {
-            if let Counter::Running(Running { sessions, .. }) = &mut one.counter {
-                sessions.pop_front();
-            }
+    /// A session ended. Whether it was counted here, and for the first time; `None` where sessions are not
+    /// counted.
+    pub(crate) fn session_ended(&mut self, name: &str) -> Option<bool> {
+        match self.counter_mut(Metric::Concurrent) {
+            Some(Counter::Running(running)) => Some(running.sessions.end(name)),
+            Some(_) | None => None,
         }
     }
 

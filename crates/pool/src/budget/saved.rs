@@ -42,7 +42,10 @@ enum SavedUse {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pace: Option<SavedPace>,
     },
+    /// As earlier versions wrote it: sessions had no names.
     Sessions(Vec<Timestamp>),
+    /// Until when each session counts, and its name.
+    Running(Vec<(Timestamp, Option<String>)>),
     Interval(Option<Timestamp>),
 }
 
@@ -79,8 +82,9 @@ fn save(counter: &Counter, now: Moment) -> SavedUse {
         }
         Counter::Running(running) => {
             // What ran when the process died may run on at the provider until its lease would end.
-            let ends = running.leases.values().chain(&running.sessions);
-            SavedUse::Sessions(ends.map(|ends| ends.wall).collect())
+            let leases = running.leases.values().map(|ends| (ends.wall, None));
+            let sessions = running.sessions.all().map(|(ends, name)| (ends.wall, name.map(str::to_owned)));
+            SavedUse::Running(leases.chain(sessions).collect())
         }
         Counter::Interval { last } => SavedUse::Interval(last.map(|last| last.wall)),
     }
@@ -98,15 +102,26 @@ fn read(saved: &SavedUse, counter: &mut Counter, margin: Duration, now: Moment) 
             count.advance(now, margin);
         }
         (SavedUse::Sessions(ends), Counter::Running(running)) => {
-            let ends = ends.iter().filter(|ends| **ends > now.wall);
-            running.sessions.extend(ends.map(|at| now.at_wall(*at)));
-            running.sessions.make_contiguous().sort_unstable();
+            for at in ends {
+                running.sessions.open(None, now.at_wall(*at));
+            }
+            running.sessions.forget_old(now);
+        }
+        (SavedUse::Running(sessions), Counter::Running(running)) => {
+            for (at, name) in sessions {
+                running.sessions.open(name.as_deref().map(Into::into), now.at_wall(*at));
+            }
+            running.sessions.forget_old(now);
         }
         (SavedUse::Interval(saved), Counter::Interval { last }) => {
             *last = (*last).max(saved.map(|at| Moment { wall: at, mono: before(at, now) }));
         }
         (
-            SavedUse::Minute(_) | SavedUse::Calendar { .. } | SavedUse::Sessions(_) | SavedUse::Interval(_),
+            SavedUse::Minute(_)
+            | SavedUse::Calendar { .. }
+            | SavedUse::Sessions(_)
+            | SavedUse::Running(_)
+            | SavedUse::Interval(_),
             _,
         ) => {}
     }

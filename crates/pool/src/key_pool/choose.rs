@@ -36,7 +36,7 @@ impl Ownership {
     }
 
     /// The group that owns what the ask names.
-    fn home(&self) -> Option<&GroupId> {
+    pub(super) fn home(&self) -> Option<&GroupId> {
         match self {
             Self::Only(group) | Self::Prefers(group, _) => Some(group),
             Self::Free => None,
@@ -94,7 +94,7 @@ impl KeyPool {
     }
 
     /// Who owns what the ask names; `None` if nothing of it is known.
-    pub(super) fn ownership(&self, ask: &Ask) -> Result<Option<Ownership>, PoolRefusal> {
+    pub(super) fn owner_of_named(&self, ask: &Ask) -> Result<Option<Ownership>, PoolRefusal> {
         let mut owned = None;
         let mut is_hard = false;
         for resource in &ask.references {

@@ -1,10 +1,11 @@
 //! Budgets: counting what is asked for before it is sent, and what was used after.
 
+use std::sync::Arc;
+
 use keygate_domain::{Allowance, BucketName, GroupId, Spend, Verdict};
 
 use super::KeyPool;
-use crate::budget::SavedMeter;
-use crate::budget::{Meter, Reservation, Stop};
+use crate::budget::{BegunSession, Meter, Reservation, SavedMeter, Stop};
 use crate::cooldown::Rest;
 use crate::invariants::{KP_2, is_within_limits};
 use crate::leases::Held;
@@ -46,8 +47,7 @@ impl KeyPool {
         }
         let actual = self.used(held, verdict);
         let is_served = matches!(verdict, Some(Verdict::Served(_)));
-        let session_ends =
-            (held.opens_session && is_served).then(|| self.now.after(self.roster.budgets.session_length));
+        let session = if held.opens_session && is_served { self.begun_session(held) } else { None };
         let group = held.group;
         let bucket = match &held.bucket {
             (bucket, changes) if *changes == self.buckets.changes() => bucket.clone(),
@@ -55,7 +55,7 @@ impl KeyPool {
         };
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
         let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
-        meter.settle(&reservation(held, lease), &actual, session_ends, budgets);
+        meter.settle(&reservation(held, lease), &actual, session.as_ref(), budgets);
         self.queue.stir_bucket(&bucket);
         self.meter_moved(group, &bucket);
         if self.buckets.learned().next().is_some() {
@@ -93,16 +93,30 @@ impl KeyPool {
         }
     }
 
-    /// A session of the group ended before its time.
-    pub(super) fn session_ended(&mut self, group: usize) {
+    /// The session that goes on when its lease ends; none where the lease itself was the session.
+    fn begun_session(&self, held: &Held) -> Option<BegunSession> {
+        let told = held.session.as_ref();
+        let length = told.and_then(|opened| opened.longest).unwrap_or(self.roster.budgets.session_length);
+        let name = told.map(|opened| Arc::clone(&opened.session.name));
+        (!length.is_zero()).then(|| BegunSession { name, ends: self.now.after(length) })
+    }
+
+    /// A session of the group ended. True if a place is free now that was not before: where sessions are
+    /// counted, an end that is told again is none.
+    pub(super) fn free_place(&mut self, group: usize, name: &str) -> bool {
         let buckets: Vec<BucketName> = self.roster.groups[group].meters.keys().cloned().collect();
+        let (mut are_counted, mut was_running) = (false, false);
         for bucket in buckets {
-            if let Some(meter) = self.roster.groups[group].meters.get_mut(&bucket) {
-                meter.session_ended();
+            let Some(meter) = self.roster.groups[group].meters.get_mut(&bucket) else { continue };
+            let Some(was_here) = meter.session_ended(name) else { continue };
+            are_counted = true;
+            if was_here {
+                was_running = true;
                 self.queue.stir_bucket(&bucket);
                 self.meter_moved(group, &bucket);
             }
         }
+        was_running || !are_counted
     }
 
     /// The moment came for which a budget was out.

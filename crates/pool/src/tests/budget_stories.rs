@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keygate_domain::{Allowance, Failure, Fault, Hint, KeySpec, Metric, ModelName, Reset, Spend, Verdict};
 
-use super::world::{World, ask, seconds, served, session, spec, start};
+use super::world::{World, a_session, ask, seconds, served, session, spec, start};
 use crate::{Ask, Budgets, KeyPool, KeyState, Lease, Policy, PoolRefusal, Skip, Strategy};
 
 fn world(keys: Vec<KeySpec>, budgets: Budgets) -> World {
@@ -109,9 +109,10 @@ fn a_session_runs_on_until_it_ends_or_is_long_enough() {
     let mut world = limited(vec![spec("a", Some("org"))], concurrent);
     let starting = Ask { estimate: Spend { requests: 1, ..Spend::default() }, ..session() };
     let first = world.lease(&starting);
+    world.opened(&first, "s");
     world.settle(&first, served());
     world.refused(&starting);
-    world.pool.slot_freed(&"org".into(), world.now);
+    world.pool.session_ended(&"org".into(), &a_session("s"), world.now);
     let second = world.lease(&starting);
     world.settle(&second, served());
     let wait = world.wait(&starting);

@@ -168,7 +168,7 @@ fn a_busy_group_opens_no_session_until_a_slot_frees() {
     let wait = world.wait(&session());
     assert!((10.0..=11.0).contains(&wait), "{wait}");
     assert_eq!(world.serve(&listing(), 1), ["a"], "reads go on");
-    world.pool.slot_freed(&"org".into(), world.now);
+    world.pool.session_ended(&"org".into(), &a_session("s"), world.now);
     assert_eq!(world.serve(&session(), 1), ["a"]);
 }
 

@@ -32,6 +32,7 @@ pub(super) fn check_explanation(pool: &KeyPool, ask: &Ask, now: Moment) {
             PoolRefusal::BreakerOpen { .. }
             | PoolRefusal::Conflict { .. }
             | PoolRefusal::Foreign { .. }
+            | PoolRefusal::Undecided
             | PoolRefusal::Unknown { .. },
         ) => false,
     };

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use keygate_domain::{
-    Binding, Failure, Fault, Keepsake, KeySpec, LeaseId, ModelName, Moment, Operation, Resource, Scope,
-    Verdict,
+    Binding, Failure, Fault, Keepsake, KeySpec, LeaseId, ModelName, Moment, Operation, Placement, Resource,
+    Scope, Verdict,
 };
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ use super::explaining::check_explanation;
 use super::random::{self, CLIENTS, FILES, MODELS, OPERATIONS, Step, Wanted, order, specs, step};
 use super::reference::{Expected, Fact, Judged, Owned, Reference};
 use super::waiting::Patients;
-use super::world::{ask, start, user};
+use super::world::{a_session, ask, start, user};
 use crate::{
     Ask, Granted, KeyPool, Lease, Policy, PoolRefusal, PoolState, QueueBounds, Rotation, Settled, StateRow,
     Strategy as Order, Tried, TriedHow, health, invariants,
@@ -141,6 +141,7 @@ impl Trial {
             model: MODELS[wanted.model].map(ModelName::from),
             opens_session: wanted.opens_session,
             references: wanted.files.iter().map(|file| Resource::new("file", FILES[*file])).collect(),
+            placement: Placement::Any,
             client: CLIENTS[wanted.client].into(),
             user: user(&wanted.user.to_string()),
             patience: Duration::from_millis(wanted.patience),
@@ -398,7 +399,7 @@ impl Trial {
 
     fn slot_freed(&mut self, key: usize) {
         let Some(group) = self.reference.groups.get(key).cloned() else { return };
-        self.pool.slot_freed(&group.as_str().into(), self.now);
+        self.pool.session_ended(&group.as_str().into(), &a_session("s"), self.now);
         self.reference.slot_freed(&group, self.now);
     }
 

@@ -80,7 +80,7 @@ fn a_busy_group_shows_while_sessions_are_what_it_is_used_for() {
     world.serve(&listing(), 1);
     assert_eq!(world.states(), [CoolingDown]);
     assert!(world.pool.snapshot(world.now).keys[0].resting[0].sessions);
-    world.pool.slot_freed(&"org".into(), world.now);
+    world.pool.session_ended(&"org".into(), &a_session("s"), world.now);
     assert_eq!(world.states(), [Available]);
 }
 

@@ -2,7 +2,7 @@
 
 use keygate_domain::{Allowance, Fault, Spend, Verdict};
 
-use super::world::{World, ask, failed, failed_for, seconds, served, session, spec, start, user};
+use super::world::{World, a_session, ask, failed, failed_for, seconds, served, session, spec, start, user};
 use crate::{Ask, Budgets, Granted, KeyPool, Policy, PoolRefusal, QueueBounds, Resolved, Ticket, TriedHow};
 
 fn patient(model: &str, name: &str) -> Ask {
@@ -122,7 +122,7 @@ fn a_reset_an_enabling_and_a_freed_session_serve_those_who_wait() {
     let open = Ask { user: user("ada"), patience: seconds(60), ..session() };
     world.use_once(&session(), failed_for(Fault::Busy, 3));
     let waiting = world.waits(&open);
-    world.pool.slot_freed(&"g".into(), world.now);
+    world.pool.session_ended(&"g".into(), &a_session("s"), world.now);
     assert_eq!(granted(&world.pool.drain_resolved()), [waiting]);
 }
 
@@ -135,7 +135,7 @@ fn a_request_that_was_refused_for_a_busy_group_is_served_when_a_session_ends() {
     world.settle(&mine, failed_for(Fault::Busy, 3));
     let again = world.waits(&Ask { tried, user: user("ada"), patience: seconds(60), ..session() });
     world.pass(seconds(1));
-    world.pool.slot_freed(&"g".into(), world.now);
+    world.pool.session_ended(&"g".into(), &a_session("s"), world.now);
     assert_eq!(granted(&world.pool.drain_resolved()), [again]);
 }
 

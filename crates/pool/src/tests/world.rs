@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keygate_domain::{
     Access, Allowance, ApiKey, BucketName, Failure, Fault, GroupId, Hint, KeyId, KeySpec, Metric, ModelName,
-    Moment, Operation, Role, Spend, UserId, Verdict,
+    Moment, OpenedSession, Operation, Placement, Resource, Role, Spend, UserId, Verdict,
 };
 
 use crate::{
@@ -48,6 +48,7 @@ pub(crate) fn ask(model: &str) -> Ask {
         model: Some(ModelName::from(model)),
         opens_session: false,
         references: Vec::new(),
+        placement: Placement::Any,
         client: "app".into(),
         user: user("ada"),
         access: Access::Token,
@@ -68,6 +69,11 @@ pub(crate) fn listing() -> Ask {
 
 pub(crate) fn session() -> Ask {
     Ask { operation: START, model: None, opens_session: true, ..ask("any") }
+}
+
+/// A session by its name at the provider.
+pub(crate) fn a_session(name: &str) -> Resource {
+    Resource::new("session", name)
 }
 
 pub(crate) fn seconds(seconds: u64) -> Duration {
@@ -120,6 +126,12 @@ impl World {
         let refusal = self.refused(ask);
         let PoolRefusal::Resting { retry_after, .. } = refusal else { panic!("no rest: {refusal:?}") };
         retry_after.as_secs_f64()
+    }
+
+    /// The answer to a lease opened this session.
+    pub(crate) fn opened(&mut self, lease: &Lease, name: &str) {
+        let opened = OpenedSession { session: a_session(name), longest: None };
+        self.pool.session_opened(lease.id, opened, self.now);
     }
 
     pub(crate) fn settle(&mut self, lease: &Lease, verdict: Verdict) -> Settled {

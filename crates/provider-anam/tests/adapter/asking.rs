@@ -1,13 +1,16 @@
 //! Requests to ask the adapter about.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use keygate_domain::Intent;
-use keygate_provider::{CallRejected, Inbound, Origin, Provider, UpstreamRequest};
+use keygate_domain::{GroupId, Intent};
+use keygate_provider::{
+    CallRejected, EngineHosts, Inbound, Origin, Provider, ProviderOptions, UpstreamRequest,
+};
 use keygate_provider_anam::ADAPTER;
 
 /// A request as a caller sends it.
@@ -67,8 +70,19 @@ impl Asked {
 
 pub const START_BODY: &str = r#"{"clientMetadata":{"client":"js-sdk","version":"4.27.0"}}"#;
 
+/// The adapter as an operator configures it who knows engines, and a persona by one name.
 pub fn anam() -> Arc<dyn Provider> {
-    (ADAPTER.build)()
+    with(None)
+}
+
+/// The same with an organisation for what is kept.
+pub fn with(management_group: Option<&str>) -> Arc<dyn Provider> {
+    let ids = [(GroupId::new("studio"), "id-s".to_owned()), (GroupId::new("backup"), "id-b".to_owned())];
+    (ADAPTER.build)(&ProviderOptions {
+        engine_hosts: EngineHosts::parse(["*.anam.ai", "127.0.0.1:8091"]).unwrap(),
+        management_group: management_group.map(GroupId::new),
+        personas: BTreeMap::from([("receptionist".to_owned(), BTreeMap::from(ids))]),
+    })
 }
 
 /// A token as Anam's SDKs accept it; the signature is made up.
@@ -86,5 +100,7 @@ pub fn wire(request: &UpstreamRequest) -> String {
         .collect();
     headers.sort();
     let body = String::from_utf8_lossy(&request.body);
-    format!("{} {}\n{}\n\n{body}", request.method, request.path_and_query, headers.join("\n"))
+    let host = request.host.as_ref().map(|host| format!("{}://{}", host.scheme(), host.authority));
+    let target = format!("{}{}", host.unwrap_or_default(), request.path_and_query);
+    format!("{} {target}\n{}\n\n{body}", request.method, headers.join("\n"))
 }

@@ -3,7 +3,7 @@
 use http::Method;
 use http::header::AUTHORIZATION;
 use keygate_domain::{Access, ApiKey, ErrorKind, Right};
-use keygate_provider::{Grant, KnownOperation};
+use keygate_provider::Grant;
 use keygate_provider_anam::ADAPTER;
 use rstest::rstest;
 
@@ -11,7 +11,7 @@ use crate::asking::{Asked, START_BODY, anam, session_token, wire};
 
 fn upstream(asked: &Asked) -> String {
     let key = ApiKey::new("pool-key-1");
-    let grant = Grant { key: Some(&key), away: None, prepared: None };
+    let grant = Grant { key: Some(&key), ..Grant::default() };
     let intent = asked.understood().unwrap();
     wire(&anam().request(&intent, &asked.inbound(), &grant))
 }
@@ -40,7 +40,7 @@ fn nothing_else_of_the_caller_goes_out() {
         .bearer("kg_client")
         .bearer("kg_second")
         .header("cookie", "session=1")
-        .header("x-anam-target-url", "https://evil.example/v1/engine/session")
+        .header("x-anam-target-url", "https://api.anam.ai/v1/auth/session-token")
         .header("x-api-key", "kg_client")
         .header("x-upload-token", "t")
         .header("x-user-id", "u1")
@@ -88,7 +88,7 @@ fn polls_and_stops_go_out_under_the_pool_key() {
 fn the_credential_is_marked_as_one() {
     let key = ApiKey::new("pool-key-1");
     let asked = Asked::new(Method::GET, "/v1/sessions/concurrency");
-    let grant = Grant { key: Some(&key), away: None, prepared: None };
+    let grant = Grant { key: Some(&key), ..Grant::default() };
     let request = anam().request(&asked.understood().unwrap(), &asked.inbound(), &grant);
     assert!(request.headers[AUTHORIZATION].is_sensitive());
     assert!(!format!("{request:?}").contains("pool-key-1"));
@@ -98,7 +98,7 @@ fn the_credential_is_marked_as_one() {
 fn a_key_that_cannot_stand_in_a_header_is_left_out() {
     let key = ApiKey::new("broken\r\nx-evil: 1");
     let asked = Asked::new(Method::GET, "/v1/sessions/concurrency");
-    let grant = Grant { key: Some(&key), away: None, prepared: None };
+    let grant = Grant { key: Some(&key), ..Grant::default() };
     let request = anam().request(&asked.understood().unwrap(), &asked.inbound(), &grant);
     assert!(request.headers.is_empty());
 }
@@ -171,12 +171,19 @@ fn a_start_by_session_token_looks_at_the_token_only() {
 #[case("soon", None)]
 #[case("1e300", None)]
 fn the_callers_patience_is_heeded(#[case] value: &str, #[case] seconds: Option<f64>) {
-    let asked = Asked::post("/v1/engine/session", "{}").header("x-server-timeout", value);
+    let asked = Asked::new(Method::GET, "/v1/sessions/concurrency").header("x-server-timeout", value);
     assert_eq!(asked.understood().unwrap().caller_deadline.map(|wait| wait.as_secs_f64()), seconds);
 }
 
 #[rstest]
-#[case::unserved(Method::GET, "/v1/personas", ErrorKind::NotFound, "POST /v1/engine/session")]
+#[case::unserved(Method::GET, "/v1/dreams", ErrorKind::NotFound, "POST /v1/engine/session")]
+#[case::presets(Method::GET, "/v1/personas/presets", ErrorKind::NotFound, "retired")]
+#[case::a_preset(Method::GET, "/v1/personas/presets/leo", ErrorKind::NotFound, "retired")]
+#[case::put_list(Method::PUT, "/v1/personas", ErrorKind::MethodNotAllowed, "use GET or POST")]
+#[case::post_item(Method::POST, "/v1/llms/l1", ErrorKind::MethodNotAllowed, "use GET or PUT or DELETE")]
+#[case::item_dots(Method::DELETE, "/v1/personas/..", ErrorKind::BadRequest, "an id consists of")]
+#[case::item_slash(Method::DELETE, "/v1/tools/a%2fb", ErrorKind::BadRequest, "an id consists of")]
+#[case::metrics_read(Method::GET, "/v1/metrics/client", ErrorKind::NotFound, "served below /anam")]
 #[case::other_version(Method::POST, "/v2/engine/session", ErrorKind::NotFound, "POST /v1/engine/session")]
 #[case::no_version(Method::POST, "/None/engine/session", ErrorKind::NotFound, "api_version")]
 #[case::root(Method::GET, "/", ErrorKind::NotFound, "served below /anam")]
@@ -217,23 +224,30 @@ fn no_path_is_claimed_without_the_prefix() {
     assert_eq!(ADAPTER.name.as_str(), "anam");
 }
 
-/// What is explained before anybody asks is what the routes make of a request that does.
+#[rstest]
+#[case(None, 8.0)]
+#[case(Some("3"), 3.0)]
+#[case(Some("60"), 8.0)]
+fn a_start_never_takes_longer_than_its_sdk_waits(#[case] asked: Option<&str>, #[case] seconds: f64) {
+    let start = Asked::post("/v1/engine/session", "{}");
+    let start = asked.map_or(start.clone(), |value| start.header("x-server-timeout", value));
+    assert_eq!(start.understood().unwrap().caller_deadline.map(|wait| wait.as_secs_f64()), Some(seconds));
+}
+
 #[test]
-fn the_operations_are_those_of_the_routes() {
-    let calls = [
-        Asked::post("/v1/engine/session", START_BODY),
-        Asked::post("/v1/auth/session-token", "{}"),
-        Asked::new(Method::GET, "/v1/sessions/concurrency"),
-        Asked::post("/v1/sessions/s-1/stop", ""),
-    ];
-    let told = calls.map(|call| {
-        let intent = call.understood().unwrap();
-        KnownOperation {
-            operation: intent.operation,
-            takes_model: intent.model.is_some(),
-            opens_session: intent.opens_session,
-            is_counted: intent.estimate.requests > 0,
-        }
-    });
-    assert_eq!(told.as_slice(), ADAPTER.operations);
+fn what_browsers_report_is_answered_here() {
+    let answered = |method: &Method, path: &str| anam().answers_alone(method, path);
+    assert_eq!(answered(&Method::POST, "/v1/metrics/client"), Some(204));
+    assert_eq!(answered(&Method::GET, "/v1/metrics/client"), None);
+    assert_eq!(answered(&Method::POST, "/v1/engine/session"), None);
+}
+
+/// What is explained before anybody asks: starts first, and each operation once.
+#[test]
+fn operations_are_known_by_their_names() {
+    let known = ADAPTER.operations;
+    assert!(known[0].opens_session && known[0].operation.0 == "start_session");
+    assert!(known[1..].iter().all(|known| !known.opens_session && !known.takes_model));
+    let names: std::collections::BTreeSet<_> = known.iter().map(|known| known.operation).collect();
+    assert_eq!(names.len(), known.len());
 }

@@ -12,7 +12,7 @@ fn asked() -> (Intent, String) {
     let (headers, body, key) = (HeaderMap::new(), Bytes::new(), ApiKey::new("pool-key-1"));
     let inbound = ADAPTER.free_call.unwrap().inbound(&headers, &body);
     let intent = anam().understand(&inbound).unwrap();
-    let request = anam().request(&intent, &inbound, &Grant { key: Some(&key), away: None, prepared: None });
+    let request = anam().request(&intent, &inbound, &Grant { key: Some(&key), ..Grant::default() });
     (intent, wire(&request))
 }
 

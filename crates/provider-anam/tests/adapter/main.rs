@@ -4,7 +4,10 @@
 
 mod asking;
 mod calls;
+mod engines;
 mod faults;
 mod free_call;
+mod management;
 mod refusals;
+mod signalling;
 mod starting_abroad;

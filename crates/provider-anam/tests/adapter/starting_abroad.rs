@@ -32,7 +32,7 @@ fn the_mint_is_repeated_and_its_token_starts_the_session() {
     let key = ApiKey::new("pool-key-abroad");
     let asked = Asked::start_by(&home);
     let intent = asked.understood().unwrap();
-    let grant = Grant { key: Some(&key), away: Some(&keepsake), prepared: None };
+    let grant = Grant { key: Some(&key), away: Some(&keepsake), ..Grant::default() };
 
     let preparation = anam().preparation(&intent, &grant).unwrap();
     assert_eq!(
@@ -60,7 +60,12 @@ fn a_mint_without_a_token_in_its_answer_falls_back_to_the_callers() {
     let keepsake = Keepsake::new(Bytes::from_static(b"{}")).unwrap();
     let asked = Asked::start_by(&home);
     for answer in ["", "<html>", "{}", r#"{"sessionToken":""}"#, r#"{"sessionToken":7}"#] {
-        let grant = Grant { key: Some(&key), away: Some(&keepsake), prepared: Some(answer.as_bytes()) };
+        let grant = Grant {
+            key: Some(&key),
+            away: Some(&keepsake),
+            prepared: Some(answer.as_bytes()),
+            ..Grant::default()
+        };
         let request = anam().request(&asked.understood().unwrap(), &asked.inbound(), &grant);
         assert!(wire(&request).contains(&format!("authorization: Bearer {home}\n")), "{answer}");
     }
@@ -73,8 +78,8 @@ fn at_home_and_for_unknown_tokens_nothing_is_prepared() {
     let keepsake = Keepsake::new(Bytes::from_static(b"{}")).unwrap();
     let asked = Asked::start_by(&token);
     let intent = asked.understood().unwrap();
-    let at_home = Grant { key: Some(&key), away: None, prepared: None };
-    let unknown = Grant { key: None, away: None, prepared: None };
+    let at_home = Grant { key: Some(&key), ..Grant::default() };
+    let unknown = Grant::default();
     for grant in [at_home, unknown] {
         assert!(anam().preparation(&intent, &grant).is_none());
         let request = anam().request(&intent, &asked.inbound(), &grant);
@@ -82,7 +87,7 @@ fn at_home_and_for_unknown_tokens_nothing_is_prepared() {
     }
     // A start by key needs no token anywhere: its body says it all.
     let by_key = Asked::post("/v1/engine/session", "{}").bearer("kg_client");
-    let abroad = Grant { key: Some(&key), away: Some(&keepsake), prepared: None };
+    let abroad = Grant { key: Some(&key), away: Some(&keepsake), ..Grant::default() };
     assert!(anam().preparation(&by_key.understood().unwrap(), &abroad).is_none());
 }
 

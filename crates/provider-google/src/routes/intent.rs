@@ -1,6 +1,6 @@
 //! What a request wants.
 
-use keygate_domain::{Access, Intent, ModelName, Operation, Replay, Right, Spend, Streaming};
+use keygate_domain::{Access, Intent, ModelName, Operation, Placement, Replay, Right, Spend, Streaming};
 use keygate_provider::{CallRejected, Inbound};
 
 use super::route::{self, Route};
@@ -34,6 +34,7 @@ pub(crate) fn understand(inbound: &Inbound<'_>) -> Result<Intent, CallRejected> 
         // Google counts each text of an embedding; for the user it is one call with one key.
         user_units: told.requests.min(1),
         references: Vec::new(),
+        placement: Placement::Any,
         access: Access::Token,
         estimate: estimate(operation, told.requests, inbound.body.len()),
         caller_deadline: inbound.server_timeout(),

@@ -62,5 +62,7 @@ fn the_operations_are_those_of_the_routes() {
             }
         })
         .collect();
-    assert_eq!(told, ADAPTER.operations);
+    // What opens a session names its model in a frame: see `live`.
+    let plain = ADAPTER.operations.iter().copied().filter(|known| !known.opens_session);
+    assert_eq!(told, plain.collect::<Vec<_>>());
 }

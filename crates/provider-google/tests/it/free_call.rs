@@ -12,7 +12,7 @@ fn asked(key: &str) -> (Intent, keygate_provider::UpstreamRequest) {
     let (headers, body, key) = (HeaderMap::new(), Bytes::new(), ApiKey::new(key));
     let inbound = ADAPTER.free_call.unwrap().inbound(&headers, &body);
     let intent = google().understand(&inbound).unwrap();
-    let request = google().request(&intent, &inbound, &Grant { key: Some(&key), away: None, prepared: None });
+    let request = google().request(&intent, &inbound, &Grant { key: Some(&key), ..Grant::default() });
     (intent, request)
 }
 

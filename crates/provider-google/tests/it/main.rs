@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod free_call;
+mod live;
 mod meters;
 mod refusals;
 mod requests;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method};
 use keygate_domain::Intent;
-use keygate_provider::{CallRejected, Inbound, Origin, Provider};
+use keygate_provider::{CallRejected, Inbound, Origin, Provider, ProviderOptions};
 use keygate_provider_google::ADAPTER;
 
 /// A caller's request that owns its parts.
@@ -67,5 +68,5 @@ impl Call {
 }
 
 fn google() -> Arc<dyn Provider> {
-    (ADAPTER.build)()
+    (ADAPTER.build)(&ProviderOptions::default())
 }

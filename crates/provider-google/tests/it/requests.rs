@@ -10,7 +10,7 @@ use super::{Call, google};
 fn asked(call: &Call, key: &str) -> UpstreamRequest {
     let intent = call.understood().unwrap();
     let key = ApiKey::new(key);
-    let grant = Grant { key: Some(&key), away: None, prepared: None };
+    let grant = Grant { key: Some(&key), ..Grant::default() };
     google().request(&intent, &call.inbound(), &grant)
 }
 

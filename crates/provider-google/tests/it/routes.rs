@@ -239,7 +239,7 @@ fn known_routes_say_which_method_they_take(#[case] method: &str, #[case] target:
 #[case("/v1beta/openai/files")]
 #[case("/openai/v1")]
 #[case("/openai/v1/chat")]
-#[case("/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent")]
+#[case("/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateNothing")]
 fn unknown_routes_say_what_is_served(#[case] target: &str) {
     for method in ["GET", "POST"] {
         let rejected = Call::new(method, target).understood().unwrap_err();

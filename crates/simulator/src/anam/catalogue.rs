@@ -66,6 +66,26 @@ impl Catalogue {
         self.find(collection, id).is_some() && !self.may_use(collection, id, organization)
     }
 
+    /// Whether the item is the organisation's own.
+    pub(super) fn is_own(&self, collection: &str, id: &str, organization: &str) -> bool {
+        self.find(collection, id).is_some_and(|item| item.owner.as_deref() == Some(organization))
+    }
+
+    /// Keeps an item for an organisation.
+    pub(super) fn keep(&mut self, collection: &'static str, id: &str, organization: &str, value: Value) {
+        self.0.insert(id.to_owned(), Item { collection, owner: Some(organization.to_owned()), value });
+    }
+
+    /// Whose an item is, and what.
+    pub(super) fn item(&self, collection: &str, id: &str) -> Option<(Option<&str>, &Value)> {
+        self.find(collection, id).map(|item| (item.owner.as_deref(), &item.value))
+    }
+
+    /// All items of a collection.
+    pub(super) fn all(&self, collection: &'static str) -> impl Iterator<Item = &Value> {
+        self.0.values().filter(move |item| item.collection == collection).map(|item| &item.value)
+    }
+
     fn find(&self, collection: &str, id: &str) -> Option<&Item> {
         self.0.get(id).filter(|item| item.collection == collection)
     }
@@ -120,7 +140,9 @@ pub(super) fn create(world: &Shared, route: &Route, call: &Call) -> Result<Answe
             return Err(AnamRow::PlanForbids.answer());
         }
         let id = uuid::Uuid::now_v7().to_string();
-        let mut value = body(call)?;
+        let mut value = described(call)?;
+        let collection = route.collection.unwrap_or_default();
+        anam.check_upload(collection, &value, &caller.organization)?;
         value["id"] = json!(id);
         value["createdByOrganizationId"] =
             json!(anam.organization(&caller.organization).map(|found| &found.id));
@@ -131,8 +153,7 @@ pub(super) fn create(world: &Shared, route: &Route, call: &Call) -> Result<Answe
             fields.remove("secret");
         }
         let answer = Answer::json(201, &value);
-        let collection = route.collection.unwrap_or_default();
-        anam.catalogue.0.insert(id, Item { collection, owner: Some(caller.organization), value });
+        anam.catalogue.keep(collection, &id, &caller.organization, value);
         Ok(answer)
     })
 }
@@ -160,8 +181,27 @@ pub(super) fn delete(world: &Shared, route: &Route, call: &Call) -> Result<Answe
     world.with(|world| {
         own(&mut world.anam, route, call)?;
         world.anam.catalogue.0.remove(route.id.as_deref().unwrap_or_default());
-        Ok(Answer::json(200, &json!({"message": "deleted"})))
+        // Some deletions are told of, some are not.
+        Ok(match route.collection {
+            Some("llms" | "tools" | "documents" | "invites") => Answer::new(204, "text/plain", ""),
+            _ => Answer::json(200, &json!({"message": "deleted"})),
+        })
     })
+}
+
+/// What is to be kept: JSON, or a form with a file, of which only that it came is remembered.
+pub(super) fn described(call: &Call) -> Result<Value, Answer> {
+    let is_form = call.header("content-type").is_some_and(|kind| kind.starts_with("multipart/form-data"));
+    if is_form { Ok(json!({"uploadedBytes": call.body.len()})) } else { body(call) }
+}
+
+impl AnamWorld {
+    /// A voice is made of what was uploaded to a place of the same organisation.
+    fn check_upload(&self, collection: &str, value: &Value, organization: &str) -> Result<(), Answer> {
+        let key = value.get("audioKey").and_then(Value::as_str);
+        let is_there = key.is_none_or(|key| self.catalogue.is_own("audio", key, organization));
+        if collection != "voices" || is_there { Ok(()) } else { Err(AnamRow::ResourceNotFound.answer()) }
+    }
 }
 
 /// The item, if the caller may see it.

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod engine;
+mod knowledge;
 mod organizations;
 mod routes;
 mod rows;

@@ -16,6 +16,18 @@ pub(crate) enum Operation {
     Get,
     Update,
     Delete,
+    /// A place to upload a voice to.
+    PresignVoice,
+    Search,
+    ListDocuments,
+    CreateDocument,
+    PresignDocument,
+    ConfirmDocument,
+    DownloadDocument,
+    Transcript,
+    Recording,
+    SessionAnalytics,
+    Analytics,
     Metrics,
     /// The browser asks what it may send.
     Preflight,
@@ -38,6 +50,17 @@ impl Operation {
             Self::Get => "get",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::PresignVoice => "voices.presign",
+            Self::Search => "knowledge.search",
+            Self::ListDocuments => "documents.list",
+            Self::CreateDocument => "documents.create",
+            Self::PresignDocument => "documents.presign",
+            Self::ConfirmDocument => "documents.confirm",
+            Self::DownloadDocument => "documents.download",
+            Self::Transcript => "sessions.transcript",
+            Self::Recording => "sessions.recording",
+            Self::SessionAnalytics => "session.analytics",
+            Self::Analytics => "sessions.analytics",
             Self::Metrics => "metrics",
             Self::Preflight => "preflight",
             Self::Signalling => "signalling",
@@ -48,7 +71,8 @@ impl Operation {
 }
 
 /// Collections that can be listed and kept.
-const COLLECTIONS: [&str; 6] = ["personas", "avatars", "voices", "llms", "tools", "knowledge"];
+const COLLECTIONS: [&str; 9] =
+    ["personas", "avatars", "voices", "llms", "tools", "knowledge", "documents", "share-links", "invites"];
 
 /// A request, understood.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,11 +100,36 @@ impl Route {
             ("POST", ["engine", "session"]) => Self::to(Operation::EngineSession),
             ("GET", ["sessions"]) => Self::to(Operation::ListSessions),
             ("GET", ["sessions", "concurrency"]) => Self::to(Operation::Concurrency),
+            ("GET", ["sessions", "analytics"]) => Self::to(Operation::Analytics),
             ("GET", ["sessions", id]) => Self::with_id(Operation::GetSession, id),
-            ("POST", ["sessions", id, "stop"]) => Self::with_id(Operation::StopSession, id),
+            ("POST", ["sessions", id, "stop"] | ["engine", "session", id, "kill"]) => {
+                Self::with_id(Operation::StopSession, id)
+            }
+            ("GET", ["sessions", id, "transcript"]) => Self::with_id(Operation::Transcript, id),
+            ("GET", ["sessions", id, "recording"]) => Self::with_id(Operation::Recording, id),
+            ("GET", ["sessions", id, "analytics"]) => Self::with_id(Operation::SessionAnalytics, id),
+            ("POST", ["voices", "presigned-upload"]) => Self::to(Operation::PresignVoice),
             ("POST", ["metrics", "client"]) => Self::to(Operation::Metrics),
             (method, ["knowledge", "groups"]) => Self::collection(method, "knowledge", None),
             (method, ["knowledge", "groups", id]) => Self::collection(method, "knowledge", Some(id)),
+            ("POST", ["knowledge", "groups", id, "search"]) => Self::with_id(Operation::Search, id),
+            ("GET", ["knowledge", "groups", id, "documents"]) => Self::with_id(Operation::ListDocuments, id),
+            ("POST", ["knowledge", "groups", id, "documents"]) => {
+                Self::with_id(Operation::CreateDocument, id)
+            }
+            ("POST", ["knowledge", "groups", id, "documents", "presigned-upload"]) => {
+                Self::with_id(Operation::PresignDocument, id)
+            }
+            ("POST", ["knowledge", "documents", id, "confirm-upload"]) => {
+                Self::with_id(Operation::ConfirmDocument, id)
+            }
+            ("GET", ["knowledge", "documents", id, "download"]) => {
+                Self::with_id(Operation::DownloadDocument, id)
+            }
+            (method, ["knowledge", "documents", id]) => Self::collection(method, "documents", Some(id)),
+            (method, ["meetings", "invites"]) => Self::collection(method, "invites", None),
+            (method, ["meetings", "invites", id]) => Self::collection(method, "invites", Some(id)),
+            (_, ["documents" | "invites" | "knowledge", ..]) => Self::to(Operation::Unknown),
             (method, [name]) => Self::collection(method, name, None),
             (method, [name, id]) => Self::collection(method, name, Some(id)),
             _ => Self::to(Operation::Unknown),
@@ -145,6 +194,12 @@ mod tests {
     #[case("GET", "/v1/personas", "personas.list")]
     #[case("GET", "/v1/knowledge/groups", "knowledge.list")]
     #[case("PUT", "/v1/llms/abc", "llms.update")]
+    #[case("GET", "/v1/share-links", "share-links.list")]
+    #[case("DELETE", "/v1/meetings/invites/abc", "invites.delete")]
+    #[case("GET", "/v1/knowledge/groups/abc/documents", "documents.list")]
+    #[case("PUT", "/v1/knowledge/documents/abc", "documents.update")]
+    #[case("GET", "/v1/documents/abc", "unknown")]
+    #[case("POST", "/v1/engine/session/abc/kill", "sessions.stop")]
     #[case("OPTIONS", "/v1/engine/session", "preflight")]
     #[case("POST", "/None/engine/session", "unknown")]
     #[case("GET", "/v1/auth/session-token", "unknown")]

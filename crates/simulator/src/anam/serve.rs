@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::organizations::AnamWorld;
 use super::routes::{Operation, Route};
 use super::rows::AnamRow;
-use super::{catalogue, engine, start};
+use super::{catalogue, engine, knowledge, start};
 use crate::record::RequestRecord;
 use crate::script::{Row, ScriptedAnswer};
 use crate::wire::{Answer, Call};
@@ -30,6 +30,17 @@ pub(crate) fn serve(world: &Shared, route: &Route, call: &mut Call) -> Answer {
         Operation::Get => catalogue::get(world, route, call),
         Operation::Update => catalogue::update(world, route, call),
         Operation::Delete => catalogue::delete(world, route, call),
+        Operation::PresignVoice => knowledge::presign_voice(world, call),
+        Operation::Search => knowledge::search(world, route, call),
+        Operation::ListDocuments => knowledge::list(world, route, call),
+        Operation::CreateDocument => knowledge::create(world, route, call),
+        Operation::PresignDocument => knowledge::presign(world, route, call),
+        Operation::ConfirmDocument => knowledge::confirm(world, route, call),
+        Operation::DownloadDocument => knowledge::download(world, route, call),
+        Operation::Transcript | Operation::Recording | Operation::SessionAnalytics => {
+            about_session(world, route, call)
+        }
+        Operation::Analytics => analytics(world, call),
         Operation::Unknown => Err(AnamRow::ResourceNotFound.answer()),
     };
     for_browsers(answer.unwrap_or_else(|refused| refused))
@@ -91,6 +102,30 @@ fn get_session(world: &Shared, route: &Route, call: &Call) -> Result<Answer, Ans
             world.anam.sessions.get(id, now).filter(|session| session.organization == caller.organization);
         let session = session.ok_or_else(|| AnamRow::ResourceNotFound.answer())?;
         Ok(Answer::json(200, &session.shown(&organization.unwrap_or_default())))
+    })
+}
+
+/// `GET /v1/sessions/{id}/transcript`, `/recording` and `/analytics`.
+fn about_session(world: &Shared, route: &Route, call: &Call) -> Result<Answer, Answer> {
+    get_session(world, route, call)?;
+    let id = route.id.as_deref().unwrap_or_default();
+    let body = if route.operation == Operation::Transcript {
+        json!({"sessionId": id, "messages": []})
+    } else if route.operation == Operation::Recording {
+        json!({"sessionId": id, "url": format!("https://storage.example/{id}.mp4?signature=s")})
+    } else {
+        json!({"sessionId": id, "turns": 0})
+    };
+    Ok(Answer::json(200, &body))
+}
+
+/// `GET /v1/sessions/analytics`
+fn analytics(world: &Shared, call: &Call) -> Result<Answer, Answer> {
+    let now = world.clock.now();
+    world.with(|world| {
+        let caller = world.anam.admit(call).map_err(AnamRow::answer)?;
+        let sessions = world.anam.sessions.of(&caller.organization, now).len();
+        Ok(Answer::json(200, &json!({"totalSessions": sessions})))
     })
 }
 

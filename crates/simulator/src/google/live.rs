@@ -202,7 +202,9 @@ impl LiveSession {
         let generation = Generation::begin(&self.world, &gate, &prompt)?;
         for piece in &generation.reply.pieces {
             let turn = json!({"role": "model", "parts": [{"text": piece}]});
-            frames.send_binary(&json!({"serverContent": {"modelTurn": turn}})).await;
+            if !frames.send_binary(&json!({"serverContent": {"modelTurn": turn}})).await {
+                return Ok(());
+            }
             if let Some(pause) = generation.reply.pause {
                 tokio::time::sleep(pause).await;
             }

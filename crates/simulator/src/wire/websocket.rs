@@ -73,10 +73,10 @@ impl Frames {
         let _ = self.0.send(Message::Text(text.into())).await;
     }
 
-    /// Sends JSON as bytes, as Gemini does.
-    pub(crate) async fn send_binary(&mut self, value: &impl Serialize) {
+    /// Sends JSON as bytes, as Gemini does; false when the client is gone.
+    pub(crate) async fn send_binary(&mut self, value: &impl Serialize) -> bool {
         let bytes = serde_json::to_vec(value).unwrap_or_default();
-        let _ = self.0.send(Message::Binary(bytes.into())).await;
+        self.0.send(Message::Binary(bytes.into())).await.is_ok()
     }
 
     /// Closes with code and reason, then reads until the client has closed as well.

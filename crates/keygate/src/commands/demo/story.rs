@@ -157,7 +157,7 @@ async fn get(gateway: &Upstream, path: &str) -> Result<Value, String> {
 async fn send(gateway: &Upstream, method: Method, path: &str, body: Bytes) -> Result<Told, String> {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
-    let request = UpstreamRequest { method, path_and_query: path.to_owned(), headers, body };
+    let request = UpstreamRequest { method, host: None, path_and_query: path.to_owned(), headers, body };
     let mut answer = gateway.send(request, PATIENCE).await.map_err(|error| error.to_string())?;
     let header = |name: &str| {
         answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
