@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::HeaderMap;
 use keygate_domain::{Intent, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider, Rewrite,
     SurfaceAnswer, UpstreamRequest,
 };
 
+use crate::openai::UsageHider;
 use crate::surface::Surface;
-use crate::{credentials, faults, operations, refusals, routes, usage};
+use crate::usage::Creates;
+use crate::{credentials, faults, openai, operations, refusals, routes, usage};
 
 /// Google Gemini (the Gemini Developer API) in the catalogue of providers.
 pub const ADAPTER: Adapter = Adapter {
@@ -52,7 +56,11 @@ impl Provider for Google {
             method: inbound.method.clone(),
             path_and_query: intent.target.clone(),
             headers: credentials::upstream_headers(Surface::of(inbound.path), inbound.headers, grant.key),
-            body: inbound.body.clone(),
+            body: if streams_completions(intent) {
+                openai::with_usage_asked_for(inbound.body)
+            } else {
+                inbound.body.clone()
+            },
         }
     }
 
@@ -64,10 +72,29 @@ impl Provider for Google {
     }
 
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
-        usage::meter(Surface::of(inbound.path), intent)
+        usage::meter(Surface::of(inbound.path), intent, Creates::of(inbound))
+    }
+
+    fn rewrite(
+        &self,
+        intent: &Intent,
+        inbound: &Inbound<'_>,
+        _headers: &HeaderMap,
+    ) -> Option<Box<dyn Rewrite>> {
+        let hides_usage = streams_completions(intent) && !openai::asks_for_usage_itself(inbound.body);
+        hides_usage.then(|| -> Box<dyn Rewrite> { Box::new(UsageHider::new()) })
+    }
+
+    fn retell(&self, path: &str, error: &Bytes) -> Option<Bytes> {
+        if Surface::of(path) == Surface::OpenAi { openai::unwrapped(error) } else { None }
     }
 
     fn refusal(&self, path: &str, refusal: &Refusal, status: u16) -> SurfaceAnswer {
         refusals::answer(Surface::of(path), refusal, status)
     }
+}
+
+/// Whether the answer is a stream of the OpenAI-compatible surface, whose usage has to be asked for.
+fn streams_completions(intent: &Intent) -> bool {
+    intent.operation == operations::CHAT_COMPLETIONS && intent.streaming.is_stream()
 }

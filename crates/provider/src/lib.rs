@@ -12,6 +12,7 @@ mod origin;
 mod rewrite;
 mod upstream_request;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use keygate_domain::{Intent, Refusal, Verdict};
 
@@ -64,6 +65,13 @@ pub trait Provider: Send + Sync + 'static {
         headers: &HeaderMap,
     ) -> Option<Box<dyn Rewrite>> {
         let _ = (intent, inbound, headers);
+        None
+    }
+
+    /// An error of the provider's at `path` as SDKs of that surface read it, where that is not how it came. Its
+    /// words stay the provider's own.
+    fn retell(&self, path: &str, error: &Bytes) -> Option<Bytes> {
+        let _ = (path, error);
         None
     }
 
