@@ -1,19 +1,24 @@
 //! The only log lines of this crate. Keys are named by id and label, never by their secret.
 
 use keygate_domain::{BucketName, Fault, ProviderName};
-use keygate_pool::PoolEvent;
+use keygate_pool::{Lease, PoolEvent};
 use tracing::{debug, error, info, warn};
 
 /// Most labels of keys in one line.
 const MOST_LABELS: usize = 16;
 
+/// Another key than the last one is in use.
+pub(crate) fn rotated(provider: ProviderName, lease: &Lease) {
+    debug!(
+        provider = provider.as_str(), key.id = %lease.key.id(), key.label = %lease.label,
+        "Rotated to API key index {}", lease.index
+    );
+}
+
 /// What happened inside a pool.
 pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
     let provider = provider.as_str();
     match event {
-        PoolEvent::Rotated { index, id, label } => {
-            debug!(provider, key.id = %id, key.label = %label, "Rotated to API key index {index}");
-        }
         PoolEvent::KeyRested { index, id, label, operation, fault, until, reason } => warn!(
             provider, key.index = index, key.id = %id, key.label = %label, operation = operation.as_deref(),
             fault = fault.as_str(), until = %until.wall, reason = %reason, "API key is cooling down"
@@ -117,8 +122,7 @@ fn good_news(provider: &str, event: &PoolEvent) {
             provider, bucket = bucket.as_ref().map(BucketName::as_str), after = ?after,
             "the provider is in trouble no longer"
         ),
-        PoolEvent::Rotated { .. }
-        | PoolEvent::OrderRotated { .. }
+        PoolEvent::OrderRotated { .. }
         | PoolEvent::KeyRested { .. }
         | PoolEvent::GroupRested { .. }
         | PoolEvent::BucketRested { .. }

@@ -65,6 +65,9 @@ impl Breaker {
         waits: &Overloaded,
         now: Moment,
     ) -> (bool, Vec<Extent>) {
+        if self.is_at_rest() {
+            return (false, Vec::new());
+        }
         let of_bucket = self.circuits.get_key_value(bucket).map(|(name, _)| name.clone());
         let mut probing = Vec::new();
         let mut is_trial = false;
@@ -82,6 +85,9 @@ impl Breaker {
     /// nothing about a circuit. Returns the circuits that closed by it, and since when they stood.
     pub(crate) fn succeeded(&mut self, lease: u64, step: Duration, now: Moment) -> Vec<(Extent, Moment)> {
         let mut closed = Vec::new();
+        if self.is_at_rest() {
+            return closed;
+        }
         for (extent, circuit) in self.all_mut() {
             if circuit.succeeded(lease, step, now) {
                 closed.push((extent, circuit.since));
@@ -113,9 +119,17 @@ impl Breaker {
 
     /// A lease ended, however: it holds no place any more.
     pub(crate) fn ended(&mut self, lease: u64) {
+        if self.is_at_rest() {
+            return;
+        }
         for (_, circuit) in self.all_mut() {
             circuit.ended(lease);
         }
+    }
+
+    /// Whether there is no circuit at all, as nearly always.
+    fn is_at_rest(&self) -> bool {
+        self.whole.is_none() && self.circuits.is_empty()
     }
 
     /// Notes that `group` met a fault that names nobody.
@@ -186,6 +200,9 @@ impl Breaker {
 
     /// Takes out a circuit whose time is over.
     pub(crate) fn pop_due(&mut self, now: Moment) -> Option<(Extent, Circuit)> {
+        if self.is_at_rest() {
+            return None;
+        }
         let mut due = self.all().filter(|(_, circuit)| circuit.due() <= now);
         let extent = due.next().map(|(extent, _)| extent)?;
         drop(due);

@@ -11,6 +11,8 @@ pub(crate) struct Buckets {
     learned: BTreeMap<ModelName, BucketName>,
     /// Other models seen lately, so that a lease need not make the name again.
     own: BTreeMap<ModelName, BucketName>,
+    /// How often a model turned out to count elsewhere.
+    changes: u64,
 }
 
 impl Buckets {
@@ -57,8 +59,15 @@ impl Buckets {
             return None;
         }
         self.own.remove(model);
+        self.changes += 1;
         self.learned.insert(model.clone(), bucket.clone());
         Some(before)
+    }
+
+    /// How often a model turned out to count elsewhere than was thought: a name found before holds as long
+    /// as this stays.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Everything learned.

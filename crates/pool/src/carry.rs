@@ -58,15 +58,38 @@ pub(crate) fn group(new: &mut Group, earlier: Group, now: Moment) {
         meter.stop = None;
         match new.meters.get_mut(&bucket) {
             Some(known) => known.absorb(meter),
-            None => drop(new.meters.insert(bucket, meter)),
+            None => new.meters.insert(bucket, meter),
         }
     }
 }
 
 /// A lease stays what it is; its key and the group it draws from stand elsewhere.
 pub(crate) fn lease(earlier: Held, place_of: impl Fn(usize, usize) -> (usize, usize)) -> Held {
-    let Held { key, group, operation, model, opens_session, is_first, granted, estimate, reserved, expires } =
-        earlier;
+    let Held {
+        key,
+        group,
+        operation,
+        model,
+        bucket,
+        opens_session,
+        is_first,
+        granted,
+        estimate,
+        reserved,
+        expires,
+    } = earlier;
     let (key, group) = place_of(key, group);
-    Held { key, group, operation, model, opens_session, is_first, granted, estimate, reserved, expires }
+    Held {
+        key,
+        group,
+        operation,
+        model,
+        bucket,
+        opens_session,
+        is_first,
+        granted,
+        estimate,
+        reserved,
+        expires,
+    }
 }

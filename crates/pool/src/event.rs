@@ -12,15 +12,6 @@ use crate::Warning;
 /// Something an operator may want to know. None of them names a secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PoolEvent {
-    /// Another key than the last one is in use.
-    Rotated {
-        /// Its position in the configuration.
-        index: usize,
-        /// The key.
-        id: KeyId,
-        /// What operators call it.
-        label: Arc<str>,
-    },
     /// The order of the keys moved on, as `rotation` says.
     OrderRotated {
         /// The key it begins with.
@@ -246,6 +237,9 @@ impl Events {
     }
 
     pub(crate) fn drain(&mut self) -> Vec<PoolEvent> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
         let dropped = std::mem::take(&mut self.dropped);
         let gap = (dropped > 0).then_some(PoolEvent::Dropped { count: dropped });
         gap.into_iter().chain(self.waiting.drain(..)).collect()

@@ -1,11 +1,10 @@
 //! A quota group: the keys that a provider meters together.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keygate_domain::{Allowance, BucketName, GroupId, KeySpec, ModelName, Moment, Operation, Tier};
+use keygate_domain::{Allowance, GroupId, KeySpec, ModelName, Moment, Operation, Tier};
 
-use crate::budget::Meter;
+use crate::budget::Meters;
 use crate::learned::StatedLimits;
 use crate::standing::Standing;
 
@@ -31,7 +30,7 @@ pub(crate) struct Group {
     /// Limits of its own.
     pub(crate) allowance: Allowance,
     /// What it used of its budgets.
-    pub(crate) meters: BTreeMap<BucketName, Meter>,
+    pub(crate) meters: Meters,
 }
 
 /// Something a group's keys were used for: a model, or the opening of sessions.
@@ -69,7 +68,7 @@ impl Group {
             limits: StatedLimits::default(),
             uses: Vec::new(),
             allowance: Allowance::default(),
-            meters: BTreeMap::new(),
+            meters: Meters::default(),
         }
     }
 

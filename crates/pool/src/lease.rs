@@ -58,6 +58,8 @@ pub struct Lease {
     pub usable: usize,
     /// Of how many keys; for spans.
     pub of_keys: usize,
+    /// Whether the lease before was of another key.
+    pub is_rotation: bool,
     /// Whether it finds out if a provider in trouble serves again. The beginning of an answer is
     /// worth telling then, see [`crate::KeyPool::answered`].
     pub is_trial: bool,

@@ -41,7 +41,7 @@ pub struct KeySupervisor {
 /// Where a supervisor is reached; leases hold on to it to find their way back.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    provider: ProviderName,
+    pub(super) provider: ProviderName,
     address: Addr<KeySupervisorActor>,
     tray: Tray<Notice>,
     leases: Gate,

@@ -9,8 +9,8 @@ use keygate_pool::{Lease, PoolRefusal, Skip};
 use super::handle::Desk;
 use super::messages::Notice;
 use super::waiting::Place;
-use crate::Unavailable;
 use crate::gate::{COME_BACK_IN, Full};
+use crate::{Unavailable, events};
 
 /// The supervisor's yes.
 #[derive(Debug)]
@@ -168,6 +168,9 @@ pub(crate) struct Parcel {
 
 impl Parcel {
     pub(crate) fn new(lease: Lease, desk: Arc<Desk>) -> Self {
+        if lease.is_rotation {
+            events::rotated(desk.provider, &lease);
+        }
         let returns = Return { id: lease.id, desk, verdict: Verdict::Unsent };
         Self { lease, returns }
     }

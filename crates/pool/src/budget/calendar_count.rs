@@ -49,6 +49,16 @@ impl CalendarCount {
         self.ends = next(self.reset, now.wall);
     }
 
+    /// What counts at `now`.
+    pub(super) fn used_at(&self, now: Moment, margin: Duration) -> u64 {
+        if now.wall < self.ends {
+            return self.used;
+        }
+        let mut count = self.clone();
+        count.advance(now, margin);
+        count.used
+    }
+
     pub(super) fn add(&mut self, amount: u64, now: Moment, margin: Duration) {
         self.advance(now, margin);
         self.used = self.used.saturating_add(amount);
@@ -97,6 +107,10 @@ impl CalendarCount {
     /// From when on `amount` more stays within `limit`; more than the limit fits a fresh period.
     pub(super) fn free_from(&self, amount: u64, limit: u64, now: Moment, margin: Duration) -> Moment {
         let fits = |used: u64| used == 0 || used.saturating_add(amount) <= limit;
+        // What fits the period at hand fits a fresh one: nearly always there is no need to know which it is.
+        if fits(self.used) {
+            return now;
+        }
         let mut count = self.clone();
         count.advance(now, margin);
         if fits(count.used) {

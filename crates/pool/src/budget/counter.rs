@@ -143,11 +143,7 @@ impl Counter {
     pub(super) fn used(&self, now: Moment, margin: Duration) -> u64 {
         match self {
             Self::Minute(window) => window.used(now.mono, margin),
-            Self::Calendar(count) => {
-                let mut count = count.clone();
-                count.advance(now, margin);
-                count.used
-            }
+            Self::Calendar(count) => count.used_at(now, margin),
             Self::Running(running) => running.used(now),
             Self::Interval { last } => u64::from(last.is_some()),
         }
@@ -161,7 +157,8 @@ impl Counter {
         match self {
             Self::Minute(window) => {
                 let free = window.free_from(amount, limit, now.mono, margin);
-                now.after(free.saturating_sub(now.mono))
+                // Sums of times are not free, and nearly always there is room.
+                if free == now.mono { now } else { now.after(free.saturating_sub(now.mono)) }
             }
             Self::Calendar(count) => count.free_from(amount, limit, now, margin),
             Self::Running(running) => running.free_from(limit, now),

@@ -12,7 +12,8 @@ use keygate_domain::Reset;
 /// day. Uses are gathered in slots, so that counting one costs an addition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Pace {
-    half_life: Duration,
+    /// How long a slot is; [`Pace::SLOTS`] of them are the time after which a use counts half.
+    slot_length: Duration,
     /// Since when it is watched.
     since: Timestamp,
     /// When the slot at hand began.
@@ -35,12 +36,12 @@ impl Pace {
     const WARM_UP: u32 = 6;
 
     pub(super) fn new(reset: Reset, now: Timestamp) -> Self {
-        Self { half_life: half_life(reset), since: now, slot: now, earlier: 0, recent: 0 }
+        Self { slot_length: half_life(reset) / Self::SLOTS, since: now, slot: now, earlier: 0, recent: 0 }
     }
 
     /// A pace as an earlier process left it.
     pub(super) fn resumed(reset: Reset, (since, slot, earlier): SavedPace) -> Self {
-        Self { half_life: half_life(reset), since, slot, earlier, recent: 0 }
+        Self { slot_length: half_life(reset) / Self::SLOTS, since, slot, earlier, recent: 0 }
     }
 
     /// What [`Pace::resumed`] takes.
@@ -54,7 +55,10 @@ impl Pace {
     }
 
     pub(super) fn add(&mut self, amount: u64, now: Timestamp) {
-        if elapsed(self.slot, now) >= self.slot_length() {
+        // Seconds nearly always say so, and differences of times are not free.
+        let seconds = now.as_second().saturating_sub(self.slot.as_second());
+        let is_over = seconds >= self.slot_length.as_secs().cast_signed();
+        if is_over && elapsed(self.slot, now) >= self.slot_length {
             self.begin_slot(now);
         }
         self.recent = self.recent.saturating_add_unsigned(amount);
@@ -79,12 +83,12 @@ impl Pace {
     /// where it never is.
     pub(super) fn lasts(&self, left: u64, now: Timestamp) -> Option<Duration> {
         let watched = elapsed(self.since, now);
-        if watched < self.half_life / Self::WARM_UP {
+        if watched < self.half_life() / Self::WARM_UP {
             return None;
         }
         let used = self.weighed(now) / 1e3;
         // The weights of all the time that was watched add up to this many seconds.
-        let weight = self.half_life.as_secs_f64() / std::f64::consts::LN_2 * (1.0 - self.fading(watched));
+        let weight = self.half_life().as_secs_f64() / std::f64::consts::LN_2 * (1.0 - self.fading(watched));
         let per_second = used / weight;
         if per_second <= 0.0 {
             return None;
@@ -102,17 +106,17 @@ impl Pace {
     /// its middle: whatever is used later begins another.
     fn weighed(&self, now: Timestamp) -> f64 {
         let age = elapsed(self.slot, now);
-        let of_middle = age.saturating_sub(age.min(self.slot_length()) / 2);
+        let of_middle = age.saturating_sub(age.min(self.slot_length) / 2);
         self.earlier as f64 * self.fading(age) + self.recent as f64 * 1e3 * self.fading(of_middle)
     }
 
-    fn slot_length(&self) -> Duration {
-        self.half_life / Self::SLOTS
+    fn half_life(&self) -> Duration {
+        self.slot_length * Self::SLOTS
     }
 
     /// How much of a use counts at this age.
     fn fading(&self, age: Duration) -> f64 {
-        (-age.as_secs_f64() / self.half_life.as_secs_f64()).exp2()
+        (-age.as_secs_f64() / self.half_life().as_secs_f64()).exp2()
     }
 }
 

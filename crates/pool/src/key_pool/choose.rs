@@ -13,7 +13,7 @@ use crate::narrow::NarrowGroups;
 use crate::roster::Roster;
 use crate::standing::Wish;
 use crate::tried::TriedKeys;
-use crate::{Ask, Granted, Lease, PoolEvent, PoolRefusal, Skip, invariants};
+use crate::{Ask, Granted, Lease, PoolRefusal, Skip, invariants};
 
 /// Which groups may serve an ask, by the owners of what it names.
 #[derive(Clone, Debug)]
@@ -78,9 +78,10 @@ impl KeyPool {
         let (usable, of_keys) = (lane.usable.count(), self.roster.in_use());
         let is_free = ownership.home() != Some(&self.roster.group_of(key).id);
         self.lanes.took(&scope, key, is_free);
-        let lease = self.grant(key, ask, spend, ownership, skipped);
-        let is_trial = self.is_trial(ask, lease.id.number);
-        Ok(Granted::Lease(Lease { on_behalf_of, usable, of_keys, is_trial, ..lease }))
+        let mut lease = self.grant(key, ask, spend, ownership, skipped);
+        lease.is_trial = self.is_trial(ask, lease.id.number);
+        (lease.on_behalf_of, lease.usable, lease.of_keys) = (on_behalf_of, usable, of_keys);
+        Ok(Granted::Lease(lease))
     }
 
     /// Whoever shows no token of its own acts for the client that what it names was made for.
@@ -190,10 +191,11 @@ impl KeyPool {
         ownership: Ownership,
         skipped: Vec<(KeyId, Skip)>,
     ) -> Lease {
-        let bucket = ask.model.as_ref().map(|model| self.buckets.of_model(model));
+        let bucket = self.buckets.of(ask.model.as_ref(), ask.operation);
         self.note_use(key, ask);
-        self.note_rotation(key);
-        let held = Held::new(key, self.roster.keys[key].group, ask, spend, self.now);
+        let is_rotation = self.current.replace(key) != Some(key);
+        let counts_in = (bucket.clone(), self.buckets.changes());
+        let held = Held::new(key, self.roster.keys[key].group, ask, counts_in, spend, self.now);
         self.reserve(&held, self.leases.next_number());
         let number = self.leases.add(held);
         let found = &mut self.roster.keys[key];
@@ -219,12 +221,13 @@ impl KeyPool {
             index: key,
             label,
             group,
-            bucket,
+            bucket: ask.model.is_some().then_some(bucket),
             away,
             on_behalf_of: None,
             skipped,
             usable: 0,
             of_keys: 0,
+            is_rotation,
             is_trial: false,
         }
     }
@@ -240,15 +243,6 @@ impl KeyPool {
                 opens_session: ask.opens_session,
                 at: self.now,
             });
-        }
-    }
-
-    fn note_rotation(&mut self, key: usize) {
-        if self.current != Some(key) {
-            self.current = Some(key);
-            let found = &self.roster.keys[key];
-            let (id, label) = (found.id().clone(), found.label.clone());
-            self.events.push(PoolEvent::Rotated { index: key, id, label });
         }
     }
 

@@ -98,7 +98,7 @@ impl KeyPool {
             may_be_providers: failure.hint.may_be_providers,
             level,
             next_level: level.saturating_add(1),
-            first_lease_after: self.leases.next_number(),
+            first_lease_after: self.leases.first_to_come(),
             over: false,
         };
         let until = self.roster.put_rest(&place, rest, self.now);

@@ -29,15 +29,14 @@ impl KeyPool {
         if held.reserved == Spend::default() {
             return;
         }
-        let group = held.group;
-        let bucket = self.buckets.of(held.model.as_ref(), held.operation);
-        self.open_meter(group, &bucket);
+        let (group, bucket) = (held.group, &held.bucket.0);
+        self.open_meter(group, bucket);
         let reservation = reservation(held, lease);
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
-        let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
+        let Some(meter) = groups[group].meters.get_mut(bucket) else { return };
         meter.reserve(&reservation, budgets);
         debug_assert!(is_within_limits(meter, &reservation, budgets), "{}: {}", KP_2.id, KP_2.sentence);
-        self.meter_moved(group, &bucket);
+        self.meter_moved(group, bucket);
     }
 
     /// Corrects what was counted by what became of it; without a verdict nobody knows.
@@ -50,7 +49,10 @@ impl KeyPool {
         let session_ends =
             (held.opens_session && is_served).then(|| self.now.after(self.roster.budgets.session_length));
         let group = held.group;
-        let bucket = self.buckets.of(held.model.as_ref(), held.operation);
+        let bucket = match &held.bucket {
+            (bucket, changes) if *changes == self.buckets.changes() => bucket.clone(),
+            _ => self.buckets.of(held.model.as_ref(), held.operation),
+        };
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
         let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
         meter.settle(&reservation(held, lease), &actual, session_ends, budgets);
@@ -149,7 +151,7 @@ impl KeyPool {
             meter.stop = None;
             match known.get_mut(to) {
                 Some(known) => known.absorb(meter),
-                None => drop(known.insert(to.clone(), meter)),
+                None => known.insert(to.clone(), meter),
             }
             self.allow_anew(group, to);
         }

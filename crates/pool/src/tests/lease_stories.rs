@@ -194,7 +194,9 @@ fn an_operator_takes_a_key_out_and_only_an_operator_brings_it_back() {
 #[test]
 fn events_that_nobody_drains_are_dropped_and_counted() {
     let mut world = World::of(&[("a", "p1"), ("b", "p2")]);
-    world.serve(&ask("pro"), 1500);
+    for _ in 0..750 {
+        assert!(world.pool.disable(&id("a"), world.now) && world.pool.enable(&id("a"), world.now));
+    }
     let events = world.pool.drain_events();
     assert_eq!(events.first(), Some(&PoolEvent::Dropped { count: 1500 - 1024 }));
     assert_eq!(events.len(), 1025);

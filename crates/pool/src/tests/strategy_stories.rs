@@ -3,7 +3,7 @@
 use keygate_domain::{Fault, Role};
 
 use super::world::*;
-use crate::{PoolEvent, Strategy};
+use crate::Strategy;
 
 fn keys(strategy: Strategy, keys: &[(&str, u32, Role)]) -> World {
     let specs = keys.iter().map(|(label, weight, role)| {
@@ -30,17 +30,11 @@ fn round_robin_goes_round_and_skips_who_rests() {
 #[test]
 fn a_rotation_is_told_when_the_key_changes() {
     let mut world = World::of(&[("a", ""), ("b", "")]);
-    world.serve(&ask("pro"), 2);
-    let told: Vec<_> = world.pool.drain_events();
-    assert!(
-        matches!(&told[..], [PoolEvent::Rotated { index: 0, .. }, PoolEvent::Rotated { index: 1, .. }]),
-        "{told:?}"
-    );
+    let leases = [world.lease(&ask("pro")), world.lease(&ask("pro"))];
+    assert!(leases.iter().all(|lease| lease.is_rotation));
     assert_eq!(world.pool.snapshot(world.now).current_index, Some(1));
     world.pool.disable(&id("a"), world.now);
-    world.pool.drain_events();
-    world.serve(&ask("pro"), 3);
-    assert_eq!(world.pool.drain_events(), [], "the same key again is no rotation");
+    assert!(!world.lease(&ask("pro")).is_rotation, "the same key again is no rotation");
 }
 
 #[test]

@@ -155,8 +155,7 @@ impl World {
     }
 
     pub(crate) fn events(&mut self) -> Vec<PoolEvent> {
-        let events = self.pool.drain_events();
-        events.into_iter().filter(|event| !matches!(event, PoolEvent::Rotated { .. })).collect()
+        self.pool.drain_events()
     }
 
     pub(crate) fn tried(&self, lease: &Lease, how: TriedHow) -> Tried {
