@@ -9,6 +9,7 @@ mod house {
     mod acme;
     mod admin;
     mod answer;
+    mod assistant;
     mod avatars;
     mod bad_keys;
     mod broken_connections;
@@ -20,15 +21,18 @@ mod house {
     mod credentials;
     mod cut_secrets;
     mod database;
+    mod documents;
     mod doors;
     mod explaining;
     mod half_streams;
     mod hangs;
     mod hostile_paths;
+    mod interactions;
     mod large_bodies;
     mod learning;
     mod leaving;
     mod mints_abroad;
+    mod openai_surface;
     mod plan;
     mod pool;
     mod probing;

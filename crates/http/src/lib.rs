@@ -3,8 +3,10 @@
 
 mod admin;
 mod answer_out;
+mod assistant;
 mod caller;
 mod credentials;
+mod documents;
 mod error_response;
 mod explain;
 mod explained;
