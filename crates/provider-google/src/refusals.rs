@@ -21,7 +21,6 @@ const SDKS_LONGEST_PAUSE_SECONDS: u64 = 8;
 pub(crate) fn answer(surface: Surface, refusal: &Refusal, status: u16) -> SurfaceAnswer {
     let mut answer = SurfaceAnswer::json(&body(surface, refusal, status));
     match surface {
-        Surface::Native => {}
         // OpenAI's SDKs retry 429 and 5xx by themselves, which multiplies the load on a pool that
         // has just tried every key; this header stops them.
         Surface::OpenAi if !is_worth_retrying(refusal.kind) => {
@@ -30,7 +29,7 @@ pub(crate) fn answer(surface: Surface, refusal: &Refusal, status: u16) -> Surfac
         Surface::Interactions if is_too_long_to_sleep(refusal) => {
             answer.headers.push(("retry-after", SDKS_LONGEST_PAUSE_SECONDS.to_string()));
         }
-        Surface::OpenAi | Surface::Interactions => {}
+        Surface::Native | Surface::OpenAi | Surface::Interactions => {}
     }
     answer
 }

@@ -13,7 +13,7 @@ fn counted() -> Value {
 }
 
 fn tokens_used(status: &Value) -> u64 {
-    let budgets = status["keys"].as_array().into_iter().flatten().flat_map(|key| key["budgets"].as_array());
+    let budgets = status["keys"].as_array().into_iter().flatten().filter_map(|key| key["budgets"].as_array());
     let used = budgets.flatten().filter(|budget| budget["metric"] == "tokens_per_day");
     used.filter_map(|budget| budget["used"].as_u64()).max().unwrap_or_default()
 }

@@ -53,11 +53,9 @@ impl NoReply {
     /// The gateway refused.
     pub(super) fn refused(refused: Refused, messages: &Messages, headers: &HeaderMap) -> Self {
         let Refused { refusal, facts, turned_away } = refused;
-        let status = match refusal.kind {
-            // An assistant that rests is not available; no caller of it asked too often.
-            ErrorKind::PoolExhausted => 503,
-            kind => status_of(kind),
-        };
+        // An assistant that rests is not available; no caller of it asked too often.
+        let rests = refusal.kind == ErrorKind::PoolExhausted;
+        let status = if rests { 503 } else { status_of(refusal.kind) };
         Self {
             status,
             message: words(status, messages, headers),

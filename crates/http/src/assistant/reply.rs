@@ -71,6 +71,7 @@ struct Counts {
 
 /// A reply, as a backend gets it.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the contract calls the text so, too")]
 pub(super) struct Reply {
     pub(super) reply: String,
     pub(super) model: String,

@@ -1,4 +1,4 @@
-//! The gateway's own routes as documents: OpenAPI 3.1 for machines, a page of it for people.
+//! The gateway's own routes as documents: `OpenAPI` 3.1 for machines, a page of it for people.
 //!
 //! The document is kept by hand and held against the gateway by tests: against the list of routes here, and
 //! against every answer by a fuzzer (tests/clients/python). It is not derived from the types that are
@@ -117,7 +117,7 @@ mod tests {
                 _ => collect(inner, named),
             }),
             Value::Array(items) => items.iter().for_each(|item| collect(item, named)),
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 

@@ -1,4 +1,4 @@
-//! An OpenAPI document as a page: no script, no font, no address of anybody else.
+//! An `OpenAPI` document as a page: no script, no font, no address of anybody else.
 
 use serde_json::Value;
 
@@ -10,33 +10,34 @@ pub(super) fn of(document: &str) -> String {
     let document: Value = serde_json::from_str(document).unwrap_or(Value::Null);
     let info = &document["info"];
     let title = escaped(text(&info["title"]));
-    let mut page = format!(
+    let mut page = vec![format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
          <style>{STYLE}</style>\n<main>\n<header><h1>{title} <small>{}</small></h1>\n{}\
          <p><a href=\"/openapi.json\">openapi.json</a></p></header>\n",
         escaped(text(&info["version"])),
         prose(text(&info["description"])),
-    );
+    )];
     for tag in items(&document["tags"]) {
         let name = text(&tag["name"]);
-        page += &format!("<h2>{}</h2>\n{}", escaped(name), prose(text(&tag["description"])));
+        page.push(format!("<h2>{}</h2>\n{}", escaped(name), prose(text(&tag["description"]))));
         for (path, method, operation) in operations(&document) {
             if items(&operation["tags"]).any(|of| of == name) {
-                page += &shown(&document, path, method, operation);
+                page.push(shown(&document, path, method, operation));
             }
         }
     }
-    page += "<h2>Shapes</h2>\n";
+    page.push("<h2>Shapes</h2>\n".to_owned());
     for (name, schema) in members(&document["components"]["schemas"]) {
-        page += &format!(
+        page.push(format!(
             "<details id=\"shape-{0}\"><summary><code>{0}</code></summary>\n{1}{2}</details>\n",
             escaped(name),
             prose(text(&schema["description"])),
             fields(schema),
-        );
+        ));
     }
-    page + "</main>\n</html>\n"
+    page.push("</main>\n</html>\n".to_owned());
+    page.concat()
 }
 
 fn operations(document: &Value) -> impl Iterator<Item = (&String, &String, &Value)> {
@@ -46,7 +47,7 @@ fn operations(document: &Value) -> impl Iterator<Item = (&String, &String, &Valu
 }
 
 fn shown(document: &Value, path: &str, method: &str, operation: &Value) -> String {
-    let mut out = format!(
+    let head = format!(
         "<details id=\"{}\"><summary><b class=\"{method}\">{}</b> <code>{}</code> <span>{}</span></summary>\n{}{}",
         escaped(text(&operation["operationId"])),
         method.to_uppercase(),
@@ -55,19 +56,20 @@ fn shown(document: &Value, path: &str, method: &str, operation: &Value) -> Strin
         prose(text(&operation["description"])),
         who(operation),
     );
-    let parameters: String = items(&operation["parameters"]).map(parameter).collect();
-    if !parameters.is_empty() {
-        out += &format!("<h3>Parameters</h3><table>{parameters}</table>\n");
-    }
+    let parameters = concat(items(&operation["parameters"]).map(parameter));
+    let parameters = match parameters.as_str() {
+        "" => String::new(),
+        rows => format!("<h3>Parameters</h3><table>{rows}</table>\n"),
+    };
     let body = &operation["requestBody"]["content"]["application/json"];
-    if body.is_object() {
-        out += &format!("<h3>Body</h3><p>{}</p>{}\n", kind(&body["schema"]), example(body));
-    }
-    out += "<h3>Answers</h3><table>";
-    for (status, response) in members(&operation["responses"]) {
-        out += &answer(status, resolved(document, response));
-    }
-    out + "</table></details>\n"
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        format!("<h3>Body</h3><p>{}</p>{}\n", kind(&body["schema"]), example(body))
+    };
+    let answers = members(&operation["responses"]);
+    let answers = concat(answers.map(|(status, response)| answer(status, resolved(document, response))));
+    format!("{head}{parameters}{body}<h3>Answers</h3><table>{answers}</table></details>\n")
 }
 
 fn who(operation: &Value) -> String {
@@ -98,31 +100,30 @@ fn parameter(parameter: &Value) -> String {
 fn answer(status: &str, response: &Value) -> String {
     let shapes: Vec<String> =
         members(&response["content"]).map(|(_, content)| kind(&content["schema"])).collect();
-    let examples: String = members(&response["content"]).map(|(_, content)| example(content)).collect();
+    let examples = concat(members(&response["content"]).map(|(_, content)| example(content)));
     let shapes = shapes.join(" or ");
     let description = escaped(text(&response["description"]));
     format!("<tr><td><code>{}</code><td>{shapes}<td>{description}{examples}", escaped(status))
 }
 
 fn example(content: &Value) -> String {
-    match &content["example"] {
-        Value::Null => String::new(),
-        Value::String(text) => format!("<pre>{}</pre>", escaped(text)),
-        example => format!("<pre>{}</pre>", escaped(&format!("{example:#}"))),
+    let example = &content["example"];
+    if example.is_null() {
+        return String::new();
     }
+    let shown = example.as_str().map_or_else(|| format!("{example:#}"), str::to_owned);
+    format!("<pre>{}</pre>", escaped(&shown))
 }
 
 /// The fields of an object, or what else a schema is.
 fn fields(schema: &Value) -> String {
     let required: Vec<&str> = items(&schema["required"]).map(text).collect();
-    let rows: String = members(&schema["properties"])
-        .map(|(name, field)| {
-            let mark = if required.contains(&name.as_str()) { "" } else { " <small>optional</small>" };
-            let description = escaped(text(&field["description"]));
-            format!("<tr><td><code>{}</code>{mark}<td>{}<td>{description}", escaped(name), kind(field))
-        })
-        .collect();
-    let choices: String = items(&schema["anyOf"]).map(fields).collect();
+    let rows = members(&schema["properties"]).map(|(name, field)| {
+        let mark = if required.contains(&name.as_str()) { "" } else { " <small>optional</small>" };
+        let description = escaped(text(&field["description"]));
+        format!("<tr><td><code>{}</code>{mark}<td>{}<td>{description}", escaped(name), kind(field))
+    });
+    let (rows, choices) = (concat(rows), concat(items(&schema["anyOf"]).map(fields)));
     if rows.is_empty() { choices } else { format!("<table>{rows}</table>{choices}\n") }
 }
 
@@ -140,10 +141,8 @@ fn kind(schema: &Value) -> String {
             .collect();
         return values.join(" ");
     }
-    let named = match &schema["type"] {
-        Value::Array(kinds) => kinds.iter().map(text).collect::<Vec<_>>().join(" or "),
-        one => text(one).to_owned(),
-    };
+    let kinds: Vec<&str> = items(&schema["type"]).chain([&schema["type"]]).map(text).collect();
+    let named = kinds.into_iter().filter(|kind| !kind.is_empty()).collect::<Vec<_>>().join(" or ");
     if schema["items"].is_object() {
         return format!("{} of {}", escaped(&named), kind(&schema["items"]));
     }
@@ -170,17 +169,23 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+fn concat(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().concat()
+}
+
 /// Paragraphs, with `code` between backquotes.
 fn prose(text: &str) -> String {
     let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.is_empty());
-    paragraphs.map(|paragraph| format!("<p>{}</p>\n", with_code(paragraph))).collect()
+    concat(paragraphs.map(|paragraph| format!("<p>{}</p>\n", with_code(paragraph))))
 }
 
 fn with_code(text: &str) -> String {
     let parts = text.split('`').enumerate();
-    parts
-        .map(|(at, part)| if at % 2 == 1 { format!("<code>{}</code>", escaped(part)) } else { escaped(part) })
-        .collect()
+    concat(parts.map(
+        |(at, part)| {
+            if at % 2 == 1 { format!("<code>{}</code>", escaped(part)) } else { escaped(part) }
+        },
+    ))
 }
 
 fn escaped(text: &str) -> String {

@@ -82,16 +82,7 @@ fn told(operation: Operation, inbound: &Inbound<'_>) -> Result<Told, CallRejecte
             let file = body::batch_job(inbound.body)?.input_file_id;
             told.references.extend(file.map(|file| resource(FILE, &file)));
         }
-        op::CREATE_INTERACTION => {
-            let interaction = body::interaction(inbound.body)?;
-            let model = interaction.model.or(interaction.agent);
-            told.model = model.as_deref().map(path::model).transpose()?;
-            told.streaming =
-                if interaction.stream == Some(true) { Streaming::Events } else { Streaming::Whole };
-            told.replay = if interaction.store == Some(false) { Replay::Safe } else { Replay::OnlyIfRefused };
-            let previous = interaction.previous_interaction_id;
-            told.references.extend(previous.map(|id| resource(INTERACTION, &id)));
-        }
+        op::CREATE_INTERACTION => told.by_interaction(body::interaction(inbound.body)?)?,
         op::GET_INTERACTION => {
             told.requests = 0;
             let is_stream = inbound.query_pairs().any(|pair| pair == ("stream", "true"));
@@ -115,6 +106,18 @@ fn told(operation: Operation, inbound: &Inbound<'_>) -> Result<Told, CallRejecte
         _ => {}
     }
     Ok(told)
+}
+
+impl Told {
+    fn by_interaction(&mut self, interaction: body::InteractionBody<'_>) -> Result<(), CallRejected> {
+        let model = interaction.model.or(interaction.agent);
+        self.model = model.as_deref().map(path::model).transpose()?;
+        self.streaming = if interaction.stream == Some(true) { Streaming::Events } else { Streaming::Whole };
+        self.replay = if interaction.store == Some(false) { Replay::Safe } else { Replay::OnlyIfRefused };
+        let previous = interaction.previous_interaction_id;
+        self.references.extend(previous.map(|id| resource(INTERACTION, &id)));
+        Ok(())
+    }
 }
 
 /// A resource by its id, with or without the name of its collection.

@@ -1,5 +1,7 @@
 //! The routes of Interactions, below `/{version}/interactions`.
 
+use std::borrow::Cow;
+
 use http::Method;
 use keygate_domain::Resource;
 use keygate_provider::CallRejected;
@@ -35,11 +37,14 @@ pub(super) fn find(method: &Method, version: &str, rest: &[&str]) -> Result<Rout
         }
         _ => return Err(not_served()),
     };
-    let tail: String = rest.iter().map(|segment| format!("/{}", path::encode(segment))).collect();
+    let tail: Vec<_> = [Cow::Borrowed("interactions")]
+        .into_iter()
+        .chain(rest.iter().map(|segment| path::encode(segment)))
+        .collect();
     Ok(Route {
         operation,
         template,
-        upstream_path: format!("/{version}/interactions{tail}"),
+        upstream_path: format!("/{version}/{}", tail.join("/")),
         model: None,
         references: id.map(|id| Resource::new(INTERACTION, *id)).into_iter().collect(),
     })

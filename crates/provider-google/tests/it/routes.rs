@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{Access, ErrorKind, Intent, Replay, Right, Streaming};
+use keygate_domain::{Access, ErrorKind, Intent, ModelName, Replay, Right, Streaming};
 use rstest::rstest;
 
 use super::Call;
@@ -250,7 +250,7 @@ fn a_listed_model_can_be_asked_for_by_its_id() {
     for target in ["/openai/v1/models/models%2Fgemini-x", "/openai/v1/models/models/gemini-x"] {
         let intent = Call::get(target).understood().unwrap();
         assert_eq!(intent.target, "/v1beta/openai/models/models/gemini-x");
-        assert_eq!(intent.model.as_ref().map(|model| model.as_str()), Some("gemini-x"));
+        assert_eq!(intent.model.as_ref().map(ModelName::as_str), Some("gemini-x"));
     }
     for hostile in ["/openai/v1/models/models%2F..%2Fx", "/openai/v1/models/a%2Fb", "/openai/v1/batches/%2Fb"]
     {

@@ -116,7 +116,9 @@ impl Completion<'_> {
 
     fn with_usage(&self, mut chunks: Vec<Value>, has_usage: bool) -> Vec<Vec<u8>> {
         if has_usage && self.is_told_often {
-            chunks.iter_mut().for_each(|chunk| chunk["usage"] = self.usage());
+            for chunk in &mut chunks {
+                chunk["usage"] = self.usage();
+            }
         } else if has_usage {
             let mut chunk = self.chunk(&json!([]));
             chunk["usage"] = self.usage();

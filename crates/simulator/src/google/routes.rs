@@ -242,10 +242,9 @@ impl Route {
             ("POST", ["batches", "batches", id, "cancel"] | ["batches", id, "cancel"]) => {
                 of(Operation::ChatCancelBatch, id)
             }
-            (
-                "GET",
-                ["videos", "videos", id] | ["videos", id] | ["batches", "batches", id] | ["batches", id],
-            ) => of(Operation::ChatGetJob, id),
+            ("GET", ["videos" | "batches", id] | ["videos", "videos", id] | ["batches", "batches", id]) => {
+                of(Operation::ChatGetJob, id)
+            }
             ("DELETE", ["videos", "videos", id] | ["videos", id]) => of(Operation::ChatDeleteVideo, id),
             _ => (Operation::Unknown, None),
         };
