@@ -9,6 +9,7 @@ mod house {
     mod acme;
     mod admin;
     mod answer;
+    mod assistant;
     mod avatar_engines;
     mod avatar_management;
     mod avatars;
@@ -22,6 +23,7 @@ mod house {
     mod credentials;
     mod cut_secrets;
     mod database;
+    mod documents;
     mod doors;
     mod explaining;
     mod files;
@@ -29,12 +31,14 @@ mod house {
     mod half_streams;
     mod hangs;
     mod hostile_paths;
+    mod interactions;
     mod large_bodies;
     mod learning;
     mod leaving;
     mod live;
     mod live_flow;
     mod mints_abroad;
+    mod openai_surface;
     mod plan;
     mod pool;
     mod probing;

@@ -24,6 +24,8 @@ pub struct Config {
     pub clients: ClientsConfig,
     /// How much one user may have.
     pub limits: LimitsConfig,
+    /// Plain questions, answered by Gemini.
+    pub assistant: AssistantConfig,
     /// What outlives the process.
     pub storage: StorageConfig,
     /// Logs and traces.
@@ -115,6 +117,28 @@ pub struct LimitsConfig {
     pub per_user: UserPolicy,
     /// The request header in which a client names its user.
     pub user_header: String,
+}
+
+/// Plain questions, answered by Gemini.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AssistantConfig {
+    /// The model that answers where a question names none.
+    pub model: String,
+    /// What the model is told first where a question does not bring its own.
+    pub system: Option<String>,
+    /// What users are shown when nobody can answer them.
+    pub busy_message: Messages,
+}
+
+/// One message in the languages that are known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Messages {
+    /// English, and whatever else is asked for.
+    pub en: String,
+    /// Indonesian.
+    pub id: String,
+    /// Vietnamese.
+    pub vi: String,
 }
 
 /// What outlives the process.

@@ -25,6 +25,7 @@ pub(crate) fn effective_values(sections: &Sections, layers: &Layers) -> Vec<Effe
         ("server", json(&sections.server)),
         ("clients", json(&sections.clients)),
         ("limits", json(&sections.limits)),
+        ("assistant", json(&sections.assistant)),
         ("storage", json(&sections.storage)),
         ("telemetry", json(&sections.telemetry)),
         ("providers", json(&sections.providers)),

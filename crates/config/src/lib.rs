@@ -25,8 +25,9 @@ mod watch;
 mod yaml;
 
 pub use config::{
-    AuthMode, ClientToken, ClientsConfig, Config, CorsConfig, LimitsConfig, LogConfig, LogFormat, OtlpConfig,
-    OtlpProtocol, ProviderConfig, ServerConfig, StorageConfig, StoragePlace, TelemetryConfig,
+    AssistantConfig, AuthMode, ClientToken, ClientsConfig, Config, CorsConfig, LimitsConfig, LogConfig, LogFormat,
+    Messages, OtlpConfig, OtlpProtocol, ProviderConfig, ServerConfig, StorageConfig, StoragePlace,
+    TelemetryConfig,
 };
 pub use effective::Effective;
 pub use load::{LoadRequest, Loaded, Reading, load, read, read_bind};

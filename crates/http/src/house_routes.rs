@@ -7,7 +7,7 @@ use keygate_domain::{ErrorKind, Refusal};
 
 use crate::proxy::headers_of;
 use crate::{
-    admin, avatar_session, cors, error_response, explain, health, panic_response, reload, request_id, status,
+    admin, assistant, avatar_session, cors, documents, error_response, explain, health, panic_response, reload, request_id, status,
 };
 
 /// Declares them.
@@ -15,6 +15,8 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
     routes
         .service(readable("/healthz", health::healthz))
         .service(readable("/readyz", health::readyz))
+        .service(readable("/openapi.json", documents::openapi))
+        .service(readable("/docs", documents::docs))
         .service(
             // One prefix to compare: every request of a provider comes past here first, and a path with a
             // variable in it is a regular expression.
@@ -24,11 +26,13 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
                 .service(readable("/{provider}/explain", explain::explain))
                 .service(order("/keys/reload", reload::reload))
                 .service(order("/{provider}/reset-keys", admin::reset_keys))
-                .service(order("/v1/avatar/session", avatar_session::avatar_session)),
+                .service(order("/v1/avatar/session", avatar_session::avatar_session))
+                .service(order("/v1/assistant/query", assistant::query))
+                .service(order("/v1/assistant/batch", assistant::batch)),
         );
 }
 
-/// A route that changes something.
+/// A route that does something.
 fn order<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
 where
     F: Handler<Args>,

@@ -3,11 +3,13 @@
 
 mod admin;
 mod answer_out;
+mod assistant;
 mod avatar_session;
 mod caller;
 mod caller_line;
 mod cors;
 mod credentials;
+mod documents;
 mod error_response;
 mod explain;
 mod explained;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keygate_config::{ClientsConfig, CorsConfig, ProviderConfig, TlsIdentity};
+use keygate_config::{AssistantConfig, ClientsConfig, CorsConfig, ProviderConfig, TlsIdentity};
 use tokio::sync::watch;
 use url::Url;
 
@@ -17,6 +17,8 @@ pub struct Rules {
     pub clients: ClientsConfig,
     /// The header that names the user.
     pub user_header: String,
+    /// How plain questions are answered.
+    pub assistant: AssistantConfig,
     /// The providers that run.
     pub providers: Vec<ProviderConfig>,
     /// Whether status is open to everybody.

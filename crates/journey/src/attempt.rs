@@ -228,8 +228,11 @@ impl Attempt<'_> {
         if !text.is_whole && answer.status() == StatusCode::BAD_REQUEST && failure.fault == Fault::Caller {
             return Failed::unanswered(Fault::Unreachable, Reach::Answered);
         }
-        let kept = Some(Kept { is_whole: text.is_whole, ..self.keep(&answer, body) });
-        Failed { failure, reach: Reach::Answered, kept, is_preparations: false }
+        let mut kept = Kept { is_whole: text.is_whole, ..self.keep(&answer, body) };
+        if let Some(told) = self.lane.provider.retell(self.call.path, &kept.body) {
+            kept.body = told;
+        }
+        Failed { failure, reach: Reach::Answered, kept: Some(kept), is_preparations: false }
     }
 
     fn keep(&self, answer: &UpstreamAnswer, body: &[u8]) -> Kept {
@@ -276,6 +279,9 @@ impl Attempt<'_> {
         }
         if let Some(lease) = &watch.lease {
             lease.answered();
+            for binding in watch.meter.created_so_far() {
+                lease.bind(self.client, binding);
+            }
         }
         watch.slot = slot.take();
         let length = declared_length(&answer).filter(|_| !changes_body);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use keygate_domain::{Access, Binding, Intent, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
@@ -11,8 +12,10 @@ use keygate_provider::{
 };
 
 use crate::live::{self, LiveSockets};
+use crate::openai::UsageHider;
 use crate::surface::Surface;
-use crate::{credentials, operations, refusals, routes, uploads, usage};
+use crate::usage::Creates;
+use crate::{credentials, openai, operations, refusals, routes, uploads, usage};
 
 /// Google Gemini (the Gemini Developer API) in the catalogue of providers.
 pub const ADAPTER: Adapter = Adapter {
@@ -75,7 +78,11 @@ impl Provider for Google {
             method: inbound.method.clone(),
             path_and_query: intent.target.clone(),
             headers,
-            body: inbound.body.clone(),
+            body: if streams_completions(intent) {
+                openai::with_usage_asked_for(inbound.body)
+            } else {
+                inbound.body.clone()
+            },
         }
     }
 
@@ -97,6 +104,10 @@ impl Provider for Google {
         inbound: &Inbound<'_>,
         headers: &HeaderMap,
     ) -> Option<Box<dyn Rewrite>> {
+        let hides_usage = streams_completions(intent) && !openai::asks_for_usage_itself(inbound.body);
+        if hides_usage {
+            return Some(Box::new(UsageHider::new()));
+        }
         uploads::rewrite(intent, inbound, headers)
     }
 
@@ -115,7 +126,12 @@ impl Provider for Google {
     }
 
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
-        uploads::meter(intent).unwrap_or_else(|| usage::meter(Surface::of(inbound.path), intent))
+        let surface = Surface::of(inbound.path);
+        uploads::meter(intent).unwrap_or_else(|| usage::meter(surface, intent, Creates::of(inbound)))
+    }
+
+    fn retell(&self, path: &str, error: &Bytes) -> Option<Bytes> {
+        if Surface::of(path) == Surface::OpenAi { openai::unwrapped(error) } else { None }
     }
 
     fn refusal(&self, path: &str, refusal: &Refusal, status: u16) -> SurfaceAnswer {
@@ -123,4 +139,9 @@ impl Provider for Google {
         uploads::note_refusal(path, refusal, &mut answer);
         answer
     }
+}
+
+/// Whether the answer is a stream of the OpenAI-compatible surface, whose usage has to be asked for.
+fn streams_completions(intent: &Intent) -> bool {
+    intent.operation == operations::CHAT_COMPLETIONS && intent.streaming.is_stream()
 }

@@ -47,7 +47,7 @@ pub(crate) fn upstream_headers(surface: Surface, from_caller: &HeaderMap, key: O
 /// none: Google then answers that the request came without a key, which the fault table names.
 fn credential(surface: Surface, key: &ApiKey) -> Option<(HeaderName, HeaderValue)> {
     let (name, value) = match surface {
-        Surface::Native => (X_GOOG_API_KEY, HeaderValue::from_str(key.expose())),
+        Surface::Native | Surface::Interactions => (X_GOOG_API_KEY, HeaderValue::from_str(key.expose())),
         Surface::OpenAi => (AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", key.expose()))),
     };
     let mut value = value.ok()?;

@@ -35,6 +35,27 @@ pub(crate) const UPLOAD_CHUNK: Operation = Operation("upload_chunk");
 /// `GET …:download`.
 pub(crate) const DOWNLOAD: Operation = Operation("download");
 
+/// `POST /openai/images/generations`.
+pub(crate) const OPENAI_IMAGES: Operation = Operation("openai_images");
+/// `POST /openai/videos`.
+pub(crate) const OPENAI_CREATE_VIDEO: Operation = Operation("openai_create_video");
+/// `GET /openai/videos…`.
+pub(crate) const OPENAI_READ_VIDEO: Operation = Operation("openai_read_video");
+/// `DELETE /openai/videos/{video}`.
+pub(crate) const OPENAI_CHANGE_VIDEO: Operation = Operation("openai_change_video");
+/// `POST /openai/batches`.
+pub(crate) const OPENAI_CREATE_BATCH: Operation = Operation("openai_create_batch");
+/// `GET /openai/batches…`.
+pub(crate) const OPENAI_READ_BATCH: Operation = Operation("openai_read_batch");
+/// `POST /openai/batches/{batch}/cancel`.
+pub(crate) const OPENAI_CHANGE_BATCH: Operation = Operation("openai_change_batch");
+/// `POST /interactions`.
+pub(crate) const CREATE_INTERACTION: Operation = Operation("create_interaction");
+/// `GET /interactions/{interaction}`.
+pub(crate) const GET_INTERACTION: Operation = Operation("get_interaction");
+/// `DELETE /interactions/{interaction}` and `POST /interactions/{interaction}/cancel`.
+pub(crate) const CHANGE_INTERACTION: Operation = Operation("change_interaction");
+
 /// Those whose answers only tell what a model says, or what models there are.
 pub(crate) const SPEAKS_ONLY: [Operation; 11] = [
     GENERATE_CONTENT,
@@ -50,8 +71,13 @@ pub(crate) const SPEAKS_ONLY: [Operation; 11] = [
     OPENAI_GET_MODEL,
 ];
 
+/// An operation that reads or ends what there is already; it counts in nobody's quota.
+const fn of_existing(operation: Operation) -> KnownOperation {
+    KnownOperation { is_counted: false, ..KnownOperation::plain(operation) }
+}
+
 /// All of them, the usual one first. Reads of the catalogue are free.
-pub(crate) const KNOWN: [KnownOperation; 16] = [
+pub(crate) const KNOWN: [KnownOperation; 26] = [
     KnownOperation::of_model(GENERATE_CONTENT),
     KnownOperation::of_model(STREAM_GENERATE_CONTENT),
     KnownOperation::of_model(COUNT_TOKENS),
@@ -61,11 +87,21 @@ pub(crate) const KNOWN: [KnownOperation; 16] = [
     KnownOperation::of_model(OPENAI_EMBEDDINGS),
     KnownOperation { opens_session: true, ..KnownOperation::of_model(LIVE) },
     KnownOperation { opens_session: true, ..KnownOperation::of_model(LIVE_MUSIC) },
+    KnownOperation::of_model(OPENAI_IMAGES),
+    KnownOperation::of_model(OPENAI_CREATE_VIDEO),
+    KnownOperation::of_model(CREATE_INTERACTION),
+    KnownOperation::plain(OPENAI_CREATE_BATCH),
     KnownOperation { is_counted: false, ..KnownOperation::of_model(GET_MODEL) },
     KnownOperation { is_counted: false, ..KnownOperation::of_model(OPENAI_GET_MODEL) },
-    KnownOperation { is_counted: false, ..KnownOperation::plain(LIST_MODELS) },
-    KnownOperation { is_counted: false, ..KnownOperation::plain(OPENAI_LIST_MODELS) },
-    KnownOperation { is_counted: false, ..KnownOperation::plain(UPLOAD) },
-    KnownOperation { is_counted: false, ..KnownOperation::plain(UPLOAD_CHUNK) },
-    KnownOperation { is_counted: false, ..KnownOperation::plain(DOWNLOAD) },
+    of_existing(LIST_MODELS),
+    of_existing(OPENAI_LIST_MODELS),
+    of_existing(OPENAI_READ_VIDEO),
+    of_existing(OPENAI_CHANGE_VIDEO),
+    of_existing(OPENAI_READ_BATCH),
+    of_existing(OPENAI_CHANGE_BATCH),
+    of_existing(GET_INTERACTION),
+    of_existing(CHANGE_INTERACTION),
+    of_existing(UPLOAD),
+    of_existing(UPLOAD_CHUNK),
+    of_existing(DOWNLOAD),
 ];

@@ -1,4 +1,4 @@
-//! The two dialects in which callers speak to Gemini.
+//! The dialects in which callers speak to Gemini.
 
 /// A dialect: it decides where the credential goes, how usage is spelled and what errors look like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -7,6 +7,8 @@ pub(crate) enum Surface {
     Native,
     /// `OpenAI`'s, as Google speaks it below `/{version}/openai/`.
     OpenAi,
+    /// Google's newer one, below `/{version}/interactions`.
+    Interactions,
 }
 
 impl Surface {
@@ -15,7 +17,11 @@ impl Surface {
         let mut segments = path.split('/').skip(1);
         let first = segments.next();
         let second = segments.next();
-        if first == Some("openai") || second == Some("openai") { Self::OpenAi } else { Self::Native }
+        match (first, second) {
+            (Some("openai"), _) | (_, Some("openai")) => Self::OpenAi,
+            (_, Some("interactions")) => Self::Interactions,
+            _ => Self::Native,
+        }
     }
 }
 
@@ -31,6 +37,9 @@ mod tests {
     #[case("/v1/openai/nothing", Surface::OpenAi)]
     #[case("/openai/v1/chat/completions", Surface::OpenAi)]
     #[case("/v1beta/models/openai", Surface::Native)]
+    #[case("/v1/interactions", Surface::Interactions)]
+    #[case("/v1beta/interactions/v1_abc/cancel", Surface::Interactions)]
+    #[case("/v1beta/models/interactions", Surface::Native)]
     #[case("/", Surface::Native)]
     fn every_path_has_a_surface(#[case] path: &str, #[case] surface: Surface) {
         assert_eq!(Surface::of(path), surface);

@@ -16,6 +16,7 @@ mod rewrite;
 mod socket;
 mod upstream_request;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use keygate_domain::{Binding, Intent, OpenedSession, Refusal, Verdict};
 use serde_json::Value;
@@ -128,6 +129,13 @@ pub trait Provider: Send + Sync + 'static {
     /// [`CallRejected`] when the wish names no avatar.
     fn avatar_token(&self, wish: &Value) -> Option<Result<OwnCall, CallRejected>> {
         let _ = wish;
+        None
+    }
+
+    /// An error of the provider's at `path` as SDKs of that surface read it, where that is not how it came. Its
+    /// words stay the provider's own.
+    fn retell(&self, path: &str, error: &Bytes) -> Option<Bytes> {
+        let _ = (path, error);
         None
     }
 

@@ -46,6 +46,60 @@ atBothDoors('lists models', async (door) => {
   assert.ok(names.some((name) => name.endsWith(MODEL)));
 });
 
+for (const name of [MODEL, `models/${MODEL}`]) {
+  atBothDoors(`a model is known as ${name}`, async (door) => {
+    assert.equal((await client(door).models.retrieve(name)).id, `models/${MODEL}`);
+  });
+}
+
+const weather = { type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: {} } } };
+const askWeather = { role: 'user', content: 'call weather {"city": "Hanoi"}' };
+
+atBothDoors('calls a function and takes its result', async (door) => {
+  const { completions } = client(door).chat;
+  const first = await completions.create({ model: MODEL, messages: [askWeather], tools: [weather] });
+  const [called] = first.choices[0].message.tool_calls;
+  assert.equal(first.choices[0].finish_reason, 'tool_calls');
+  assert.deepEqual([called.function.name, called.function.arguments], ['weather', '{"city":"Hanoi"}']);
+  const result = { role: 'tool', tool_call_id: called.id, content: 'sunny' };
+  const said = [askWeather, first.choices[0].message, result];
+  const answer = await completions.create({ model: MODEL, messages: said, tools: [weather] });
+  assert.match(answer.choices[0].message.content, /sunny/);
+});
+
+atBothDoors('streams a function call', async (door) => {
+  const options = { model: MODEL, messages: [askWeather], tools: [weather], stream: true };
+  const chunks = await Array.fromAsync(await client(door).chat.completions.create(options));
+  const calls = chunks.flatMap((chunk) => chunk.choices.flatMap((choice) => choice.delta.tool_calls ?? []));
+  assert.equal(calls[0].function.name, 'weather');
+  assert.ok(chunks.every((chunk) => !chunk.usage && chunk.choices.length > 0), 'usage was not asked for');
+});
+
+atBothDoors('draws images', async (door) => {
+  const options = { model: 'gemini-3.1-flash-image', prompt: 'a cat', n: 2, response_format: 'b64_json' };
+  const answer = await client(door).images.generate(options);
+  assert.equal(answer.data.filter((image) => image.b64_json).length, 2);
+});
+
+throughKeygate("the provider's own words can be read", async (door) => {
+  // Straight from Google they stand in an array, and the SDK says "400 status code (no body)".
+  await door.sim.script({ provider: 'google', action: answerRow('unknown_field') });
+  const error = await failure(complete(door));
+  assert.match(error.message, /unknown_field/);
+  assert.equal(error.code, 400);
+});
+
+throughKeygate('a stream that breaks raises', async (door) => {
+  await door.sim.script({ provider: 'google', action: { half_stream: { events: 2, ending: 'close' } } });
+  const seen = [];
+  const read = async () => {
+    for await (const chunk of await client(door).chat.completions.create({ model: MODEL, messages, stream: true })) seen.push(chunk);
+  };
+  const error = await failure(read());
+  assert.ok(error instanceof OpenAI.APIError, `${error}`);
+  assert.equal(seen.length, 2);
+});
+
 atBothDoors("the caller's mistake is told once", async (door) => {
   await door.sim.script({ provider: 'google', action: answerRow('unknown_field'), times: null });
   assert.ok((await failure(complete(door))) instanceof OpenAI.BadRequestError);

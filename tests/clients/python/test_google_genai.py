@@ -8,6 +8,8 @@ from house import answer_row
 
 MODEL = "gemini-3.8-flash"
 PER_MINUTE = 20
+# The third major asks for another version by itself.
+OWN_VERSION = "v1" if int(genai.__version__.split(".")[0]) >= 3 else "v1beta"
 
 
 def client(door, **options):
@@ -32,7 +34,7 @@ def test_generates(door, version):
     assert answer.text
     assert answer.usage_metadata.total_token_count > 0
     (request,) = door.sim.requests("google", "generateContent")
-    assert request["path"] == f"/{version or 'v1'}/models/{MODEL}:generateContent"
+    assert request["path"] == f"/{version or OWN_VERSION}/models/{MODEL}:generateContent"
 
 
 def test_streams_every_chunk(door):

@@ -51,11 +51,91 @@ def test_lists_and_gets_models(door):
     assert models.retrieve(MODEL).id.endswith(MODEL)
 
 
+@pytest.mark.parametrize("name", [MODEL, f"models/{MODEL}"])
+def test_a_model_is_known_by_both_of_its_names(door, name):
+    assert client(door).models.retrieve(name).id == f"models/{MODEL}"
+    answer = client(door).chat.completions.create(model=name, messages=MESSAGES)
+    assert answer.choices[0].message.content
+
+
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+ASK_WEATHER = {"role": "user", "content": 'call weather {"city": "Hanoi"}'}
+
+
+def test_calls_a_function_and_takes_its_result(door):
+    completions = client(door).chat.completions
+    first = completions.create(model=MODEL, messages=[ASK_WEATHER], tools=[WEATHER])
+    (call,) = first.choices[0].message.tool_calls
+    assert first.choices[0].finish_reason == "tool_calls"
+    assert (call.function.name, call.function.arguments) == ("weather", '{"city":"Hanoi"}')
+    result = {"role": "tool", "tool_call_id": call.id, "content": "sunny"}
+    said = [ASK_WEATHER, first.choices[0].message.model_dump(exclude_none=True), result]
+    answer = completions.create(model=MODEL, messages=said, tools=[WEATHER])
+    assert "sunny" in answer.choices[0].message.content
+
+
+def test_streams_a_function_call(door):
+    stream = client(door).chat.completions.create(model=MODEL, messages=[ASK_WEATHER], tools=[WEATHER], stream=True)
+    chunks = list(stream)
+    calls = [call for chunk in chunks for choice in chunk.choices for call in choice.delta.tool_calls or []]
+    assert calls[0].function.name == "weather"
+    assert all(chunk.usage is None and chunk.choices for chunk in chunks), "usage was not asked for"
+
+
+def test_draws_images(door):
+    answer = client(door).images.generate(model="gemini-3.1-flash-image", prompt="a cat", n=2, response_format="b64_json")
+    assert [bool(image.b64_json) for image in answer.data] == [True, True]
+
+
+def test_an_asynchronous_stream_works_too(door):
+    import asyncio
+
+    async def ask():
+        async with openai.AsyncOpenAI(api_key=door.google_key, base_url=door.openai) as asynchronous:
+            stream = await asynchronous.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True)
+            return [chunk async for chunk in stream]
+
+    chunks = asyncio.run(ask())
+    assert len(chunks) > 1 and all(chunk.usage is None for chunk in chunks)
+
+
 def test_the_callers_mistake_is_told_once(door):
     door.sim.script({"provider": "google", "action": answer_row("unknown_field"), "times": None})
     with pytest.raises(openai.BadRequestError):
         complete(door)
     assert len(door.sim.requests("google")) == 1
+
+
+def test_the_providers_own_words_can_be_read(keygate):
+    """Straight from Google they stand in an array, where the SDK finds neither message nor code."""
+    keygate.sim.script({"provider": "google", "action": answer_row("unknown_field")})
+    with pytest.raises(openai.BadRequestError) as raised:
+        complete(keygate)
+    assert "unknown_field" in raised.value.message
+    assert raised.value.code == "400"
+
+
+def test_a_stream_that_breaks_raises(keygate):
+    keygate.sim.script({"provider": "google", "action": {"half_stream": {"events": 2, "ending": "close"}}})
+    seen = []
+    with pytest.raises(openai.APIError):
+        for chunk in client(keygate).chat.completions.create(model=MODEL, messages=MESSAGES, stream=True):
+            seen.append(chunk)
+    assert len(seen) == 2
+
+
+def test_a_stream_refused_before_its_first_byte_begins_on_another_key(keygate):
+    keygate.sim.script({"provider": "google", "action": answer_row("minute_requests")})
+    stream = client(keygate).chat.completions.create(model=MODEL, messages=MESSAGES, stream=True)
+    assert len(list(stream)) > 1
+    assert [request["status"] for request in keygate.sim.requests("google")] == [429, 200]
+
+
+def test_no_key_is_asked_after_the_sdks_timeout(keygate):
+    keygate.sim.script({"provider": "google", "action": "hang", "times": None})
+    with pytest.raises((openai.APITimeoutError, openai.InternalServerError)):
+        complete(keygate, timeout=1, max_retries=0)
+    assert len(keygate.sim.requests("google")) == 1
 
 
 def test_a_failing_key_goes_unnoticed(keygate):

@@ -60,6 +60,24 @@ def test_a_stream_is_relayed_byte_for_byte(sim, keygate):
     assert relayed[1].endswith(b"\r\n\r\n")
 
 
+def test_a_compatible_stream_has_no_usage_nobody_asked_for(door):
+    body = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": "Say hello"}]}
+    status, headers, text = call(
+        "POST", f"{door.openai}chat/completions", body, {"authorization": f"Bearer {door.google_key}"}
+    )
+    assert status == 200 and headers["content-type"] == "text/event-stream"
+    assert '"usage"' not in text
+    assert text.endswith("data: [DONE]\n\n")
+
+
+def test_an_interaction_with_the_key_in_the_query(door):
+    path = f"{door.google}/v1beta/interactions?key={door.google_key}"
+    status, _, answer = call("POST", path, {"model": MODEL, "input": "Say hello"})
+    assert (status, answer["status"]) == (200, "completed"), answer
+    path = f"{door.google}/v1beta/interactions/{answer['id']}?key={door.google_key}"
+    assert call("GET", path)[2]["id"] == answer["id"]
+
+
 def test_answers_say_which_way_they_took(keygate):
     keygate.sim.script({"provider": "google", "action": answer_row("key_invalid")})
     status, headers, _ = call("POST", url(keygate), BODY, {"x-goog-api-key": keygate.google_key})

@@ -17,7 +17,12 @@ async fn is_told_verbatim(path: &str, body: &Value, status: u16, faults: &[Fault
     house.sim.script(faults.iter().cloned()).expect("room");
     let answer = Answer::to(house.post(path, body)).await;
     answer.is_providers("google", status, 1);
-    assert_eq!(answer.text(), expected.text());
+    let words = expected.text();
+    // On the surface of OpenAI without the array around it, in which its SDKs find no message.
+    let is_openai = path.contains("/openai/");
+    let words = if is_openai { words.trim().trim_matches(['[', ']']).trim() } else { words.as_str() };
+    assert_eq!(answer.text(), words);
+    assert!(!is_openai || answer.json()["error"]["message"].is_string(), "{answer:?}");
     assert_eq!(answer.header("content-type"), expected.header("content-type"));
 
     assert_eq!(house.upstream_requests(), 1);
@@ -99,7 +104,7 @@ async fn a_route_that_is_nobodys_and_a_method_that_is_wrong_ask_nobody() {
     let anam = Answer::to(house.post("/anam/None/engine/session", &json!({}))).await;
     anam.is_refusal(404, "not_found");
     anam.says_anam("Not found", "api_version");
-    let openai = Answer::to(house.post("/openai/v1/images/generations", &json!({}))).await;
+    let openai = Answer::to(house.post("/openai/v1/audio/speech", &json!({}))).await;
     openai.is_refusal(404, "not_found");
     openai.says_openai("invalid_request_error", "does not serve this route");
 

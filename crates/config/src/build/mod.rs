@@ -1,6 +1,7 @@
 //! From sections that were read to a configuration that is valid: what one value means beside
 //! another. Everything that is wrong is noted, nothing stops at the first problem.
 
+mod assistant;
 mod clients;
 mod limits;
 mod options;
@@ -58,9 +59,10 @@ pub(crate) fn config(
     let server = server::build(&sections.server, judge);
     let (clients, mut shown) = clients::build(&sections.clients, server.bind, judge);
     let limits = limits::build(&mut sections.limits, judge);
+    let assistant = assistant::build(&sections.assistant, judge);
     let storage = storage::build(&sections.storage, judge);
     let telemetry = telemetry::build(&sections.telemetry, judge);
     let (providers, keys) = providers::build(&mut sections.providers, catalogue, judge);
     shown.extend(keys);
-    (Config { server, clients, limits, storage, telemetry, providers }, shown)
+    (Config { server, clients, limits, assistant, storage, telemetry, providers }, shown)
 }

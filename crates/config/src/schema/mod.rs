@@ -1,6 +1,7 @@
 //! The shape of the YAML file. The doc comments are what editors show; each names the unit, the
 //! default and the effect.
 
+mod assistant;
 mod budgets;
 mod clients;
 mod key_entry;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use assistant::AssistantSection;
 pub(crate) use budgets::{AllowanceSection, BudgetsSection};
 pub(crate) use clients::{ClientsSection, TokenEntry, everything_but_admin};
 pub(crate) use key_entry::{KeyEntries, KeyEntry, Reference};
@@ -42,6 +44,9 @@ pub(crate) struct Sections {
     /// How much one user may have.
     #[serde(deserialize_with = "or_default")]
     pub(crate) limits: LimitsSection,
+    /// Plain questions, answered by Gemini.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) assistant: AssistantSection,
     /// What outlives the process.
     #[serde(deserialize_with = "or_default")]
     pub(crate) storage: StorageSection,

@@ -18,12 +18,13 @@ impl Difference {
     /// Compares field by field, so that whoever adds a setting has to say here what becomes of it
     /// while the gateway runs.
     pub(super) fn between(running: &Config, wanted: Config) -> Self {
-        let Config { server, clients, limits, storage, telemetry, providers } = wanted;
+        let Config { server, clients, limits, assistant, storage, telemetry, providers } = wanted;
         let mut notes = Notes::default();
         let next = Config {
             server: notes.server(&running.server, &server),
             clients: notes.take("clients", &running.clients, clients),
             limits: notes.limits(&running.limits, limits),
+            assistant: notes.take("assistant", &running.assistant, assistant),
             storage: notes.keep("storage", &running.storage, &storage),
             telemetry: notes.keep("telemetry", &running.telemetry, &telemetry),
             providers: notes.providers(&running.providers, providers),
@@ -202,6 +203,7 @@ mod tests {
         check(&[], &[("KEYGATE__SERVER__MAX_BODY", "1MiB")], &["server.max_body"], &[]);
         check(&[], &[("AI_RATE_LIMIT_PER_MIN", "5")], &["limits.per_user"], &[]);
         check(&[], &[("KEYGATE_ADMIN_TOKEN", "an admin's new token")], &["clients"], &[]);
+        check(&[], &[("KEYGATE__ASSISTANT__MODEL", "gemini-x")], &["assistant"], &[]);
         check(&[], &[("GEMINI_API_KEYS", "AIzaFirstKey")], &["providers.google.keys"], &[]);
         check(&[], &[("ANAM_API_KEYS", "one")], &[], &["providers.anam (switched on)"]);
         check(&[("ANAM_API_KEYS", "one")], &[], &[], &["providers.anam (switched off)"]);

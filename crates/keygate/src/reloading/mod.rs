@@ -30,6 +30,7 @@ pub(crate) fn rules(config: &Config, state: ConfigState) -> Rules {
     Rules {
         clients: config.clients.clone(),
         user_header: config.limits.user_header.clone(),
+        assistant: config.assistant.clone(),
         providers: config.providers.clone(),
         status_public: config.server.status_public,
         max_body: config.server.max_body,

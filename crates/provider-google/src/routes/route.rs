@@ -1,11 +1,12 @@
 //! The routes served: which path is which operation.
 
 use http::Method;
-use keygate_domain::{ErrorKind, ModelName, Operation};
+use keygate_domain::{ErrorKind, ModelName, Operation, Resource};
 use keygate_provider::CallRejected;
 
-use super::path;
+use super::{interactions, openai, path};
 use crate::operations as op;
+use crate::surface::Surface;
 
 /// A route that was found.
 #[derive(Debug)]
@@ -18,14 +19,17 @@ pub(super) struct Route {
     pub upstream_path: String,
     /// The model in the path.
     pub model: Option<ModelName>,
+    /// The resources in the path.
+    pub references: Vec<Resource>,
 }
 
 /// What a caller on an unknown route is told.
 const SERVED: &str = "This gateway does not serve this route of the Gemini API. It serves, for version v1, v1beta and \
     v1alpha: GET /{version}/models, GET /{version}/models/{model}, POST /{version}/models/{model}:generateContent, \
     :streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents, POST \
-    /{version}/tunedModels/{model}:generateContent and :streamGenerateContent; and OpenAI-compatible, below \
-    /{version}/openai/ or /openai/v1/: POST chat/completions, POST embeddings, GET models, GET models/{model}.";
+    /{version}/tunedModels/{model}:generateContent and :streamGenerateContent, /{version}/interactions; and \
+    OpenAI-compatible, below /{version}/openai/ or /openai/v1/: POST chat/completions, POST embeddings, POST \
+    images/generations, GET models, GET models/{model}, videos and batches.";
 
 /// One verb that a model can be asked with.
 struct Action {
@@ -69,20 +73,21 @@ const ACTIONS: [Action; 5] = [
     },
 ];
 
-/// The version that stands for `/openai/v1/`: Google documents the compatible surface there.
-const OPENAI_VERSION: &str = "v1beta";
-
 /// Finds the route of a request.
 ///
 /// # Errors
 /// `BadRequest` for a path that tries to be another one, `NotFound` for an unknown one,
 /// `MethodNotAllowed` for a known one with another method.
 pub(super) fn find(method: &Method, path: &str) -> Result<Route, CallRejected> {
-    let decoded = path::segments(path)?;
+    let path = if Surface::of(path) == Surface::OpenAi { openai::with_plain_ids(path) } else { path.into() };
+    let decoded = path::segments(&path)?;
     let segments: Vec<&str> = decoded.iter().map(|segment| &**segment).collect();
     match segments.as_slice() {
-        ["openai", "v1", rest @ ..] => openai(method, OPENAI_VERSION, rest),
-        [version, "openai", rest @ ..] if is_version(version) => openai(method, version, rest),
+        ["openai", "v1", rest @ ..] => openai::find(method, openai::VERSION, rest),
+        [version, "openai", rest @ ..] if is_version(version) => openai::find(method, version, rest),
+        [version, "interactions", rest @ ..] if is_version(version) => {
+            interactions::find(method, version, rest)
+        }
         [version, "models"] if is_version(version) => list(method, version),
         [version, collection, name] if is_version(version) => native(method, version, collection, name),
         _ => Err(not_served()),
@@ -102,6 +107,7 @@ fn list(method: &Method, version: &str) -> Result<Route, CallRejected> {
         template: "/{version}/models",
         upstream_path: format!("/{version}/models"),
         model: None,
+        references: Vec::new(),
     })
 }
 
@@ -122,6 +128,7 @@ fn get(method: &Method, version: &str, name: &str) -> Result<Route, CallRejected
         template,
         upstream_path: format!("/{version}/models/{}", path::encode(name)),
         model: Some(model),
+        references: Vec::new(),
     })
 }
 
@@ -144,33 +151,12 @@ fn action(
         template,
         upstream_path: format!("/{version}/{collection}/{}:{verb}", path::encode(name)),
         model: Some(model),
+        references: Vec::new(),
     })
 }
 
-fn openai(method: &Method, version: &str, rest: &[&str]) -> Result<Route, CallRejected> {
-    let (operation, verb, template, model) = match rest {
-        ["chat", "completions"] => {
-            (op::CHAT_COMPLETIONS, Method::POST, "/{version}/openai/chat/completions", None)
-        }
-        ["embeddings"] => (op::OPENAI_EMBEDDINGS, Method::POST, "/{version}/openai/embeddings", None),
-        ["models"] => (op::OPENAI_LIST_MODELS, Method::GET, "/{version}/openai/models", None),
-        // Google lists its models to OpenAI clients as `models/…`, which clients then send back.
-        ["models", name] | ["models", "models", name] => {
-            (op::OPENAI_GET_MODEL, Method::GET, "/{version}/openai/models/{model}", Some(*name))
-        }
-        _ => return Err(not_served()),
-    };
-    demand(method, &verb, template)?;
-    let tail: Vec<_> = rest.iter().map(|segment| path::encode(segment)).collect();
-    Ok(Route {
-        operation,
-        template,
-        upstream_path: format!("/{version}/openai/{}", tail.join("/")),
-        model: model.map(path::model).transpose()?,
-    })
-}
-
-fn demand(actual: &Method, wanted: &Method, template: &str) -> Result<(), CallRejected> {
+/// A route that takes only this method.
+pub(super) fn demand(actual: &Method, wanted: &Method, template: &str) -> Result<(), CallRejected> {
     if actual == wanted {
         return Ok(());
     }
@@ -178,6 +164,6 @@ fn demand(actual: &Method, wanted: &Method, template: &str) -> Result<(), CallRe
     Err(CallRejected::new(ErrorKind::MethodNotAllowed, message))
 }
 
-fn not_served() -> CallRejected {
+pub(super) fn not_served() -> CallRejected {
     CallRejected::new(ErrorKind::NotFound, SERVED)
 }

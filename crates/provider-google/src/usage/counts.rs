@@ -15,6 +15,7 @@ pub(super) fn usage(surface: Surface, raw: &[u8]) -> Option<Usage> {
     match surface {
         Surface::Native => serde_json::from_slice::<Native>(raw).ok().map(Native::usage),
         Surface::OpenAi => serde_json::from_slice::<OpenAi>(raw).ok().map(OpenAi::usage),
+        Surface::Interactions => serde_json::from_slice::<Interactions>(raw).ok().map(Interactions::usage),
     }
 }
 
@@ -82,6 +83,33 @@ impl OpenAi {
             if beside > 0 { (completion, beside) } else { (completion - within, within) };
         let cached_tokens = self.prompt_tokens_details.map_or(0, |details| details.cached_tokens.0);
         Usage { input_tokens, output_tokens, thought_tokens, cached_tokens, total_tokens }
+    }
+}
+
+/// `usage` of an interaction: like the native one, in other words.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_field_names, reason = "they are Google's names")]
+struct Interactions {
+    total_input_tokens: Count,
+    total_tool_use_tokens: Count,
+    total_output_tokens: Count,
+    total_thought_tokens: Count,
+    total_cached_tokens: Count,
+    total_tokens: Count,
+}
+
+impl Interactions {
+    fn usage(self) -> Usage {
+        Native {
+            prompt_token_count: self.total_input_tokens,
+            tool_use_prompt_token_count: self.total_tool_use_tokens,
+            candidates_token_count: self.total_output_tokens,
+            thoughts_token_count: self.total_thought_tokens,
+            cached_content_token_count: self.total_cached_tokens,
+            total_token_count: self.total_tokens,
+        }
+        .usage()
     }
 }
 
@@ -183,6 +211,17 @@ mod tests {
     #[case::embeddings(r#"{"prompt_tokens":7,"total_tokens":7}"#, [7, 0, 0, 0, 7])]
     fn openai_counts(#[case] raw: &str, #[case] expected: [u64; 5]) {
         assert_eq!(usage(Surface::OpenAi, raw.as_bytes()).map(shown), Some(expected));
+    }
+
+    #[rstest]
+    #[case::documented(
+        r#"{"total_tokens":346,"total_input_tokens":11,"input_tokens_by_modality":[{"modality":"text","tokens":11}],
+            "total_cached_tokens":0,"total_output_tokens":90,"total_tool_use_tokens":0,"total_thought_tokens":245}"#,
+        [11, 90, 245, 0, 346]
+    )]
+    #[case::tools(r#"{"total_input_tokens":11,"total_tool_use_tokens":5,"total_output_tokens":4}"#, [16, 4, 0, 0, 20])]
+    fn interactions_counts(#[case] raw: &str, #[case] expected: [u64; 5]) {
+        assert_eq!(usage(Surface::Interactions, raw.as_bytes()).map(shown), Some(expected));
     }
 
     #[test]

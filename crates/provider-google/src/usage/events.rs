@@ -19,6 +19,8 @@ pub(super) struct Events {
     start: [u8; DATA.len()],
     start_len: usize,
     place: Place,
+    /// How its lines end, as far as one has.
+    line_end: LineEnd,
     /// JSON outside events is being read.
     in_bare_json: bool,
 }
@@ -34,6 +36,15 @@ enum Line {
     Bare,
     /// `event:`, `id:`, `retry:` or a comment; passed over.
     Other,
+}
+
+/// How the lines of a stream end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineEnd {
+    Unknown,
+    LineFeed,
+    /// Both, as Google ends lines of its native streams.
+    Both,
 }
 
 /// Where the last byte left the stream.
@@ -64,6 +75,7 @@ impl Events {
             start: [0; DATA.len()],
             start_len: 0,
             place: Place::Boundary,
+            line_end: LineEnd::Unknown,
             in_bare_json: false,
         }
     }
@@ -78,6 +90,15 @@ impl Events {
         self.place == Place::Boundary
     }
 
+    /// How lines of this stream end: whatever is added to it must end alike. The Go SDK takes what stands
+    /// between two kinds of line ends for one event.
+    pub(super) fn line_end(&self) -> &'static str {
+        match self.line_end {
+            LineEnd::LineFeed => "\n",
+            LineEnd::Unknown | LineEnd::Both => "\r\n",
+        }
+    }
+
     /// Reads the next bytes.
     pub(super) fn read(&mut self, chunk: &[u8]) {
         let mut rest = chunk;
@@ -86,6 +107,7 @@ impl Events {
                 && let Place::Return { of_empty_line } = self.place
             {
                 self.place = Place::behind_line_feed(of_empty_line);
+                self.line_end = LineEnd::Both;
                 rest = &rest[1..];
                 continue;
             }
@@ -147,6 +169,9 @@ impl Events {
         self.line = Line::Unknown;
         self.start_len = 0;
         let is_return = end == b'\r';
+        if !is_return {
+            self.line_end = LineEnd::LineFeed;
+        }
         self.place =
             if is_return { Place::Return { of_empty_line } } else { Place::behind_line_feed(of_empty_line) };
         if of_empty_line {

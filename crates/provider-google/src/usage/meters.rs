@@ -1,9 +1,10 @@
 //! The meters: one for documents that come whole or as an array, one for events.
 
 use bytes::Bytes;
-use keygate_domain::{Failure, Intent, Refusal, Spend, Streaming};
+use keygate_domain::{Binding, Failure, Intent, Refusal, Spend, Streaming};
 use keygate_provider::{Ended, Meter, Metered};
 
+use super::creates::Creates;
 use super::events::Events;
 use super::scanner::Scanner;
 use super::skim::{self, Glance, Unread};
@@ -11,19 +12,20 @@ use super::words::{Field, Words};
 use crate::refusals;
 use crate::surface::Surface;
 
-/// The meter for the answer to a request.
-pub(crate) fn meter(surface: Surface, intent: &Intent) -> Box<dyn Meter> {
+/// The meter for the answer to a request; `creates` says what a new resource of its answer is.
+pub(crate) fn meter(surface: Surface, intent: &Intent, creates: Option<Creates>) -> Box<dyn Meter> {
     let (words, estimate) = (Words::of(surface), intent.estimate);
     match intent.streaming {
         Streaming::Events => Box::new(EventMeter {
             surface,
             estimate,
+            creates,
             words,
             events: Events::new(words),
             unread: Unread::default(),
         }),
         Streaming::Whole | Streaming::JsonArray | Streaming::File => {
-            Box::new(DocumentMeter { surface, estimate, scanner: Scanner::new(words) })
+            Box::new(DocumentMeter { surface, estimate, creates, scanner: Scanner::new(words) })
         }
     }
 }
@@ -33,6 +35,7 @@ pub(crate) fn meter(surface: Surface, intent: &Intent) -> Box<dyn Meter> {
 struct DocumentMeter {
     surface: Surface,
     estimate: Spend,
+    creates: Option<Creates>,
     scanner: Scanner,
 }
 
@@ -50,7 +53,7 @@ impl Meter for DocumentMeter {
     }
 
     fn finish(self: Box<Self>, _ended: Ended) -> Metered {
-        self.scanner.findings().metered(self.surface, self.estimate)
+        self.scanner.findings().metered(self.surface, self.estimate, self.creates)
     }
 }
 
@@ -58,6 +61,7 @@ impl Meter for DocumentMeter {
 struct EventMeter {
     surface: Surface,
     estimate: Spend,
+    creates: Option<Creates>,
     words: &'static Words,
     events: Events,
     unread: Unread,
@@ -90,23 +94,25 @@ impl Meter for EventMeter {
         self.events.scanner().findings().failure(self.estimate)
     }
 
+    fn created_so_far(&self) -> Vec<Binding> {
+        self.events.scanner().findings().created(self.creates)
+    }
+
     fn is_in_first_element(&self) -> bool {
         !self.events.scanner().has_whole_answer()
     }
 
-    /// An event in the form that every SDK raises as an error. It ends in CR LF CR LF as Google's
-    /// do: the Go SDK joins events when delimiters are mixed. Nothing is added to a stream that
-    /// has already told its error.
+    /// An event in the form that every SDK raises as an error, its lines ended like those before. Nothing is
+    /// added to a stream that has already told its error.
     fn farewell(&self, refusal: &Refusal, status: u16) -> Option<Bytes> {
         if !self.events.is_at_boundary() || self.events.scanner().findings().has(Field::Error) {
             return None;
         }
-        let body = refusals::body(self.surface, refusal, status);
-        Some(Bytes::from(format!("data: {body}\r\n\r\n")))
+        Some(Bytes::from(refusals::event(self.surface, refusal, status, self.events.line_end())))
     }
 
     fn finish(mut self: Box<Self>, _ended: Ended) -> Metered {
         self.unread.read_by(&mut self.events);
-        self.events.scanner().findings().metered(self.surface, self.estimate)
+        self.events.scanner().findings().metered(self.surface, self.estimate, self.creates)
     }
 }

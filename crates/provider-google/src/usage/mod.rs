@@ -6,6 +6,7 @@
 //! [`skim`] spares it the events that only repeat what later ones say again.
 
 mod counts;
+mod creates;
 mod events;
 mod findings;
 mod meters;
@@ -13,4 +14,5 @@ mod scanner;
 mod skim;
 mod words;
 
+pub(crate) use creates::{Creates, INTERACTION};
 pub(crate) use meters::meter;

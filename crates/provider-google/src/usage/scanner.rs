@@ -13,7 +13,7 @@
 use memchr::memchr2;
 
 use super::findings::Findings;
-use super::words::{Field, Words};
+use super::words::{Field, Members, Words, field_of};
 
 /// Longest key that can be one of ours, in bytes.
 const MAX_KEY_BYTES: usize = 16;
@@ -35,6 +35,8 @@ pub(super) struct Scanner {
     key: Key,
     /// The value of the root member being read is the array of answers.
     in_answers: bool,
+    /// What is looked for in the value of the root member being read.
+    inside: Option<Members>,
     /// The key just read names a field; its value begins after the colon.
     announced: Option<Field>,
     capture: Option<Capture>,
@@ -85,6 +87,7 @@ impl Scanner {
             expects_key: false,
             key: Key::default(),
             in_answers: false,
+            inside: None,
             announced: None,
             capture: None,
             findings: Findings::default(),
@@ -190,12 +193,18 @@ impl Scanner {
         self.expects_key = false;
         self.announced = None;
         let Some(key) = self.key.known() else {
-            self.in_answers &= self.depth != self.root;
+            if self.depth == self.root {
+                self.in_answers = false;
+                self.inside = None;
+            }
             return;
         };
         if self.depth == self.root {
             self.in_answers = key == self.words.answers;
+            self.inside = self.words.inside(key);
             self.announced = self.words.field(key);
+        } else if let Some(members) = self.inside.filter(|_| self.depth == self.root + 1) {
+            self.announced = field_of(members, key);
         } else if self.in_answers && self.depth == self.root + 2 && key == self.words.finish {
             self.announced = Some(Field::Finish);
         }
@@ -205,6 +214,7 @@ impl Scanner {
         if self.depth == 0 {
             self.root = if is_object { 1 } else { 2 };
             self.in_answers = false;
+            self.inside = None;
         }
         self.depth = self.depth.saturating_add(1);
         if self.depth <= KNOWN_DEPTHS {

@@ -13,10 +13,6 @@ use super::words::{Field, Words};
 /// Longer pieces are read at once: keeping them costs memory.
 const MOST_BYTES: usize = 8 * 1024;
 
-/// What a model writes stands in strings, where quoted words cannot be; but for the arguments of
-/// the functions it calls.
-const ARGUMENTS: &[u8] = b"args";
-
 /// What a piece of a stream is worth.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Glance {
@@ -49,9 +45,11 @@ pub(super) fn glance(words: &Words, piece: &[u8], found: &Findings) -> Glance {
 /// Finds the members of a root object, in their order, and what else is to be read.
 pub(super) fn searcher(words: &Words) -> AhoCorasick {
     let members = words.root.iter().map(|(word, _)| *word);
-    let quoted = members.chain([words.finish, ARGUMENTS]).map(|word| [b"\"", word, b"\""].concat());
-    #[expect(clippy::expect_used, reason = "six short words make a small searcher")]
-    AhoCorasick::new(quoted).expect("six short words can be searched for")
+    let inner = words.inner.iter().map(|(word, _)| *word);
+    let others = [words.finish, words.arguments].into_iter().chain(inner);
+    let quoted = members.chain(others).map(|word| [b"\"", word, b"\""].concat());
+    #[expect(clippy::expect_used, reason = "a few short words make a small searcher")]
+    AhoCorasick::new(quoted).expect("a few short words can be searched for")
 }
 
 /// The events that wait to be read.

@@ -42,15 +42,23 @@ impl Field {
     }
 }
 
+/// Members of an object, and the fields they are.
+pub(super) type Members = &'static [(&'static [u8], Field)];
+
 /// How a surface spells the fields.
 #[derive(Debug)]
 pub(super) struct Words {
     /// Members of a root object.
-    pub root: [(&'static [u8], Field); 4],
+    pub root: Members,
+    /// Members of a root object that are objects themselves, and what is looked for in those.
+    pub inner: &'static [(&'static [u8], Members)],
     /// The member of a root object that holds the array of answers.
     pub answers: &'static [u8],
     /// The member of an answer that says why it ended.
     pub finish: &'static [u8],
+    /// The member that holds the arguments of a function. What a model writes stands in strings, where quoted
+    /// words cannot be; but for these.
+    pub arguments: &'static [u8],
     /// Finds the words in bytes that were not read yet.
     pub searcher: LazyLock<AhoCorasick>,
 }
@@ -61,30 +69,74 @@ impl Words {
         match surface {
             Surface::Native => &NATIVE,
             Surface::OpenAi => &OPENAI,
+            Surface::Interactions => &INTERACTIONS,
         }
     }
 
     /// The field that a member of a root object is.
     pub(super) fn field(&self, key: &[u8]) -> Option<Field> {
-        self.root.iter().find(|(word, _)| *word == key).map(|(_, field)| *field)
+        field_of(self.root, key)
+    }
+
+    /// What is looked for in the root member `key`, if anything.
+    pub(super) fn inside(&self, key: &[u8]) -> Option<Members> {
+        self.inner.iter().find(|(word, _)| *word == key).map(|(_, members)| *members)
     }
 }
 
+/// The field that the member `key` is.
+pub(super) fn field_of(members: Members, key: &[u8]) -> Option<Field> {
+    members.iter().find(|(word, _)| *word == key).map(|(_, field)| *field)
+}
+
 static NATIVE: Words = Words {
-    root: [
+    root: &[
         (b"usageMetadata", Field::Usage),
         (b"error", Field::Error),
         (b"modelVersion", Field::Model),
         (b"responseId", Field::Id),
     ],
+    inner: &[],
     answers: b"candidates",
     finish: b"finishReason",
+    arguments: b"args",
     searcher: LazyLock::new(|| skim::searcher(&NATIVE)),
 };
 
 static OPENAI: Words = Words {
-    root: [(b"usage", Field::Usage), (b"error", Field::Error), (b"model", Field::Model), (b"id", Field::Id)],
+    root: &[(b"usage", Field::Usage), (b"error", Field::Error), (b"model", Field::Model), (b"id", Field::Id)],
+    inner: &[],
     answers: b"choices",
     finish: b"finish_reason",
+    arguments: b"args",
     searcher: LazyLock::new(|| skim::searcher(&OPENAI)),
+};
+
+/// An interaction says its fields at its root; events say them of the interaction they are about.
+static INTERACTIONS: Words = Words {
+    root: &[
+        (b"usage", Field::Usage),
+        (b"error", Field::Error),
+        (b"model", Field::Model),
+        (b"id", Field::Id),
+        (b"interaction_id", Field::Id),
+        (b"status", Field::Finish),
+    ],
+    inner: &[
+        (
+            b"interaction",
+            &[
+                (b"usage", Field::Usage),
+                (b"model", Field::Model),
+                (b"id", Field::Id),
+                (b"status", Field::Finish),
+            ],
+        ),
+        (b"metadata", &[(b"total_usage", Field::Usage)]),
+    ],
+    // It has no answers beside each other.
+    answers: b"",
+    finish: b"status",
+    arguments: b"arguments",
+    searcher: LazyLock::new(|| skim::searcher(&INTERACTIONS)),
 };

@@ -42,6 +42,11 @@ fn the_operations_are_those_of_the_routes() {
         Call::post("/v1beta/models/m:batchEmbedContents", r#"{"requests": []}"#),
         Call::post("/v1beta/openai/chat/completions", chat),
         Call::post("/v1beta/openai/embeddings", r#"{"model": "m", "input": "text"}"#),
+        Call::post("/v1beta/openai/images/generations", r#"{"model": "m", "prompt": "text"}"#),
+        Call::post("/v1beta/openai/videos", r#"{"model": "m", "prompt": "text"}"#)
+            .with("content-type", "application/json"),
+        Call::post("/v1beta/interactions", r#"{"model": "m", "input": "text"}"#),
+        Call::post("/v1beta/openai/batches", r#"{"input_file_id": "files/f"}"#),
         Call::get("/v1beta/models/m"),
         Call::get("/v1beta/openai/models/m"),
         Call::get("/v1beta/models"),
@@ -49,6 +54,12 @@ fn the_operations_are_those_of_the_routes() {
         Call::post("/upload/v1beta/files", "{}"),
         Call::post("/upload/v1beta/files?upload_id=a", ""),
         Call::get("/download/v1beta/files/a:download"),
+        Call::get("/v1beta/openai/videos/v"),
+        Call::new("DELETE", "/v1beta/openai/videos/v"),
+        Call::get("/v1beta/openai/batches/b"),
+        Call::post("/v1beta/openai/batches/b/cancel", ""),
+        Call::get("/v1beta/interactions/v1_a"),
+        Call::post("/v1beta/interactions/v1_a/cancel", ""),
     ];
     let told: Vec<KnownOperation> = calls
         .iter()

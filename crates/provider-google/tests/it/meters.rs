@@ -12,9 +12,12 @@ const ARRAY: &str = "/v1/models/x:streamGenerateContent";
 const EVENTS: &str = "/v1/models/x:streamGenerateContent?alt=sse";
 const OPENAI: &str = "/openai/v1/chat/completions";
 const OPENAI_EVENTS: &str = "/v1beta/openai/chat/completions";
+const INTERACTION: &str = "/v1beta/interactions";
+const INTERACTION_EVENTS: &str = "/v1/interactions";
 
 fn meter(target: &str) -> Box<dyn Meter> {
-    let body = if target == OPENAI_EVENTS { r#"{"stream":true}"# } else { "{}" };
+    let is_stream = target == OPENAI_EVENTS || target == INTERACTION_EVENTS;
+    let body = if is_stream { r#"{"stream":true}"# } else { "{}" };
     let call = Call::post(target, body);
     google().meter(&call.understood().unwrap(), &call.inbound())
 }
@@ -213,6 +216,36 @@ const HELLO_SEEN: &str = "in 7 out 17 thoughts 5 cached 3 total 29 | gemini-3.8-
     r#"{"object":"list","data":[{"embedding":[0.1]}],"model":"e","usage":{"prompt_tokens":3,"total_tokens":3}}"#,
     "in 3 out 0 thoughts 0 cached 0 total 3 | e | - | - | -"
 )]
+#[case::interaction(
+    INTERACTION,
+    r#"{"id":"v1_a","status":"completed","model":"gemini-x","steps":[{"type":"function_call","id":"no","arguments":
+       {"usage":{"total_tokens":999},"error":{"code":"authentication"},"interaction":{"id":"no"}}}],"object":"interaction",
+       "usage":{"total_input_tokens":11,"total_output_tokens":90,"total_thought_tokens":245,"total_tokens":346}}"#,
+    "in 11 out 90 thoughts 245 cached 0 total 346 | gemini-x | v1_a | completed | -"
+)]
+#[case::interaction_events(
+    INTERACTION_EVENTS,
+    "event: interaction.created\ndata: {\"interaction\":{\"id\":\"v1_a\",\"status\":\"in_progress\",\"model\":\"gemini-x\"},\
+     \"event_type\":\"interaction.created\"}\n\n\
+     event: step.start\ndata: {\"index\":0,\"step\":{\"type\":\"model_output\",\"id\":\"no\"},\"event_type\":\"step.start\"}\n\n\
+     event: step.delta\ndata: {\"index\":0,\"delta\":{\"text\":\"\\\"usage\\\":{}\",\"type\":\"text\"},\"event_type\":\"step.delta\",\
+     \"metadata\":{\"total_usage\":{\"total_input_tokens\":11,\"total_tokens\":11}}}\n\n\
+     event: interaction.completed\ndata: {\"interaction\":{\"id\":\"v1_a\",\"status\":\"completed\",\"usage\":{\"total_tokens\":16,\
+     \"total_input_tokens\":11,\"total_output_tokens\":5}},\"event_type\":\"interaction.completed\"}\n\nevent: done\ndata: [DONE]\n\n",
+    "in 11 out 5 thoughts 0 cached 0 total 16 | gemini-x | v1_a | completed | -"
+)]
+#[case::interaction_that_breaks(
+    INTERACTION_EVENTS,
+    "event: interaction.created\ndata: {\"interaction\":{\"id\":\"v1_a\",\"status\":\"in_progress\"},\"event_type\":\"interaction.created\"}\n\n\
+     event: step.delta\ndata: {\"index\":0,\"event_type\":\"step.delta\",\"metadata\":{\"total_usage\":{\"total_input_tokens\":11}}}\n\n",
+    "in 11 out 0 thoughts 0 cached 0 total 11 | - | v1_a | in_progress | -"
+)]
+#[case::interaction_error_event(
+    INTERACTION_EVENTS,
+    "event: interaction.status_update\ndata: {\"interaction_id\":\"v1_a\",\"status\":\"failed\",\"event_type\":\"interaction.status_update\"}\n\n\
+     event: error\ndata: {\"event_type\":\"error\",\"error\":{\"code\":\"quota_exceeded\",\"message\":\"m\"}}\n\n",
+    "- | - | v1_a | failed | quota_exhausted"
+)]
 #[case::nothing(WHOLE, "", "- | - | - | - | -")]
 #[case::no_json(WHOLE, "<html>\"usageMetadata\": 3</html>", "- | - | - | - | -")]
 fn answers_are_metered_in_every_framing(#[case] target: &str, #[case] answer: &str, #[case] expected: &str) {
@@ -237,6 +270,32 @@ fn answers_are_metered_in_every_framing(#[case] target: &str, #[case] answer: &s
 )]
 fn a_model_cannot_forge_its_usage_or_a_fault(#[case] answer: &str) {
     assert_eq!(seen(WHOLE, answer), "in 1 out 0 thoughts 0 cached 0 total 1 | m | - | STOP | -");
+}
+
+/// What is made once belongs to the project that made it, also when its answer broke off.
+#[rstest]
+#[case::interaction(INTERACTION, r#"{"status":"completed","id":"v1_a"}"#, Some(("interactions", "v1_a")))]
+#[case::interaction_events(
+    INTERACTION_EVENTS,
+    "event: interaction.created\ndata: {\"interaction\":{\"id\":\"v1_a\"}}\n\n",
+    Some(("interactions", "v1_a"))
+)]
+#[case::batch("/openai/v1/batches", r#"{"id":"batches/b-1","object":"batch"}"#, Some(("batches", "b-1")))]
+#[case::video("/v1beta/openai/videos", r#"{"id":"v-1","object":"video"}"#, Some(("videos", "v-1")))]
+#[case::refused(INTERACTION, r#"{"status":"failed"}"#, None)]
+#[case::cancelled("/v1beta/interactions/v1_a/cancel", r#"{"id":"v1_a"}"#, None)]
+#[case::answer(OPENAI, r#"{"id":"c-1"}"#, None)]
+fn creations_are_bound(#[case] target: &str, #[case] answer: &str, #[case] expected: Option<(&str, &str)>) {
+    for ended in [Ended::Complete, Ended::Broken, Ended::Abandoned] {
+        let mut meter = meter(target);
+        meter.see(answer.as_bytes());
+        let is_stream = target == INTERACTION_EVENTS;
+        assert_eq!(meter.created_so_far().len(), usize::from(is_stream), "a stream's can be used at once");
+        let bindings = meter.finish(ended).bindings;
+        let told: Vec<_> =
+            bindings.iter().map(|binding| (binding.resource.kind, &*binding.resource.name)).collect();
+        assert_eq!(told, expected.into_iter().collect::<Vec<_>>());
+    }
 }
 
 #[test]
@@ -306,7 +365,11 @@ fn last_words_are_an_event_that_sdks_raise() {
     );
     insta::assert_snapshot!(
         last_words(OPENAI_EVENTS, "data: {}\n\n").unwrap().escape_debug(),
-        @r#"data: {\"error\":{\"code\":\"upstream_unreachable\",\"message\":\"The provider broke off.\",\"param\":null,\"type\":\"server_error\"}}\r\n\r\n"#
+        @r#"data: {\"error\":{\"code\":\"upstream_unreachable\",\"message\":\"The provider broke off.\",\"param\":null,\"type\":\"server_error\"}}\n\n"#
+    );
+    insta::assert_snapshot!(
+        last_words(INTERACTION_EVENTS, "event: interaction.created\ndata: {\"interaction\":{}}\n\n").unwrap().escape_debug(),
+        @r#"event: error\ndata: {\"error\":{\"code\":\"service_unavailable\",\"message\":\"The provider broke off.\"},\"event_type\":\"error\"}\n\n"#
     );
 }
 

@@ -76,6 +76,41 @@ fn openai_refusals_stop_the_sdk_where_retrying_is_in_vain(
     }
 }
 
+#[rstest]
+#[case(ErrorKind::BadRequest, 400, "invalid_request")]
+#[case(ErrorKind::Unauthenticated, 401, "authentication")]
+#[case(ErrorKind::Forbidden, 403, "permission_denied")]
+#[case(ErrorKind::NotFound, 404, "not_found")]
+#[case(ErrorKind::MethodNotAllowed, 405, "method_not_allowed")]
+#[case(ErrorKind::AffinityConflict, 409, "failed_precondition")]
+#[case(ErrorKind::TooLarge, 413, "payload_too_large")]
+#[case(ErrorKind::PoolExhausted, 429, "rate_limit_exceeded")]
+#[case(ErrorKind::Internal, 500, "internal")]
+#[case(ErrorKind::UpstreamGarbled, 502, "service_unavailable")]
+#[case(ErrorKind::PoolDisabled, 503, "service_unavailable")]
+#[case(ErrorKind::DeadlineExceeded, 504, "deadline_exceeded")]
+fn interactions_are_refused_with_a_code_in_words(
+    #[case] kind: ErrorKind,
+    #[case] status: u16,
+    #[case] code: &str,
+) {
+    let refusal = Refusal::for_a_while(kind, "why", Duration::from_mins(1));
+    for path in ["/v1/interactions", "/v1beta/interactions/v1_a/cancel"] {
+        assert_eq!(body(path, &refusal, status), json!({"error": {"code": code, "message": "why"}}));
+        assert!(google().refusal(path, &refusal, status).headers.is_empty(), "the honest time is told");
+    }
+}
+
+/// The Python SDK sleeps as long as `Retry-After` says, four times, inside its caller's call.
+#[test]
+fn no_interactions_sdk_is_told_to_sleep_until_midnight() {
+    let refusal = Refusal::for_a_while(ErrorKind::PoolExhausted, "why", Duration::from_hours(3));
+    let answer = google().refusal("/v1/interactions", &refusal, 429);
+    assert_eq!(answer.headers, [("retry-after", "8".to_owned())]);
+    let told = body("/v1/interactions", &refusal, 429);
+    assert_eq!(told["error"]["message"], "why. Please retry in 10800 s.");
+}
+
 #[test]
 fn every_kind_has_a_shape_on_every_path() {
     for kind in ErrorKind::ALL {

@@ -133,3 +133,58 @@ fn a_key_that_is_no_header_value_is_left_out() {
     let request = asked(&Call::get("/v1/models"), "line\nbreak");
     assert!(request.headers.is_empty());
 }
+
+/// Without its usage a stream could only be guessed at. Everything else of the body is the caller's.
+#[test]
+fn the_usage_of_a_stream_is_asked_for_and_hidden_from_who_did_not_ask() {
+    let check = |body: &'static str, sent: &str, is_hidden: bool| {
+        for path in ["/openai/v1/chat/completions", "/v1beta/openai/chat/completions"] {
+            let call = Call::post(path, body);
+            assert_eq!(asked(&call, "pool-key").body, sent);
+            let intent = call.understood().unwrap();
+            let rewrite = google().rewrite(&intent, &call.inbound(), &call.headers);
+            assert_eq!(rewrite.is_some(), is_hidden, "{body}");
+        }
+    };
+    check(
+        r#"{ "model":"x", "stream":true, "temperature": 1.0 }"#,
+        r#"{ "stream_options":{"include_usage":true},"model":"x", "stream":true, "temperature": 1.0 }"#,
+        true,
+    );
+    let asks = r#"{"model":"x","stream":true,"stream_options":{"include_usage":true}}"#;
+    check(asks, asks, false);
+    for whole in [r#"{"model":"x"}"#, r#"{"model":"x","stream":false}"#] {
+        check(whole, whole, false);
+    }
+}
+
+#[test]
+fn no_other_stream_is_touched() {
+    for (path, body) in [
+        ("/v1/models/x:streamGenerateContent?alt=sse", "{}"),
+        ("/v1/interactions", r#"{"stream":true}"#),
+        ("/openai/v1/embeddings", r#"{"input":"x"}"#),
+    ] {
+        let call = Call::post(path, body);
+        assert_eq!(asked(&call, "pool-key").body.as_ptr(), call.body.as_ptr(), "{path}");
+        assert!(google().rewrite(&call.understood().unwrap(), &call.inbound(), &call.headers).is_none());
+    }
+}
+
+#[test]
+fn interactions_carry_our_key_in_google_s_header() {
+    let call = Call::post("/v1/interactions", "{}").with("authorization", "Bearer callers-own");
+    insta::assert_snapshot!(written(&asked(&call, "pool-key")), @r"
+    POST /v1/interactions
+    x-goog-api-key: pool-key
+    {}
+    ");
+}
+
+#[test]
+fn an_error_in_an_array_is_told_as_an_object_on_the_surface_of_openai_only() {
+    let error = bytes::Bytes::from_static(b"[{\"error\":{\"code\":400}}]\n");
+    let told = google().retell("/openai/v1/chat/completions", &error);
+    assert_eq!(told.as_deref(), Some(b"{\"error\":{\"code\":400}}".as_slice()));
+    assert_eq!(google().retell("/v1/models/x:generateContent", &error), None);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keygate_domain::{Access, ErrorKind, Intent, Replay, Right, Streaming};
+use keygate_domain::{Access, ErrorKind, Intent, ModelName, Replay, Right, Streaming};
 use rstest::rstest;
 
 use super::Call;
@@ -110,6 +110,172 @@ fn chat_completions_are_read_from_their_body(
         assert_eq!(intent.streaming, streaming);
         assert_eq!((intent.right, intent.user_units), (Right::Chat, 1));
     }
+}
+
+fn references(intent: &Intent) -> String {
+    intent.references.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// What names a resource goes to its owner; what makes one is never sent twice on a guess.
+#[rstest]
+#[case(
+    "POST",
+    "/v1/interactions",
+    r#"{"model":"models/gemini-x","input":"hi","previous_interaction_id":"v1_a"}"#,
+    "create_interaction | /{version}/interactions | /v1/interactions | gemini-x",
+    "interactions/v1_a",
+    Replay::OnlyIfRefused,
+    1
+)]
+#[case(
+    "POST",
+    "/v1beta/interactions",
+    r#"{"agent":"deep-research","background":true,"store":false}"#,
+    "create_interaction | /{version}/interactions | /v1beta/interactions | deep-research",
+    "",
+    Replay::Safe,
+    1
+)]
+#[case(
+    "GET",
+    "/v1beta/interactions/v1_a?stream=true&last_event_id=e",
+    "",
+    "get_interaction | /{version}/interactions/{interaction} | /v1beta/interactions/v1_a?stream=true&last_event_id=e | -",
+    "interactions/v1_a",
+    Replay::Safe,
+    0
+)]
+#[case(
+    "DELETE",
+    "/v1beta/interactions/v1_a",
+    "",
+    "change_interaction | /{version}/interactions/{interaction} | /v1beta/interactions/v1_a | -",
+    "interactions/v1_a",
+    Replay::OnlyIfRefused,
+    0
+)]
+#[case(
+    "POST",
+    "/v1beta/interactions/v1_a/cancel",
+    "",
+    "change_interaction | /{version}/interactions/{interaction}/cancel | /v1beta/interactions/v1_a/cancel | -",
+    "interactions/v1_a",
+    Replay::OnlyIfRefused,
+    0
+)]
+#[case(
+    "POST",
+    "/openai/v1/images/generations",
+    r#"{"model":"gemini-image","prompt":"a cat"}"#,
+    "openai_images | /{version}/openai/images/generations | /v1beta/openai/images/generations | gemini-image",
+    "",
+    Replay::Safe,
+    1
+)]
+#[case(
+    "POST",
+    "/openai/v1/batches",
+    r#"{"input_file_id":"files/f-1","endpoint":"/v1/chat/completions"}"#,
+    "openai_create_batch | /{version}/openai/batches | /v1beta/openai/batches | -",
+    "files/f-1",
+    Replay::OnlyIfRefused,
+    1
+)]
+#[case(
+    "GET",
+    "/openai/v1/batches/batches%2Fb-1",
+    "",
+    "openai_read_batch | /{version}/openai/batches/{batch} | /v1beta/openai/batches/batches/b-1 | -",
+    "batches/b-1",
+    Replay::Safe,
+    0
+)]
+#[case(
+    "POST",
+    "/v1beta/openai/batches/b-1/cancel",
+    "",
+    "openai_change_batch | /{version}/openai/batches/{batch}/cancel | /v1beta/openai/batches/b-1/cancel | -",
+    "batches/b-1",
+    Replay::OnlyIfRefused,
+    0
+)]
+#[case(
+    "POST",
+    "/v1beta/openai/videos",
+    "--form",
+    "openai_create_video | /{version}/openai/videos | /v1beta/openai/videos | -",
+    "",
+    Replay::OnlyIfRefused,
+    1
+)]
+#[case(
+    "GET",
+    "/v1beta/openai/videos/v-1/content",
+    "",
+    "openai_read_video | /{version}/openai/videos/{video}/content | /v1beta/openai/videos/v-1/content | -",
+    "videos/v-1",
+    Replay::Safe,
+    0
+)]
+fn what_is_kept_at_the_provider_is_found(
+    #[case] method: &str,
+    #[case] target: &str,
+    #[case] body: &'static str,
+    #[case] expected: &str,
+    #[case] named: &str,
+    #[case] replay: Replay,
+    #[case] user_units: u32,
+) {
+    let call = Call { body: body.into(), ..Call::new(method, target) };
+    let intent = call.understood().unwrap();
+    assert_eq!(gist(&intent), expected);
+    assert_eq!(references(&intent), named);
+    assert_eq!((intent.replay, intent.user_units), (replay, user_units));
+}
+
+#[rstest]
+#[case("/v1/interactions", r#"{"stream":true}"#, Streaming::Events)]
+#[case("/v1/interactions", r#"{"stream":false}"#, Streaming::Whole)]
+fn an_interaction_streams_by_its_body(
+    #[case] path: &str,
+    #[case] body: &'static str,
+    #[case] streaming: Streaming,
+) {
+    assert_eq!(Call::post(path, body).understood().unwrap().streaming, streaming);
+}
+
+/// JavaScript encodes the slash in an id.
+#[test]
+fn a_listed_model_can_be_asked_for_by_its_id() {
+    for target in ["/openai/v1/models/models%2Fgemini-x", "/openai/v1/models/models/gemini-x"] {
+        let intent = Call::get(target).understood().unwrap();
+        assert_eq!(intent.target, "/v1beta/openai/models/models/gemini-x");
+        assert_eq!(intent.model.as_ref().map(ModelName::as_str), Some("gemini-x"));
+    }
+    for hostile in ["/openai/v1/models/models%2F..%2Fx", "/openai/v1/models/a%2Fb", "/openai/v1/batches/%2Fb"]
+    {
+        assert_eq!(Call::get(hostile).understood().unwrap_err().kind, ErrorKind::BadRequest);
+    }
+}
+
+/// An `OpenAI` SDK hangs up after its own timeout, and asks again.
+#[rstest]
+#[case("x-stainless-timeout", "30", false, Some(30))]
+#[case("x-stainless-read-timeout", "7.0", false, Some(7))]
+#[case("x-stainless-read-timeout", "7.0", true, None)]
+#[case("x-stainless-timeout", "0", false, None)]
+#[case("x-stainless-timeout", "never", false, None)]
+fn the_timeout_of_an_openai_sdk_is_the_deadline_of_a_whole_answer(
+    #[case] header: &'static str,
+    #[case] value: &str,
+    #[case] is_stream: bool,
+    #[case] seconds: Option<u64>,
+) {
+    let body = if is_stream { r#"{"stream":true}"# } else { "{}" };
+    let call = Call::post("/openai/v1/chat/completions", body).with(header, value);
+    assert_eq!(call.understood().unwrap().caller_deadline, seconds.map(Duration::from_secs));
+    let stricter = call.with("x-server-timeout", "2");
+    assert_eq!(stricter.understood().unwrap().caller_deadline, Some(Duration::from_secs(2)));
 }
 
 #[rstest]
@@ -237,6 +403,8 @@ fn known_routes_say_which_method_they_take(#[case] method: &str, #[case] target:
 #[case("/v1beta/tunedModels/x")]
 #[case("/v1beta/models/x/operations/y")]
 #[case("/v1beta/openai/files")]
+#[case("/v1beta/openai/batches/b/c/d")]
+#[case("/v1beta/interactions/v1_a/rename")]
 #[case("/openai/v1")]
 #[case("/openai/v1/chat")]
 #[case("/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateNothing")]

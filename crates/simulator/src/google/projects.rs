@@ -9,8 +9,10 @@ use sha2::{Digest, Sha256};
 use super::bodies::quota_exceeded;
 use super::caches::Caches;
 use super::catalogue::bucket;
+use super::compatible::Jobs;
 use super::error::GoogleError;
 use super::files::Files;
+use super::interactions::Interactions;
 use super::live::LiveSessions;
 use super::rows::{Family, GoogleRow, Scene};
 use super::tokens::LiveTokens;
@@ -32,6 +34,8 @@ pub(crate) struct GoogleWorld {
     pub(crate) caches: Caches,
     pub(crate) live: LiveSessions,
     pub(crate) tokens: LiveTokens,
+    pub(crate) interactions: Interactions,
+    pub(crate) jobs: Jobs,
     answers: u64,
 }
 

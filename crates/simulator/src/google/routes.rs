@@ -29,6 +29,18 @@ pub(crate) enum Operation {
     ChatEmbeddings,
     ChatListModels,
     ChatGetModel,
+    ChatImages,
+    ChatCreateVideo,
+    ChatCreateBatch,
+    ChatGetJob,
+    ChatListJobs,
+    ChatVideoContent,
+    ChatCancelBatch,
+    ChatDeleteVideo,
+    CreateInteraction,
+    GetInteraction,
+    CancelInteraction,
+    DeleteInteraction,
     StartUpload,
     ContinueUpload,
     ListFiles,
@@ -60,6 +72,18 @@ impl Operation {
             Self::ChatEmbeddings => "openai.embeddings",
             Self::ChatListModels => "openai.models.list",
             Self::ChatGetModel => "openai.models.get",
+            Self::ChatImages => "openai.images",
+            Self::ChatCreateVideo => "openai.videos.create",
+            Self::ChatCreateBatch => "openai.batches.create",
+            Self::ChatGetJob => "openai.jobs.get",
+            Self::ChatListJobs => "openai.jobs.list",
+            Self::ChatVideoContent => "openai.videos.content",
+            Self::ChatCancelBatch => "openai.batches.cancel",
+            Self::ChatDeleteVideo => "openai.videos.delete",
+            Self::CreateInteraction => "interactions.create",
+            Self::GetInteraction => "interactions.get",
+            Self::CancelInteraction => "interactions.cancel",
+            Self::DeleteInteraction => "interactions.delete",
             Self::StartUpload => "files.upload.start",
             Self::ContinueUpload => "files.upload",
             Self::ListFiles => "files.list",
@@ -98,7 +122,21 @@ impl Operation {
             Self::DeleteCache => "CacheService.DeleteCachedContent",
             Self::CreateToken => "AuthTokenService.CreateToken",
             Self::Live => "GenerativeService.BidiGenerateContent",
-            Self::Generate | Self::Chat | Self::Unknown => "GenerativeService.GenerateContent",
+            Self::CreateInteraction
+            | Self::GetInteraction
+            | Self::CancelInteraction
+            | Self::DeleteInteraction => "InteractionService.CreateInteraction",
+            Self::Generate
+            | Self::Chat
+            | Self::ChatImages
+            | Self::ChatCreateVideo
+            | Self::ChatCreateBatch
+            | Self::ChatGetJob
+            | Self::ChatListJobs
+            | Self::ChatVideoContent
+            | Self::ChatCancelBatch
+            | Self::ChatDeleteVideo
+            | Self::Unknown => "GenerativeService.GenerateContent",
         }
     }
 }
@@ -134,9 +172,7 @@ impl Route {
             [_, ..] if is_upload => Self::upload(call, version),
             ["files", id] if is_download(call, id) => Self::download(version, id),
             ["openai", path @ ..] => Self::openai(call, version, path),
-            ["interactions", ..] => {
-                Self { dialect: Dialect::Interactions, ..Self::to(Operation::Unknown, version) }
-            }
+            ["interactions", path @ ..] => Self::interactions(call, version, path),
             _ => Self::native(&call.method, version, rest),
         }
     }
@@ -178,10 +214,24 @@ impl Route {
         )
     }
 
+    fn interactions(call: &Call, version: &str, path: &[&str]) -> Self {
+        let (operation, id) = match (call.method.as_str(), path) {
+            ("POST", []) => (Operation::CreateInteraction, None),
+            ("GET", [id]) => (Operation::GetInteraction, Some((*id).to_owned())),
+            ("DELETE", [id]) => (Operation::DeleteInteraction, Some((*id).to_owned())),
+            ("POST", [id, "cancel"]) => (Operation::CancelInteraction, Some((*id).to_owned())),
+            _ => (Operation::Unknown, None),
+        };
+        let model = if operation == Operation::CreateInteraction { model_in_body(call) } else { None };
+        Self { model, id, dialect: Dialect::Interactions, ..Self::to(operation, version) }
+    }
+
     fn openai(call: &Call, version: &str, path: &[&str]) -> Self {
-        let body_model = || {
-            let body: Value = call.json().ok()?;
-            Some(bare_model(body.get("model")?.as_str()?).to_owned())
+        let body_model = || model_in_body(call);
+        let mut id = None;
+        let mut of = |operation, named: &str| {
+            id = Some(named.to_owned());
+            (operation, None)
         };
         let (operation, model) = match (call.method.as_str(), path) {
             ("POST", ["chat", "completions"]) => (Operation::Chat, body_model()),
@@ -190,9 +240,23 @@ impl Route {
             ("GET", ["models", model] | ["models", "models", model]) => {
                 (Operation::ChatGetModel, Some((*model).to_owned()))
             }
+            ("POST", ["images", "generations"]) => (Operation::ChatImages, body_model()),
+            ("POST", ["videos"]) => (Operation::ChatCreateVideo, body_model()),
+            ("POST", ["batches"]) => (Operation::ChatCreateBatch, None),
+            ("GET", ["videos" | "batches"]) => (Operation::ChatListJobs, None),
+            ("GET", ["videos", "videos", id, "content"] | ["videos", id, "content"]) => {
+                of(Operation::ChatVideoContent, id)
+            }
+            ("POST", ["batches", "batches", id, "cancel"] | ["batches", id, "cancel"]) => {
+                of(Operation::ChatCancelBatch, id)
+            }
+            ("GET", ["videos" | "batches", id] | ["videos", "videos", id] | ["batches", "batches", id]) => {
+                of(Operation::ChatGetJob, id)
+            }
+            ("DELETE", ["videos", "videos", id] | ["videos", id]) => of(Operation::ChatDeleteVideo, id),
             _ => (Operation::Unknown, None),
         };
-        Self { model, dialect: Dialect::OpenAi, ..Self::to(operation, version) }
+        Self { model, id, dialect: Dialect::OpenAi, ..Self::to(operation, version) }
     }
 
     fn native(method: &Method, version: &str, rest: &[&str]) -> Self {
@@ -224,6 +288,11 @@ const DOWNLOAD: &str = ":download";
 
 fn is_download(call: &Call, named: &str) -> bool {
     call.method == Method::GET && named.ends_with(DOWNLOAD)
+}
+
+fn model_in_body(call: &Call) -> Option<String> {
+    let body: Value = call.json().ok()?;
+    Some(bare_model(body.get("model")?.as_str()?).to_owned())
 }
 
 fn model_action(action: &str) -> Operation {
@@ -262,6 +331,13 @@ mod tests {
     #[case("GET", "/v1beta/models/m", Operation::GetModel)]
     #[case("GET", "/v1beta/openai/models/m", Operation::ChatGetModel)]
     #[case("GET", "/v1beta/openai/models/models/m", Operation::ChatGetModel)]
+    #[case("GET", "/v1beta/openai/models/models%2Fm", Operation::ChatGetModel)]
+    #[case("GET", "/v1beta/openai/batches/batches%2Fb", Operation::ChatGetJob)]
+    #[case("POST", "/v1beta/openai/images/generations", Operation::ChatImages)]
+    #[case("POST", "/v1/interactions", Operation::CreateInteraction)]
+    #[case("GET", "/v1/interactions/v1_a", Operation::GetInteraction)]
+    #[case("POST", "/v1/interactions/v1_a/cancel", Operation::CancelInteraction)]
+    #[case("PUT", "/v1/interactions", Operation::Unknown)]
     #[case("POST", "/upload/v1beta/files", Operation::StartUpload)]
     #[case("POST", "/upload/v1/files?upload_id=u", Operation::ContinueUpload)]
     #[case("PUT", "/upload/v1/environments/e/files/a/b.py", Operation::StartUpload)]

@@ -7,10 +7,10 @@ use super::error::GoogleError;
 use super::projects::{Caller, GoogleWorld, Project};
 use super::routes::{Operation, Route};
 use super::rows::{GoogleRow, Scene};
-use super::{caches, chat, downloads, embed, files, generate, live, models, tokens, uploads};
+use super::{caches, chat, compatible, downloads, embed, files, generate, interactions, live, models, tokens, uploads};
 use crate::record::RequestRecord;
 use crate::script::{Row, ScriptedAnswer};
-use crate::wire::{Answer, Call};
+use crate::wire::{Answer, Call, Framing};
 use crate::world::{Provider, Shared};
 
 /// A call that was let in.
@@ -52,6 +52,18 @@ fn served(world: &Shared, route: &Route, call: &Call) -> Result<Answer, GoogleEr
         Operation::ChatListModels => Ok(gate.look(world, |project| models::compatible_list(route, project))),
         Operation::GetModel => Ok(models::get(named(route), kind.unwrap_or(Kind::Chat))),
         Operation::ChatGetModel => Ok(models::compatible_get(named(route))),
+        Operation::ChatImages => compatible::images(world, call, &gate),
+        Operation::ChatCreateVideo => compatible::create_video(world, call, &gate),
+        Operation::ChatCreateBatch => compatible::create_batch(world, call, &gate),
+        Operation::ChatGetJob => compatible::get(world, &gate),
+        Operation::ChatListJobs => Ok(compatible::list(world, call, &gate)),
+        Operation::ChatVideoContent => compatible::content(world, &gate),
+        Operation::ChatCancelBatch => compatible::cancel(world, &gate),
+        Operation::ChatDeleteVideo => compatible::delete(world, &gate),
+        Operation::CreateInteraction => interactions::create(world, call, &gate),
+        Operation::GetInteraction => interactions::get(world, call, &gate),
+        Operation::CancelInteraction => interactions::cancel(world, &gate),
+        Operation::DeleteInteraction => interactions::delete(world, &gate),
         Operation::StartUpload => uploads::start(world, route, call, &gate),
         Operation::ListFiles => Ok(files::list(world, call, &gate)),
         Operation::GetFile => files::get(world, &gate),
@@ -159,10 +171,24 @@ pub(crate) fn scripted(world: &Shared, route: &Route, call: &Call, scripted: &Sc
     row.error(&scene).answer(route.dialect)
 }
 
-/// An error as it stands inside a stream.
-pub(crate) fn error_body(row: Option<GoogleRow>) -> String {
+/// An error as it stands inside a stream of this framing.
+pub(crate) fn error_in_stream(
+    row: Option<GoogleRow>,
+    framing: Framing,
+    is_first: bool,
+    bare: bool,
+) -> String {
     let scene = GoogleWorld::default().scene(&Route::anonymous(), None, "");
-    row.unwrap_or(GoogleRow::Overloaded).error(&scene).line()
+    let error = row.unwrap_or(GoogleRow::Overloaded).error(&scene);
+    let body = error.line();
+    match framing {
+        _ if bare => format!("{body}\n"),
+        Framing::Sse => format!("data: {body}\r\n\r\n"),
+        Framing::SseLineFeed => format!("data: {body}\n\n"),
+        Framing::NamedEvents => interactions::error_event(&error),
+        Framing::JsonArray => format!("{}{body}]", if is_first { "[" } else { ",\r\n" }),
+        Framing::Bytes => body,
+    }
 }
 
 /// The record of a call.

@@ -31,6 +31,8 @@ pub(crate) enum Framing {
     Sse,
     /// `data: …\n\n`
     SseLineFeed,
+    /// `event: …\ndata: …\n\n`
+    NamedEvents,
     /// Elements of one JSON array.
     JsonArray,
     /// None: pieces of a whole body.

@@ -113,10 +113,7 @@ async fn act(
             broken(subject.serve(world, call), HalfStream { events: 0, ending: StreamEnding::Reset })
         }
         Action::HalfStream(half) => broken(subject.serve(world, call), half),
-        Action::ErrorInStream(error) => {
-            let body = google::error_body(error.row);
-            failing(subject.serve(world, call), &error, &body)
-        }
+        Action::ErrorInStream(error) => failing(subject.serve(world, call), &error),
         Action::SlowChunks { pause } => slow(subject.serve(world, call), pause),
     })
 }
@@ -188,18 +185,12 @@ fn broken(answer: Answer, half: HalfStream) -> Answer {
     })
 }
 
-fn failing(mut answer: Answer, error: &StreamError, body: &str) -> Answer {
+fn failing(mut answer: Answer, error: &StreamError) -> Answer {
     answer.headers.remove(http::header::CONTENT_LENGTH);
     with_events(answer, |events| {
         events.pieces.truncate(error.events);
-        let piece = match events.framing {
-            _ if error.bare => format!("{body}\n"),
-            Framing::Sse => format!("data: {body}\r\n\r\n"),
-            Framing::SseLineFeed => format!("data: {body}\n\n"),
-            Framing::JsonArray => format!("{}{body}]", if error.events == 0 { "[" } else { ",\r\n" }),
-            Framing::Bytes => body.to_owned(),
-        };
-        events.pieces.push(piece.into());
+        let is_first = error.events == 0;
+        events.pieces.push(google::error_in_stream(error.row, events.framing, is_first, error.bare).into());
         events.scripted = true;
     })
 }

@@ -141,3 +141,50 @@ fn an_unknown_page_is_html_and_a_made_up_path_of_the_api_needs_a_key_first() {
     assert_eq!((page.status, page.header("content-type")), (404, Some("text/html; charset=UTF-8")));
     assert_eq!(send(simulator.google_url(), "GET", "/v1/nowhere", &[], "").status, 403);
 }
+
+fn compatible(
+    sim: &keygate_simulator::RunningSimulator,
+    path: &str,
+    body: &serde_json::Value,
+) -> crate::client::Reply {
+    let bearer = format!("Bearer {KEY}");
+    let path = format!("/v1beta/openai/{path}");
+    let method = if body.is_null() { "GET" } else { "POST" };
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    send(sim.google_url(), method, &path, &[("authorization", &bearer)], &text)
+}
+
+#[test]
+fn a_completion_calls_the_function_it_is_asked_to() {
+    let sim = standing();
+    let mut body = json!({
+        "model": "gemini-3.8-flash",
+        "messages": [{"role": "user", "content": "call weather {\"city\":\"Hanoi\"}"}],
+        "tools": [{"type": "function", "function": {"name": "weather"}}],
+    });
+    let reply = compatible(&sim, "chat/completions", &body);
+    assert_eq!(reply.at("/choices/0/finish_reason"), "tool_calls");
+    assert_eq!(reply.at("/choices/0/message/tool_calls/0/function/arguments"), "{\"city\":\"Hanoi\"}");
+    body["messages"] = json!([
+        {"role": "user", "content": "call weather"},
+        {"role": "tool", "tool_call_id": "c", "content": "sunny"},
+    ]);
+    let reply = compatible(&sim, "chat/completions", &body);
+    assert_eq!(reply.at("/choices/0/message/content"), "You said: The function says sunny");
+}
+
+#[test]
+fn images_videos_and_batches_are_made() {
+    let sim = standing();
+    let image = json!({"model": "gemini-3.1-flash-image", "prompt": "a cat", "n": 2});
+    let made = compatible(&sim, "images/generations", &image);
+    assert_eq!(made.json()["data"].as_array().map(Vec::len), Some(2), "{}", made.text());
+    let video = compatible(&sim, "videos", &json!({"prompt": "a cat"}));
+    let path = video.at("/id");
+    assert_eq!(video.at("/status"), "queued", "{}", video.text());
+    let look = || compatible(&sim, &path, &json!(null)).at("/status");
+    assert_eq!([look(), look(), look()], ["queued", "queued", "completed"]);
+    let batch = compatible(&sim, "batches", &json!({"input_file_id": "files/nobody's"}));
+    assert_eq!(batch.status, 403, "{}", batch.text());
+    assert_eq!(batch.at("/0/error/status"), "PERMISSION_DENIED");
+}

@@ -25,7 +25,9 @@ pub use attempt::{
     AttemptFacts, attempt, record_answer_status, record_failure, record_metered, record_time_to_first_chunk,
     record_usage,
 };
-pub use root::{Arrival, record_caller, record_intent, record_refusal, record_response, root};
+pub use root::{
+    Arrival, record_caller, record_intent, record_project, record_refusal, record_response, root,
+};
 
 /// The target of every span and span event here. Logs leave it out; `RUST_LOG=info,keygate::trace=info`
 /// brings it in.

@@ -61,6 +61,7 @@ fn open(arrival: &Arrival<'_>) -> Span {
         keygate.request_id = arrival.request_id,
         keygate.client = field::Empty,
         keygate.user = field::Empty,
+        keygate.project = field::Empty,
         keygate.provider = field::Empty,
         keygate.model = field::Empty,
         keygate.key.id = field::Empty,
@@ -76,6 +77,11 @@ pub fn record_caller(span: &Span, user: &UserId) {
     }
     span.record("keygate.client", bounded(user.client.as_str()));
     span.record("keygate.user", bounded(&user.name));
+}
+
+/// Records what the backend says its request belongs to.
+pub fn record_project(span: &Span, project: &str) {
+    span.record("keygate.project", bounded(project));
 }
 
 /// Records what the request turned out to want, and names the span after its route.

@@ -1,0 +1,194 @@
+//! Asking a question, on the way of every other request.
+
+use std::future::poll_fn;
+
+use actix_web::HttpRequest;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method};
+use keygate_actors::clock;
+use keygate_domain::{ErrorKind, Moment, Refusal, UserId};
+use keygate_journey::{Answer, AnswerBody, Call, Caller, Facts, Identity, Lane, Refused, serve};
+use keygate_telemetry::spans;
+
+use super::question::Question;
+use super::refusal::NoReply;
+use super::reply::Draft;
+use crate::caller::{after_wrong_token, peer_of, recognise};
+use crate::error_response::status_of;
+use crate::line::hung_up;
+use crate::origin;
+use crate::worker::Worker;
+
+/// Who answers questions.
+const PROVIDER: &str = "google";
+
+/// Largest answer in one piece that is read, in bytes.
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// A backend at the door, known.
+pub(super) struct Asker<'a> {
+    pub(super) worker: &'a Worker,
+    pub(super) request: &'a HttpRequest,
+    pub(super) headers: HeaderMap,
+    caller: Caller,
+    lane: &'a Lane,
+    began: Moment,
+}
+
+/// A question that Gemini answered, for better or worse.
+pub(super) struct Asked {
+    pub(super) answer: Answer,
+    model: String,
+}
+
+impl Asked {
+    /// Whether there is a reply in it, or at least the beginning of one.
+    pub(super) fn is_success(&self) -> bool {
+        self.answer.status.is_success()
+    }
+}
+
+impl<'a> Asker<'a> {
+    /// Finds out who asks.
+    ///
+    /// # Errors
+    /// [`Refused`] for who is not known, and where nobody can answer.
+    pub(super) async fn at_the_door(
+        worker: &'a Worker,
+        request: &'a HttpRequest,
+        headers: HeaderMap,
+    ) -> Result<Self, Refused> {
+        let began = clock::now();
+        let peer = peer_of(request);
+        let known = recognise(worker, &headers, request.uri().query(), peer).map_err(plain)?;
+        let caller = match known.identity {
+            Identity::Known(caller) => caller,
+            Identity::Unknown { refusal, .. } if known.is_failed_login => {
+                return Err(after_wrong_token(worker, peer, plain(refusal)).await);
+            }
+            Identity::Unknown { refusal, .. } => return Err(plain(refusal)),
+        };
+        let lane = worker.house.lane_called(PROVIDER).ok_or_else(|| plain(nobody_answers()))?;
+        Ok(Self { worker, request, headers, caller, lane, began })
+    }
+
+    /// Asks.
+    pub(super) async fn ask(&self, question: &Question, request_id: &str) -> Result<Asked, NoReply> {
+        let config = &self.worker.rules.assistant;
+        let messages = &config.busy_message;
+        let ready =
+            question.ready(config).map_err(|refusal| NoReply::of(refusal, messages, &self.headers))?;
+        let span = spans::root(&spans::Arrival {
+            method: &Method::POST,
+            path: self.request.path(),
+            headers: &self.headers,
+            request_id,
+        });
+        let caller = self.speaking_for(question);
+        spans::record_caller(&span, &caller.user);
+        if let Some(project) = &question.project_id {
+            spans::record_project(&span, &project.0);
+        }
+        let call = Call {
+            method: Method::POST,
+            path: &ready.path,
+            query: ready.query,
+            origin: origin::of(self.request),
+            headers: self.call_headers(),
+            body: ready.body,
+            began: self.began,
+            identity: Identity::Known(caller),
+            request_id,
+            span: span.clone(),
+        };
+        let served = serve(&self.worker.house, self.lane, &call, hung_up(self.request)).await;
+        match &served {
+            Ok(answer) => {
+                let facts = &answer.facts;
+                spans::record_response(&span, answer.status.as_u16(), facts.attempts, facts.key.as_ref());
+            }
+            Err(refused) => {
+                let (kind, facts) = (refused.refusal.kind, &refused.facts);
+                tracing::debug!(request_id, error = kind.as_str(), "refused");
+                spans::record_refusal(&span, kind);
+                spans::record_response(&span, status_of(kind), facts.attempts, facts.key.as_ref());
+            }
+        }
+        let answer = served.map_err(|refused| NoReply::refused(refused, messages, &self.headers))?;
+        Ok(Asked { answer, model: ready.model })
+    }
+
+    /// The whole reply, and what the headers tell of its way.
+    pub(super) async fn reply(&self, asked: Asked) -> Result<(Draft, Facts), NoReply> {
+        let Asked { answer, model } = asked;
+        let messages = &self.worker.rules.assistant.busy_message;
+        let (status, facts) = (answer.status, answer.facts);
+        let none = |refusal| {
+            let refused = Refused { refusal, facts: facts.clone(), turned_away: None };
+            NoReply::refused(refused, messages, &self.headers)
+        };
+        let body = whole(answer.body).await.map_err(none)?;
+        if !status.is_success() {
+            return Err(NoReply::by_provider(status.as_u16(), &body, facts, messages, &self.headers));
+        }
+        let native = serde_json::from_slice(&body).map_err(|_not_gemini| none(not_understood()))?;
+        let mut draft = Draft::of(&model);
+        draft.take(native);
+        Ok((draft, facts))
+    }
+
+    /// The caller, for the user that the question names.
+    fn speaking_for(&self, question: &Question) -> Caller {
+        let mut caller = self.caller.clone();
+        if let Some(user) = question.user_id.as_ref().map(|id| id.0.trim()).filter(|id| !id.is_empty()) {
+            caller.user = UserId { client: caller.client.clone(), name: user.into() };
+        }
+        caller
+    }
+
+    /// Of the backend's headers only its deadline concerns the provider.
+    fn call_headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        if let Some(deadline) = self.headers.get("x-server-timeout") {
+            headers.insert("x-server-timeout", deadline.clone());
+        }
+        headers
+    }
+}
+
+fn plain(refusal: Refusal) -> Refused {
+    Refused { refusal, facts: Facts::default(), turned_away: None }
+}
+
+fn nobody_answers() -> Refusal {
+    Refusal::new(ErrorKind::NotFound, "No Gemini is configured here, so nobody can answer questions.")
+}
+
+async fn whole(body: AnswerBody) -> Result<Bytes, Refusal> {
+    let mut relay = match body {
+        AnswerBody::Whole(bytes) => return Ok(bytes),
+        AnswerBody::Stream { relay, .. } => relay,
+    };
+    let mut read = BytesMut::new();
+    while let Some(chunk) = poll_fn(|cx| relay.poll_next(cx)).await {
+        read.extend_from_slice(&chunk.map_err(|_cut| broken_off())?);
+        if read.len() > MAX_ANSWER_BYTES {
+            return Err(not_understood());
+        }
+    }
+    Ok(read.freeze())
+}
+
+/// What is told of an answer that ended too early.
+pub(super) fn broken_off() -> Refusal {
+    Refusal::for_a_while(
+        ErrorKind::UpstreamUnreachable,
+        "The provider's answer broke off.",
+        std::time::Duration::from_secs(1),
+    )
+}
+
+fn not_understood() -> Refusal {
+    Refusal::new(ErrorKind::UpstreamGarbled, "The provider's answer could not be understood.")
+}
