@@ -88,9 +88,10 @@ async fn made(
     let call = Call {
         path: &call.path,
         query: None,
-        origin: origin::of(request),
+        origin: origin::of(request, &worker.rules),
         headers: passed(&headers),
         body: call.body,
+        inflow: None,
         began,
         identity,
         request_id: id,

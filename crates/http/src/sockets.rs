@@ -136,10 +136,11 @@ impl Visit {
             method: http::Method::GET,
             path,
             query,
-            origin: origin::of(&self.request),
+            origin: origin::of(&self.request, &self.worker.rules),
             headers: self.headers.clone(),
             // 2 read body: there is none, what follows are messages.
             body: Bytes::new(),
+            inflow: None,
             began: self.began,
             identity,
             request_id: &self.id,

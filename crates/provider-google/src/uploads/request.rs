@@ -35,6 +35,7 @@ pub(crate) fn request(intent: &Intent, inbound: &Inbound<'_>, grant: &Grant<'_>)
     let mut headers = credentials::upstream_headers(Surface::Native, inbound.headers, key);
     copy_passing(inbound.headers, &mut headers);
     Some(UpstreamRequest {
+        host: None,
         method: inbound.method.clone(),
         path_and_query: intent.target.clone(),
         headers,

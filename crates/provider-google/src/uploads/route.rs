@@ -1,7 +1,7 @@
 //! Which requests send or fetch a file, and what each of them wants.
 
 use http::{Method, StatusCode};
-use keygate_domain::{Access, ErrorKind, Intent, Replay, Right, Spend, Streaming};
+use keygate_domain::{Access, ErrorKind, Intent, Placement, Replay, Right, Spend, Streaming};
 use keygate_provider::{CallRejected, Inbound};
 
 use super::name;
@@ -120,6 +120,7 @@ fn intent(inbound: &Inbound<'_>, segments: &[&str]) -> Intent {
         opens_session: false,
         user_units: 0,
         references: Vec::new(),
+        placement: Placement::Any,
         access: Access::Token,
         estimate: Spend::default(),
         caller_deadline: inbound.server_timeout(),
