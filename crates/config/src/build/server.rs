@@ -82,5 +82,7 @@ fn cors(section: &ServerSection, judge: &mut Judge<'_>) -> CorsConfig {
 
 /// Whether browsers would write an origin so (RFC 6454 §6.2): nothing behind the host but a port.
 fn is_origin(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text)
+    !text.contains('*')
+        && Url::parse(text)
+            .is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text)
 }
