@@ -12,7 +12,7 @@ use super::stage::House;
 const START: &str = "/anam/v1/engine/session";
 const TARGET: &str = "x-anam-target-url";
 /// How many times as fast as real ones the clocks of one story are.
-const SPEED: u32 = 10;
+const SPEED: u32 = 5;
 
 fn persona() -> Value {
     json!({"personaConfig": {"name": "Ada", "avatarId": "a", "voiceId": "v", "llmId": "l"}})
@@ -201,7 +201,7 @@ async fn who_comes_back_in_time_has_not_left() {
     drop(socket);
     let mut again = connect(&house, &first.path).await;
     // Longer than the time that is waited for somebody to come back.
-    for _ in 0..5 {
+    for _ in 0..8 {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         again.say(&signal("heartbeat", &first.id)).await;
         assert_eq!(again.json().await["actionType"], "heartbeat");
