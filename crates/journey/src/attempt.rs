@@ -279,7 +279,7 @@ impl Attempt<'_> {
         }
         if let Some(lease) = &watch.lease {
             lease.answered();
-            for binding in watch.meter.created_so_far() {
+            for binding in watch.meter.bindings_so_far() {
                 lease.bind(self.client, binding);
             }
         }

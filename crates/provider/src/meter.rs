@@ -47,16 +47,16 @@ pub trait Meter: Send {
         None
     }
 
-    /// What the answer has created, as far as it was seen. Asked when a stream begins to pass, so that what
-    /// its first element names can be used at once.
-    fn created_so_far(&self) -> Vec<Binding> {
-        Vec::new()
-    }
-
     /// Whether the first element of a stream has begun to come and is not whole yet, so that a fault
     /// it tells could not have been seen. The answer is held back a little longer then.
     fn is_in_first_element(&self) -> bool {
         false
+    }
+
+    /// Resources the answer has created by what was seen so far, each once. Asked when the answer begins to
+    /// be passed on: whoever follows a long stream may use what it created before it ends.
+    fn bindings_so_far(&mut self) -> Vec<Binding> {
+        Vec::new()
     }
 
     /// Last words to a caller whose stream ends early, if the stream stands where a client can

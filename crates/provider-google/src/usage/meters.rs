@@ -94,7 +94,7 @@ impl Meter for EventMeter {
         self.events.scanner().findings().failure(self.estimate)
     }
 
-    fn created_so_far(&self) -> Vec<Binding> {
+    fn bindings_so_far(&mut self) -> Vec<Binding> {
         self.events.scanner().findings().created(self.creates)
     }
 

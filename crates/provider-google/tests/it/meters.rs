@@ -290,7 +290,7 @@ fn creations_are_bound(#[case] target: &str, #[case] answer: &str, #[case] expec
         let mut meter = meter(target);
         meter.see(answer.as_bytes());
         let is_stream = target == INTERACTION_EVENTS;
-        assert_eq!(meter.created_so_far().len(), usize::from(is_stream), "a stream's can be used at once");
+        assert_eq!(meter.bindings_so_far().len(), usize::from(is_stream), "a stream's can be used at once");
         let bindings = meter.finish(ended).bindings;
         let told: Vec<_> =
             bindings.iter().map(|binding| (binding.resource.kind, &*binding.resource.name)).collect();
