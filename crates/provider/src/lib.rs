@@ -7,6 +7,7 @@ mod adapter;
 mod answer;
 mod free_call;
 mod inbound;
+mod listing;
 mod meter;
 mod origin;
 mod rewrite;
@@ -19,6 +20,7 @@ pub use adapter::{Adapter, KeyVariables, KnownOperation};
 pub use answer::{AnswerHead, SurfaceAnswer};
 pub use free_call::FreeCall;
 pub use inbound::{CallRejected, Inbound};
+pub use listing::{Listed, ListedPage, Listing, PageMark};
 pub use meter::{Ended, Meter, Metered};
 pub use origin::Origin;
 pub use rewrite::Rewrite;
@@ -51,6 +53,13 @@ pub trait Provider: Send + Sync + 'static {
     /// What an answer says about the key that was used. A success is `Served` with the intent's
     /// estimate; the real usage comes from the meter.
     fn verdict(&self, intent: &Intent, answer: &AnswerHead<'_>) -> Verdict;
+
+    /// How the answer is put together when every group has a part of what `inbound` lists; nothing for
+    /// everything else. Asked for `GET` only.
+    fn listing(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<Box<dyn Listing>> {
+        let _ = (intent, inbound);
+        None
+    }
 
     /// Watches the bytes of a successful answer pass.
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter>;

@@ -1,7 +1,7 @@
 //! Watching an answer pass: usage, faults inside streams, resources it created.
 
 use bytes::Bytes;
-use keygate_domain::{Binding, Failure, Refusal, Usage};
+use keygate_domain::{Binding, Failure, Refusal, Resource, Usage};
 
 /// How an answer ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +23,11 @@ pub struct Metered {
     pub failure: Option<Failure>,
     /// Resources the answer created.
     pub bindings: Vec<Binding>,
+    /// Resources that the group proved to have by serving them. Nobody made them here, or it was forgotten:
+    /// they are remembered as nobody's, unless they are known.
+    pub found: Vec<Binding>,
+    /// Resources that are no more.
+    pub gone: Vec<Resource>,
     /// Whether a session of the group ended, so that another may be opened.
     pub frees_session: bool,
     /// The model that answered, by its own account.
@@ -49,6 +54,12 @@ pub trait Meter: Send {
     /// it tells could not have been seen. The answer is held back a little longer then.
     fn is_in_first_element(&self) -> bool {
         false
+    }
+
+    /// Resources the answer has created by what was seen so far, each once. Asked when the answer begins to
+    /// be passed on: whoever follows a long stream may use what it created before it ends.
+    fn bindings_so_far(&mut self) -> Vec<Binding> {
+        Vec::new()
     }
 
     /// Last words to a caller whose stream ends early, if the stream stands where a client can

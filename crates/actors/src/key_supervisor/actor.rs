@@ -184,6 +184,8 @@ fn heed(pool: &mut KeyPool, askers: &mut Askers, notice: Notice, now: Moment) {
         Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
         Notice::Answered { lease } => pool.answered(lease, now),
         Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
+        Notice::Find { group, binding } => pool.find(&group, binding, now),
+        Notice::Unbind { group, resource } => pool.unbind(&group, &resource, now),
         Notice::FreeSlot { group } => pool.slot_freed(&group, now),
         Notice::Leave { ticket } => {
             // One that is answered already finds nobody there, and what it was given goes back.
