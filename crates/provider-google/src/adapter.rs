@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{Intent, ProviderName, Refusal, Reset, Verdict};
+use bytes::Bytes;
+use keygate_domain::{Failure, Fault, Intent, ProviderName, Refusal, Replay, Reset, Verdict};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Listing, Meter, Provider,
     SurfaceAnswer, UpstreamRequest,
 };
 
 use crate::surface::Surface;
-use crate::{credentials, faults, operations, refusals, routes, usage};
+use crate::{bindings, credentials, faults, lists, operations, references, refusals, routes, usage};
 
 /// Google Gemini (the Gemini Developer API) in the catalogue of providers.
 pub const ADAPTER: Adapter = Adapter {
@@ -52,7 +53,7 @@ impl Provider for Google {
             method: inbound.method.clone(),
             path_and_query: intent.target.clone(),
             headers: credentials::upstream_headers(Surface::of(inbound.path), inbound.headers, grant.key),
-            body: inbound.body.clone(),
+            body: body(intent, inbound),
         }
     }
 
@@ -60,14 +61,32 @@ impl Provider for Google {
         if answer.status.is_success() {
             return Verdict::Served(intent.estimate);
         }
-        Verdict::Failed(faults::failure_of_answer(answer, intent.estimate))
+        let failure = faults::failure_of_answer(answer, intent.estimate);
+        Verdict::Failed(if is_foreign(intent, answer, &failure) { faults::foreign() } else { failure })
+    }
+
+    fn listing(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<Box<dyn Listing>> {
+        lists::listing(intent, inbound)
     }
 
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
-        usage::meter(Surface::of(inbound.path), intent)
+        bindings::watching(usage::meter(Surface::of(inbound.path), intent), intent, inbound)
     }
 
     fn refusal(&self, path: &str, refusal: &Refusal, status: u16) -> SurfaceAnswer {
         refusals::answer(Surface::of(path), refusal, status)
     }
+}
+
+/// The body as the provider wants it: the caller's, unless a file in it is named by a URL of this gateway.
+fn body(intent: &Intent, inbound: &Inbound<'_>) -> Bytes {
+    let rebased = if intent.references.is_empty() { None } else { references::at_providers(inbound) };
+    rebased.unwrap_or_else(|| inbound.body.clone())
+}
+
+/// Whether a 403 to somebody who reads a thing by its name says no more than that this project has it not.
+/// Elsewhere it may be about anything that a body names.
+fn is_foreign(intent: &Intent, answer: &AnswerHead<'_>, failure: &Failure) -> bool {
+    let is_read = intent.replay == Replay::Safe && intent.user_units == 0 && !intent.references.is_empty();
+    is_read && answer.status == http::StatusCode::FORBIDDEN && failure.fault == Fault::Caller
 }

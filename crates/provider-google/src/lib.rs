@@ -3,14 +3,20 @@
 //!
 //! Two surfaces share one upstream: the native one (`/v1beta/models/…`) and the OpenAI-compatible
 //! one (`/v1beta/openai/…`, also reachable as `/openai/v1/…`). Nothing in here opens a socket,
-//! reads a clock or keeps state between requests. Everything else of Google (files, caches,
-//! batches, Live, Interactions) is claimed, so that its refusal has the native shape, and refused.
+//! reads a clock or keeps state between requests.
+//!
+//! What a project keeps (files, caches, batches, stores, interactions) is asked for by [`routes`]; what a
+//! request names of it is found by [`references`], and whose that is follows from what [`bindings`] saw in
+//! answers. [`lists`] puts the lists of several projects together.
 
 mod adapter;
+mod bindings;
 mod credentials;
 mod faults;
+mod lists;
 mod operations;
 mod query;
+mod references;
 mod refusals;
 mod routes;
 mod surface;

@@ -3,6 +3,8 @@
 use keygate_domain::Operation;
 use keygate_provider::KnownOperation;
 
+use crate::routes::{ROWS, Row};
+
 /// `:generateContent`.
 pub(crate) const GENERATE_CONTENT: Operation = Operation("generate_content");
 /// `:streamGenerateContent`.
@@ -26,8 +28,17 @@ pub(crate) const OPENAI_LIST_MODELS: Operation = Operation("openai_list_models")
 /// `GET /openai/models/{model}`.
 pub(crate) const OPENAI_GET_MODEL: Operation = Operation("openai_get_model");
 
-/// All of them, the usual one first. Reads of the catalogue are free.
-pub(crate) const KNOWN: [KnownOperation; 11] = [
+/// `POST /interactions`.
+pub(crate) const CREATE_INTERACTION: Operation = Operation("create_interaction");
+/// `GET /interactions/{interaction}`.
+pub(crate) const GET_INTERACTION: Operation = Operation("get_interaction");
+/// `GET /files/{file}:download`.
+pub(crate) const DOWNLOAD_FILE: Operation = Operation("download_file");
+/// `dynamic/{model}:streamGenerateContent`.
+pub(crate) const DYNAMIC_STREAM_GENERATE_CONTENT: Operation = Operation("dynamic_stream_generate_content");
+
+/// Those that models are asked with, the usual one first. Reads of the catalogue are free.
+const OF_MODELS: [KnownOperation; 11] = [
     KnownOperation::of_model(GENERATE_CONTENT),
     KnownOperation::of_model(STREAM_GENERATE_CONTENT),
     KnownOperation::of_model(COUNT_TOKENS),
@@ -40,3 +51,20 @@ pub(crate) const KNOWN: [KnownOperation; 11] = [
     KnownOperation { is_counted: false, ..KnownOperation::plain(LIST_MODELS) },
     KnownOperation { is_counted: false, ..KnownOperation::plain(OPENAI_LIST_MODELS) },
 ];
+
+/// All of them.
+pub(crate) const KNOWN: [KnownOperation; OF_MODELS.len() + ROWS.len()] = {
+    let mut known = [OF_MODELS[0]; OF_MODELS.len() + ROWS.len()];
+    let mut at = 0;
+    while at < known.len() {
+        known[at] = if at < OF_MODELS.len() { OF_MODELS[at] } else { of_row(&ROWS[at - OF_MODELS.len()]) };
+        at += 1;
+    }
+    known
+};
+
+/// A row as operators see it before anybody asks: what a model is asked counts, all else is free.
+const fn of_row(row: &Row) -> KnownOperation {
+    let Row { operation, takes_model, is_counted, .. } = *row;
+    KnownOperation { takes_model, is_counted, ..KnownOperation::plain(operation) }
+}

@@ -11,6 +11,8 @@ use keygate_provider::CallRejected;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::references::split;
+
 /// What an OpenAI-compatible request says of itself. A field given twice is an error: Google
 /// might read the other one.
 #[derive(Deserialize)]
@@ -35,6 +37,28 @@ struct BatchBody {
 /// How many things a field holds. Elements are skipped, not kept.
 #[derive(Default)]
 pub(super) struct Count(pub u32);
+
+/// What an interaction says of itself.
+pub(super) struct Interaction {
+    /// The model; an agent has none.
+    pub model: Option<String>,
+    /// Whether the answer is to come as events.
+    pub is_streamed: bool,
+}
+
+/// Reads what an interaction says of itself. It may hold as much inline media as any chat, so it is taken
+/// apart where it lies; whether it is sound is the provider's to say.
+pub(super) fn interaction(body: &[u8]) -> Interaction {
+    let mut interaction = Interaction { model: None, is_streamed: false };
+    for (key, value) in split::members(body) {
+        match key.read().as_deref() {
+            Some("model") => interaction.model = split::string(value).filter(|model| !model.is_empty()),
+            Some("stream") => interaction.is_streamed = value == b"true",
+            _ => {}
+        }
+    }
+    interaction
+}
 
 /// Reads an OpenAI-compatible body.
 ///

@@ -1,11 +1,11 @@
 //! What a request wants.
 
-use keygate_domain::{Access, Intent, ModelName, Operation, Replay, Right, Spend, Streaming};
+use keygate_domain::{Access, ErrorKind, Intent, ModelName, Operation, Resource, Spend, Streaming};
 use keygate_provider::{CallRejected, Inbound};
 
 use super::route::{self, Route};
 use super::{body, path};
-use crate::{operations as op, query};
+use crate::{operations as op, query, references};
 
 /// What only the body can tell, or what stands for it where the body is not read.
 struct Told {
@@ -19,31 +19,65 @@ struct Told {
 /// # Errors
 /// [`CallRejected`] as [`route::find`] and the readers of the body say.
 pub(crate) fn understand(inbound: &Inbound<'_>) -> Result<Intent, CallRejected> {
-    let Route { operation, template, upstream_path, model } = route::find(inbound.method, inbound.path)?;
-    let told = told(operation, inbound)?;
+    let Route { operation, template, upstream_path, model, effect, is_counted, right, references } =
+        route::find(inbound.method, inbound.path)?;
+    let told = told(operation, is_counted, inbound)?;
     Ok(Intent {
         operation,
         route: template,
         target: query::target(upstream_path, inbound.query),
         model: model.or(told.model),
         streaming: told.streaming,
-        // Every operation served has no effect but its answer.
-        replay: Replay::Safe,
-        right: right(operation),
+        replay: effect.replay(),
+        right,
         opens_session: false,
-        // Google counts each text of an embedding; for the user it is one call with one key.
-        user_units: told.requests.min(1),
-        references: Vec::new(),
+        user_units: effect.user_units(),
+        references: all_named(references, inbound)?,
         access: Access::Token,
         estimate: estimate(operation, told.requests, inbound.body.len()),
         caller_deadline: inbound.server_timeout(),
     })
 }
 
-fn told(operation: Operation, inbound: &Inbound<'_>) -> Result<Told, CallRejected> {
-    let mut told = Told { model: None, streaming: Streaming::Whole, requests: 1 };
+/// What the path names, and what the body does.
+fn all_named(in_path: Vec<Resource>, inbound: &Inbound<'_>) -> Result<Vec<Resource>, CallRejected> {
+    if inbound.body.is_empty() {
+        return Ok(in_path);
+    }
+    must_be_readable(inbound)?;
+    let mut named = in_path;
+    let in_body = references::in_body(inbound.body)?;
+    named.extend(in_body.into_iter().filter(|resource| !named.contains(resource)).collect::<Vec<_>>());
+    Ok(named)
+}
+
+/// What cannot be read cannot be checked for the names of what belongs to others.
+fn must_be_readable(inbound: &Inbound<'_>) -> Result<(), CallRejected> {
+    let is_coded =
+        inbound.header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let is_binary = inbound
+        .header("content-type")
+        .is_some_and(|kind| kind != "application/json" && kind.to_ascii_lowercase().contains("protobuf"));
+    if is_coded || is_binary {
+        let message =
+            "The gateway must be able to read the request body: send JSON without a content encoding.";
+        return Err(CallRejected::new(ErrorKind::BadRequest, message));
+    }
+    Ok(())
+}
+
+fn told(operation: Operation, is_counted: bool, inbound: &Inbound<'_>) -> Result<Told, CallRejected> {
+    let mut told = Told { model: None, streaming: Streaming::Whole, requests: u32::from(is_counted) };
     match operation {
-        op::STREAM_GENERATE_CONTENT => {
+        op::CREATE_INTERACTION => {
+            let interaction = body::interaction(inbound.body);
+            told.model = interaction.model.as_deref().map(path::model).transpose()?;
+            told.streaming = if interaction.is_streamed { Streaming::Events } else { Streaming::Whole };
+        }
+        op::GET_INTERACTION if inbound.query_pairs().any(|pair| pair == ("stream", "true")) => {
+            told.streaming = Streaming::Events;
+        }
+        op::STREAM_GENERATE_CONTENT | op::DYNAMIC_STREAM_GENERATE_CONTENT => {
             let events = query::asks_for_events(inbound.query_pairs());
             told.streaming = if events { Streaming::Events } else { Streaming::JsonArray };
         }
@@ -58,17 +92,10 @@ fn told(operation: Operation, inbound: &Inbound<'_>) -> Result<Told, CallRejecte
             told.model = embeddings.model.as_deref().map(path::model).transpose()?;
             told.requests = embeddings.input.0.max(1);
         }
-        op::LIST_MODELS | op::GET_MODEL | op::OPENAI_LIST_MODELS | op::OPENAI_GET_MODEL => told.requests = 0,
+        _ if query::asks_for_events(inbound.query_pairs()) => told.streaming = Streaming::Events,
         _ => {}
     }
     Ok(told)
-}
-
-fn right(operation: Operation) -> Right {
-    match operation {
-        op::EMBED_CONTENT | op::BATCH_EMBED_CONTENTS | op::OPENAI_EMBEDDINGS => Right::Embed,
-        _ => Right::Chat,
-    }
 }
 
 /// The cost of a request, roughly: four bytes to a token, rounded up. Counting tokens is free and

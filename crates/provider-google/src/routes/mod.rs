@@ -2,9 +2,15 @@
 
 mod body;
 mod claims;
+mod effect;
 mod intent;
 mod path;
+mod resources;
 mod route;
+mod table;
 
 pub(crate) use claims::claims;
+pub(crate) use effect::Effect;
 pub(crate) use intent::understand;
+pub(crate) use path::encode;
+pub(crate) use table::{ROWS, Row};

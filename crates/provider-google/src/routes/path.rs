@@ -57,7 +57,7 @@ pub(super) fn model(name: &str) -> Result<ModelName, CallRejected> {
 }
 
 /// `segment` as it may stand in a path.
-pub(super) fn encode(segment: &str) -> Cow<'_, str> {
+pub(crate) fn encode(segment: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     if segment.bytes().all(is_plain) {
         return Cow::Borrowed(segment);

@@ -1,11 +1,13 @@
 //! The routes served: which path is which operation.
 
 use http::Method;
-use keygate_domain::{ErrorKind, ModelName, Operation};
+use keygate_domain::{ErrorKind, ModelName, Operation, Resource, Right};
 use keygate_provider::CallRejected;
 
-use super::path;
+use super::effect::Effect;
+use super::{path, resources};
 use crate::operations as op;
+use crate::references::named;
 
 /// A route that was found.
 #[derive(Debug)]
@@ -18,13 +20,21 @@ pub(super) struct Route {
     pub upstream_path: String,
     /// The model in the path.
     pub model: Option<ModelName>,
+    /// What it does.
+    pub effect: Effect,
+    /// Whether it counts as a request at the provider.
+    pub is_counted: bool,
+    /// What a client must be allowed to do.
+    pub right: Right,
+    /// What the path names that belongs to somebody.
+    pub references: Vec<Resource>,
 }
 
 /// What a caller on an unknown route is told.
-const SERVED: &str = "This gateway does not serve this route of the Gemini API. It serves, for version v1, v1beta and \
-    v1alpha: GET /{version}/models, GET /{version}/models/{model}, POST /{version}/models/{model}:generateContent, \
-    :streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents, POST \
-    /{version}/tunedModels/{model}:generateContent and :streamGenerateContent; and OpenAI-compatible, below \
+const SERVED: &str = "This gateway does not serve this route. It serves the Gemini API below /v1/, /v1beta/ and \
+    /v1alpha/ (models and their :generateContent, :streamGenerateContent, :countTokens, :embedContent and \
+    :batchEmbedContents, and everything that a project keeps: files, cachedContents, batches, operations, \
+    fileSearchStores, tunedModels, interactions and the others); and OpenAI-compatible, below \
     /{version}/openai/ or /openai/v1/: POST chat/completions, POST embeddings, GET models, GET models/{model}.";
 
 /// One verb that a model can be asked with.
@@ -84,7 +94,12 @@ pub(super) fn find(method: &Method, path: &str) -> Result<Route, CallRejected> {
         ["openai", "v1", rest @ ..] => openai(method, OPENAI_VERSION, rest),
         [version, "openai", rest @ ..] if is_version(version) => openai(method, version, rest),
         [version, "models"] if is_version(version) => list(method, version),
-        [version, collection, name] if is_version(version) => native(method, version, collection, name),
+        [version, collection @ ("models" | "tunedModels"), name] if is_version(version) => {
+            native(method, version, collection, name)
+        }
+        [version, rest @ ..] if is_version(version) && !rest.is_empty() => {
+            resources::find(method, version, rest)
+        }
         _ => Err(not_served()),
     }
 }
@@ -102,15 +117,26 @@ fn list(method: &Method, version: &str) -> Result<Route, CallRejected> {
         template: "/{version}/models",
         upstream_path: format!("/{version}/models"),
         model: None,
+        effect: Effect::Read,
+        is_counted: false,
+        right: Right::Chat,
+        references: Vec::new(),
     })
 }
 
 fn native(method: &Method, version: &str, collection: &str, name: &str) -> Result<Route, CallRejected> {
     match (collection, name.rsplit_once(':')) {
         ("models", None) => get(method, version, name),
-        ("models" | "tunedModels", Some((model, verb))) => action(method, version, collection, model, verb),
-        _ => Err(not_served()),
+        (_, Some((model, verb))) if is_action(collection, verb) => {
+            action(method, version, collection, model, verb)
+        }
+        _ => resources::find(method, version, &[collection, name]),
     }
+}
+
+fn is_action(collection: &str, verb: &str) -> bool {
+    let found = ACTIONS.iter().find(|action| action.verb == verb);
+    found.is_some_and(|action| collection == "models" || action.tuned.is_some())
 }
 
 fn get(method: &Method, version: &str, name: &str) -> Result<Route, CallRejected> {
@@ -122,6 +148,10 @@ fn get(method: &Method, version: &str, name: &str) -> Result<Route, CallRejected
         template,
         upstream_path: format!("/{version}/models/{}", path::encode(name)),
         model: Some(model),
+        effect: Effect::Read,
+        is_counted: false,
+        right: Right::Chat,
+        references: Vec::new(),
     })
 }
 
@@ -138,12 +168,17 @@ fn action(
     demand(method, &Method::POST, template)?;
     let plain = path::model(name)?;
     // Tuned models have a name space of their own: `x` and `tunedModels/x` share no quota.
-    let model = if is_tuned { ModelName::new(format!("tunedModels/{plain}")) } else { plain };
+    let tuned = is_tuned.then(|| format!("tunedModels/{plain}"));
+    let references = tuned.as_deref().and_then(named).into_iter().collect();
     Ok(Route {
         operation: action.operation,
         template,
         upstream_path: format!("/{version}/{collection}/{}:{verb}", path::encode(name)),
-        model: Some(model),
+        model: Some(tuned.map_or(plain, ModelName::new)),
+        effect: Effect::Ask,
+        is_counted: true,
+        right: right(action.operation),
+        references,
     })
 }
 
@@ -167,7 +202,18 @@ fn openai(method: &Method, version: &str, rest: &[&str]) -> Result<Route, CallRe
         template,
         upstream_path: format!("/{version}/openai/{}", tail.join("/")),
         model: model.map(path::model).transpose()?,
+        effect: if verb == Method::GET { Effect::Read } else { Effect::Ask },
+        is_counted: verb != Method::GET,
+        right: right(operation),
+        references: Vec::new(),
     })
+}
+
+fn right(operation: Operation) -> Right {
+    match operation {
+        op::EMBED_CONTENT | op::BATCH_EMBED_CONTENTS | op::OPENAI_EMBEDDINGS => Right::Embed,
+        _ => Right::Chat,
+    }
 }
 
 fn demand(actual: &Method, wanted: &Method, template: &str) -> Result<(), CallRejected> {

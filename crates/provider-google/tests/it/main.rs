@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "the steps around a test may fail it, too")]
 
+mod bindings;
 mod catalogue;
 mod free_call;
 mod meters;
 mod refusals;
 mod requests;
+mod resources;
 mod routes;
 
 use std::sync::Arc;
