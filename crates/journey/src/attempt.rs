@@ -230,6 +230,9 @@ impl Attempt<'_> {
         }
         if let Some(lease) = &watch.lease {
             lease.answered();
+            for binding in watch.meter.bindings_so_far() {
+                lease.bind(self.client, binding);
+            }
         }
         watch.slot = slot.take();
         let length = declared_length(&answer).filter(|_| !changes_body);

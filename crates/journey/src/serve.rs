@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use keygate_actors::{KeyLease, LeaseRefused, Leased, clock};
 use keygate_domain::{Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Verdict};
 use keygate_limits::{GaveUp, Next, RetryPlan};
@@ -14,6 +14,8 @@ use keygate_telemetry::spans;
 
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Failed, Kept};
+use crate::gather::Gathering;
+use crate::search::Search;
 use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Lane, Refused, refuse, told};
 
 /// How much longer than its deadline a lease may be held before the pool takes it back: time for
@@ -57,6 +59,17 @@ pub async fn serve(
             Err(limited) => return Err(Refused::by_limiter(limited, facts)),
         }
     }
+    let listing =
+        if call.method == Method::GET { lane.provider.listing(&intent, &call.inbound()) } else { None };
+    if let Some(listing) = listing {
+        let gathering = Gathering { house, lane, call, caller, intent: &intent, listing };
+        let given_up = Refused { refusal: nobody_waits(), facts: facts.clone(), turned_away: None };
+        return tokio::select! {
+            biased;
+            gathered = gathering.gather(facts) => gathered,
+            () = hung_up => Err(given_up),
+        };
+    }
     let way = Way::new(house, lane, call, caller, &intent);
     if intent.replay == Replay::OnlyIfRefused {
         return way.go(facts, slot, hung_up).await;
@@ -96,7 +109,7 @@ fn lacks_right(intent: &Intent) -> Refusal {
 }
 
 /// The part of the way that may be walked more than once.
-struct Way<'a> {
+pub(crate) struct Way<'a> {
     house: &'a House,
     lane: &'a Lane,
     call: &'a Call<'a>,
@@ -105,11 +118,12 @@ struct Way<'a> {
     deadline: Moment,
     plan: RetryPlan,
     tried: Vec<Tried>,
+    search: Search,
     last: Option<Failed>,
 }
 
 impl<'a> Way<'a> {
-    fn new(
+    pub(crate) fn new(
         house: &'a House,
         lane: &'a Lane,
         call: &'a Call<'a>,
@@ -121,11 +135,22 @@ impl<'a> Way<'a> {
         // The low bits of the clock are jitter enough: two requests rarely share them.
         let seed = u64::from(call.began.mono.subsec_nanos());
         let plan = RetryPlan::new(lane.retry, intent.replay, deadline, seed);
-        Self { house, lane, call, caller, intent, deadline, plan, tried: Vec::new(), last: None }
+        Self {
+            house,
+            lane,
+            call,
+            caller,
+            intent,
+            deadline,
+            plan,
+            tried: Vec::new(),
+            search: Search::default(),
+            last: None,
+        }
     }
 
     /// Gives up waiting for a key when `hung_up` ends; what was sent is seen through.
-    async fn go(
+    pub(crate) async fn go(
         mut self,
         mut facts: Facts,
         mut slot: Slot,
@@ -149,9 +174,14 @@ impl<'a> Way<'a> {
                     lease.settle(Verdict::Unsent);
                     return self.without_time(facts);
                 }
+                Ok(Some(lease)) if self.search.ends_with(&lease, self.lane.retry.max_refusals) => {
+                    lease.settle(Verdict::Unsent);
+                    return self.in_vain(facts);
+                }
                 Ok(lease) => lease,
                 Err(no_lease) => return self.without_lease(no_lease, facts),
             };
+            let knows_owner = lease.as_ref().is_none_or(KeyLease::is_owners);
             facts.attempts += 1;
             let used = lease.as_ref().map(|lease| (lease.key_id().clone(), lease.group().clone()));
             facts.key = used.as_ref().map(|(key, _)| key.clone());
@@ -169,6 +199,15 @@ impl<'a> Way<'a> {
                 return self.give_up(failed, GaveUp::Attempts, facts);
             };
             let now = clock::now();
+            if !knows_owner && Search::helps(self.intent, &failed) {
+                self.search.not_in(group.clone());
+                self.tried.push(Tried { key, group, at: now, how: TriedHow::Failed });
+                // The first of these answers is the caller's, if none of the others is better.
+                if self.last.as_ref().is_none_or(|last| last.failure.fault != Fault::AffinityLost) {
+                    self.last = Some(failed);
+                }
+                continue;
+            }
             let next = self.plan.after(&failed.failure, failed.reach, now);
             self.tried.push(Tried { key, group, at: now, how: tried_how(&failed) });
             let told = self.worth_telling(failed);
@@ -239,6 +278,14 @@ impl<'a> Way<'a> {
             estimate: self.intent.estimate,
             patience: left,
             hold: left + LEASE_MARGIN,
+        }
+    }
+
+    /// Nobody has what the request names.
+    fn in_vain(mut self, facts: Facts) -> Result<Answer, Refused> {
+        match self.last.take() {
+            Some(everywhere) => self.give_up(everywhere, GaveUp::Advice, facts),
+            None => Err(refused(too_late(), facts)),
         }
     }
 

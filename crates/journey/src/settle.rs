@@ -45,6 +45,12 @@ pub(crate) fn by_meter(
     for binding in &metered.bindings {
         lease.bind(client, binding.clone());
     }
+    for found in &metered.found {
+        lease.find(found.clone());
+    }
+    for gone in &metered.gone {
+        lease.unbind(gone.clone());
+    }
     if metered.frees_session {
         lease.free_slot();
     }
