@@ -1,6 +1,7 @@
 //! Simulated Gemini.
 
 mod access;
+mod batches;
 mod bodies;
 mod caches;
 mod catalogue;
@@ -9,6 +10,7 @@ mod embed;
 mod error;
 mod files;
 mod generate;
+mod kept;
 mod live;
 mod models;
 mod projects;

@@ -11,6 +11,7 @@ use super::caches::Caches;
 use super::catalogue::bucket;
 use super::error::GoogleError;
 use super::files::Files;
+use super::kept::Things;
 use super::live::LiveSessions;
 use super::rows::{Family, GoogleRow, Scene};
 use super::tokens::LiveTokens;
@@ -30,6 +31,7 @@ pub(crate) struct GoogleWorld {
     pub(crate) files: Files,
     pub(crate) uploads: Uploads,
     pub(crate) caches: Caches,
+    pub(crate) kept: Things,
     pub(crate) live: LiveSessions,
     pub(crate) tokens: LiveTokens,
     answers: u64,

@@ -13,6 +13,7 @@ mod control;
 mod errors;
 mod faults;
 mod gemini;
+mod kept;
 mod live;
 mod quota;
 mod resources;
