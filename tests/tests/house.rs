@@ -28,7 +28,9 @@ mod house {
     mod large_bodies;
     mod learning;
     mod leaving;
+    mod lists;
     mod mints_abroad;
+    mod owners;
     mod plan;
     mod pool;
     mod probing;
