@@ -35,10 +35,12 @@ mod house {
     mod large_bodies;
     mod learning;
     mod leaving;
+    mod lists;
     mod live;
     mod live_flow;
     mod mints_abroad;
     mod openai_surface;
+    mod owners;
     mod plan;
     mod pool;
     mod probing;

@@ -38,17 +38,6 @@ pub(super) struct InteractionBody<'a> {
     pub stream: Option<bool>,
     /// Whether it is kept, which it is unless the caller says no.
     pub store: Option<bool>,
-    /// The interaction that this one goes on from.
-    #[serde(borrow)]
-    pub previous_interaction_id: Option<Cow<'a, str>>,
-}
-
-/// What a request for a batch says of itself on the OpenAI-compatible surface.
-#[derive(Deserialize)]
-pub(super) struct BatchJob<'a> {
-    /// The file with its requests.
-    #[serde(borrow)]
-    pub input_file_id: Option<Cow<'a, str>>,
 }
 
 /// What a `batchEmbedContents` request says of itself.
@@ -75,14 +64,6 @@ pub(super) fn openai(body: &[u8]) -> Result<OpenAiBody<'_>, CallRejected> {
 /// # Errors
 /// `BadRequest` when it is no JSON object, or one of the fields has another type.
 pub(super) fn interaction(body: &[u8]) -> Result<InteractionBody<'_>, CallRejected> {
-    read(body)
-}
-
-/// Reads the body of a batch on the OpenAI-compatible surface.
-///
-/// # Errors
-/// `BadRequest` when it is no JSON object, or the file no text.
-pub(super) fn batch_job(body: &[u8]) -> Result<BatchJob<'_>, CallRejected> {
     read(body)
 }
 
