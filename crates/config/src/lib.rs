@@ -25,8 +25,8 @@ mod watch;
 mod yaml;
 
 pub use config::{
-    AssistantConfig, AuthMode, ClientToken, ClientsConfig, Config, CorsConfig, LimitsConfig, LogConfig, LogFormat,
-    Messages, OtlpConfig, OtlpProtocol, ProviderConfig, ServerConfig, StorageConfig, StoragePlace,
+    AssistantConfig, AuthMode, ClientToken, ClientsConfig, Config, CorsConfig, LimitsConfig, LogConfig,
+    LogFormat, Messages, OtlpConfig, OtlpProtocol, ProviderConfig, ServerConfig, StorageConfig, StoragePlace,
     TelemetryConfig,
 };
 pub use effective::Effective;

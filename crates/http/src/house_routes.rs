@@ -7,7 +7,8 @@ use keygate_domain::{ErrorKind, Refusal};
 
 use crate::proxy::headers_of;
 use crate::{
-    admin, assistant, avatar_session, cors, documents, error_response, explain, health, panic_response, reload, request_id, status,
+    admin, assistant, avatar_session, cors, documents, error_response, explain, health, panic_response,
+    reload, request_id, status,
 };
 
 /// Declares them.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use keygate_domain::{Access, Binding, Intent, ProviderName, Refusal, Reset, Verdict};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider, Rewrite, Sockets,
-    SurfaceAnswer, UpstreamRequest,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider, Rewrite,
+    Sockets, SurfaceAnswer, UpstreamRequest,
 };
 
 use crate::live::{self, LiveSockets};

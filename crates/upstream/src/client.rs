@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
 };
 use http::{HeaderMap, Method, StatusCode};
 use keygate_provider::{EngineHost, UpstreamRequest};

@@ -1,6 +1,8 @@
 //! What a request wants.
 
-use keygate_domain::{Access, Intent, ModelName, Operation, Placement, Replay, Resource, Right, Spend, Streaming};
+use keygate_domain::{
+    Access, Intent, ModelName, Operation, Placement, Replay, Resource, Right, Spend, Streaming,
+};
 use keygate_provider::{CallRejected, Inbound};
 
 use super::route::{self, Route};

@@ -7,7 +7,9 @@ use super::error::GoogleError;
 use super::projects::{Caller, GoogleWorld, Project};
 use super::routes::{Operation, Route};
 use super::rows::{GoogleRow, Scene};
-use super::{caches, chat, compatible, downloads, embed, files, generate, interactions, live, models, tokens, uploads};
+use super::{
+    caches, chat, compatible, downloads, embed, files, generate, interactions, live, models, tokens, uploads,
+};
 use crate::record::RequestRecord;
 use crate::script::{Row, ScriptedAnswer};
 use crate::wire::{Answer, Call, Framing};
