@@ -131,7 +131,7 @@ fn the_id_of_an_upload_is_known_by_its_sum() {
 fn sent(call: &Call) -> String {
     let intent = call.understood().unwrap();
     let key = ApiKey::new("pool-key");
-    let grant = Grant { key: Some(&key), away: None, prepared: None };
+    let grant = Grant { key: Some(&key), ..Grant::default() };
     let request = google().request(&intent, &call.inbound(), &grant);
     let mut text = format!("{} {}\n", request.method, request.path_and_query);
     let mut headers: Vec<_> =
