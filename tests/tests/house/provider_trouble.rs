@@ -7,6 +7,7 @@ use serde_json::json;
 use super::answer::Answer;
 use super::stage::{
     FLASH, House, OPENAI_CHAT, PRO, chat, direct, generate_path, one_project, openai_chat, stream_path, twin,
+    words_on,
 };
 
 /// Waits while Gemini is in trouble: so long that nothing in a story depends on the clock. A request
@@ -38,7 +39,7 @@ async fn a_storm_of_503_cools_no_key_and_ends_in_the_providers_own_words() {
         let attempts = answer.header("x-keygate-attempts").parse().expect("a number");
         answer.is_providers("google", 503, attempts);
         assert!((2..=3).contains(&attempts), "two groups agree, and the third attempt may be the probe");
-        assert_eq!(answer.body, direct(&bare, path, body).await.body, "verbatim on {path}");
+        assert_eq!(answer.text(), words_on(path, &direct(&bare, path, body).await), "verbatim on {path}");
         assert_eq!(house.upstream_requests(), u64::from(attempts));
         let pool = house.google().await;
         pool.blames_nobody();

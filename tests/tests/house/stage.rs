@@ -182,6 +182,13 @@ pub(crate) async fn direct(sim: &RunningSimulator, path: &str, body: &Value) -> 
     Answer::to(request).await
 }
 
+/// The words of an error that `sim` answered on `path`, as the gateway tells them: to the byte, but on the surface
+/// of `OpenAI` without the array around them, in which its SDKs find no message.
+pub(crate) fn words_on(path: &str, error: &Answer) -> String {
+    let words = error.text();
+    if path.contains("/openai/") { words.trim().trim_matches(['[', ']']).trim().to_owned() } else { words }
+}
+
 /// Nobody new, but these keys in these states.
 pub(crate) fn states(states: &[(&str, KeyState)]) -> Population {
     let states = states.iter().map(|(key, state)| ((*key).to_owned(), *state)).collect();
