@@ -14,6 +14,7 @@ mod house {
     mod avatar_management;
     mod avatars;
     mod bad_keys;
+    mod belongings;
     mod broken_connections;
     mod budgets;
     mod caller_mistakes;

@@ -76,7 +76,13 @@ fn told(operation: Operation, is_counted: bool, inbound: &Inbound<'_>) -> Result
     let requests = u32::from(is_counted);
     let mut told = Told { model: None, streaming: Streaming::Whole, requests, replay: None };
     match operation {
-        op::CREATE_INTERACTION => told.by_interaction(&body::interaction(inbound.body)?)?,
+        op::CREATE_INTERACTION => {
+            let interaction = body::interaction(inbound.body);
+            told.model = interaction.answerer.as_deref().map(path::model).transpose()?;
+            told.streaming = if interaction.is_streamed { Streaming::Events } else { Streaming::Whole };
+            // What is not to be kept leaves nothing behind but its answer.
+            told.replay = (!interaction.is_kept).then_some(Replay::Safe);
+        }
         op::GET_INTERACTION if inbound.query_pairs().any(|pair| pair == ("stream", "true")) => {
             told.streaming = Streaming::Events;
         }
@@ -107,17 +113,6 @@ fn told(operation: Operation, is_counted: bool, inbound: &Inbound<'_>) -> Result
         _ => {}
     }
     Ok(told)
-}
-
-impl Told {
-    fn by_interaction(&mut self, interaction: &body::InteractionBody<'_>) -> Result<(), CallRejected> {
-        let answerer = interaction.model.as_deref().or(interaction.agent.as_deref());
-        self.model = answerer.filter(|name| !name.is_empty()).map(path::model).transpose()?;
-        self.streaming = if interaction.stream == Some(true) { Streaming::Events } else { Streaming::Whole };
-        // What is not to be kept leaves nothing behind but its answer.
-        self.replay = (interaction.store == Some(false)).then_some(Replay::Safe);
-        Ok(())
-    }
 }
 
 fn is_json(inbound: &Inbound<'_>) -> bool {

@@ -137,3 +137,95 @@ fn who_left_a_stream_early_can_come_back_to_it() {
     meter.see(CREATED.as_bytes());
     assert_eq!(shown(&meter.finish(Ended::Abandoned).bindings), ["interactions/v1_x 1320h"]);
 }
+
+fn live_with(token: &str) -> Call {
+    let path = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained";
+    Call::get(&format!("{path}?access_token={token}")).with("upgrade", "websocket")
+}
+
+/// One name for one thing, whichever surface it was made on and whichever names it.
+#[rstest]
+#[case::uploaded(
+    Call::post("/upload/v1beta/files?upload_id=u", ""),
+    r#"{"file":{"name":"files/f","expirationTime":"2026-11-20T10:00:00Z"}}"#,
+    vec![
+        Call::get("/v1/files/f"),
+        Call::new("DELETE", "/v1beta/files/f"),
+        Call::get("/v1/files/f:download?alt=media"),
+        Call::get("/download/v1beta/files/f:download?alt=media"),
+        Call::post("/v1/models/m:generateContent", r#"{"fileUri":"https://gateway.example/v1beta/files/f"}"#),
+        Call::post("/openai/v1/batches", r#"{"input_file_id":"files/f"}"#),
+        Call::post("/v1beta/openai/batches", r#"{"input_file_id":"f"}"#),
+    ]
+)]
+#[case::interaction(
+    Call::post("/v1/interactions", r#"{"model":"m"}"#),
+    r#"{"id":"v1_a","status":"completed"}"#,
+    vec![
+        Call::get("/v1beta/interactions/v1_a?stream=true"),
+        Call::post("/v1/interactions/v1_a/cancel", ""),
+        Call::post("/v1/interactions", r#"{"previous_interaction_id":"v1_a"}"#),
+    ]
+)]
+#[case::interaction_not_kept(
+    Call::post("/v1/interactions", r#"{"model":"m","store":false}"#),
+    r#"{"id":"v1_a","status":"requires_action"}"#,
+    vec![Call::post("/v1/interactions", r#"{"previous_interaction_id":"v1_a"}"#)]
+)]
+#[case::openai_batch(
+    Call::post("/openai/v1/batches", r#"{"input_file_id":"files/f"}"#),
+    r#"{"id":"batches/b","object":"batch","input_file_id":"files/f"}"#,
+    vec![
+        Call::get("/v1/batches/b"),
+        Call::get("/v1beta/openai/batches/b"),
+        Call::post("/openai/v1/batches/batches%2Fb/cancel", ""),
+    ]
+)]
+#[case::native_batch(
+    Call::post("/v1beta/models/m:batchGenerateContent", "{}"),
+    r#"{"name":"batches/b"}"#,
+    vec![Call::get("/openai/v1/batches/batches%2Fb"), Call::post("/v1/batches/b:cancel", "")]
+)]
+#[case::what_a_batch_left(
+    Call::get("/openai/v1/batches/batches/b"),
+    r#"{"id":"batches/b","status":"completed","output_file_id":"files/batch-b"}"#,
+    vec![Call::get("/download/v1beta/files/batch-b:download?alt=media")]
+)]
+#[case::video(
+    Call::post("/openai/v1/videos", r#"{"prompt":"a cat"}"#),
+    r#"{"id":"videos/v","object":"video"}"#,
+    vec![Call::get("/v1beta/openai/videos/v/content"), Call::new("DELETE", "/openai/v1/videos/videos%2Fv")]
+)]
+#[case::token(
+    Call::post("/v1alpha/auth_tokens", r#"{"uses":1}"#),
+    r#"{"name":"auth_tokens/abc"}"#,
+    vec![live_with("auth_tokens/abc")]
+)]
+fn what_one_made_the_others_know(#[case] made: Call, #[case] answer: &str, #[case] named: Vec<Call>) {
+    let bindings = metered(&made, answer).bindings;
+    let [binding] = &bindings[..] else { panic!("{bindings:?}") };
+    for call in named {
+        let references = call.understood().unwrap().references;
+        assert_eq!(references, std::slice::from_ref(&binding.resource), "{}", call.path);
+    }
+}
+
+#[test]
+fn nobody_comes_to_own_what_a_list_or_the_bytes_of_a_file_name() {
+    let names = r#"{"object":"list","data":[{"id":"batches/b","output_file_id":"files/of-others"}]}"#;
+    for path in [
+        "/openai/v1/batches",
+        "/v1beta/openai/videos",
+        "/v1beta/batches",
+        "/openai/v1/videos/v/content",
+        "/v1/files/f:download?alt=media",
+    ] {
+        assert_eq!(metered(&Call::get(path), names).bindings, [], "{path}");
+    }
+}
+
+#[test]
+fn a_deleted_video_is_gone() {
+    let metered = metered(&Call::new("DELETE", "/openai/v1/videos/videos%2Fv"), "{}");
+    assert_eq!(metered.gone, [Resource::new("videos", "v")]);
+}

@@ -192,7 +192,11 @@ fn what_keeps_and_tidies_draws_nothing() {
     Some("gemini-3.8-flash"),
     Streaming::Events
 )]
-#[case(r#"{"agent":"deep-research","background":true,"stream":false}"#, None, Streaming::Whole)]
+#[case(
+    r#"{"agent":"deep-research","background":true,"stream":false}"#,
+    Some("deep-research"),
+    Streaming::Whole
+)]
 #[case(r#"{"input":"{\"stream\": true, \"model\": \"x\"}"}"#, None, Streaming::Whole)]
 #[case("not json", None, Streaming::Whole)]
 fn interactions_are_read_from_their_body(

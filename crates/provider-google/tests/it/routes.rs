@@ -135,7 +135,7 @@ fn references(intent: &Intent) -> String {
     "/v1beta/interactions",
     r#"{"agent":"deep-research","background":true,"store":false}"#,
     "create_interaction | /{version}/interactions | /v1beta/interactions | deep-research",
-    "",
+    "agents/deep-research",
     Replay::Safe,
     1
 )]
