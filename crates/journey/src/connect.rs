@@ -18,7 +18,8 @@ use tokio::time::timeout;
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Dial, Kept, Talk};
 use crate::conversation::{Afterwards, End, converse};
-use crate::serve::{Way, Went, as_answer, entered, limited, nobody_waits, refused, rejection};
+use crate::entry::{entered, limited, rejection};
+use crate::serve::{Way, Went, as_answer, nobody_waits, refused};
 use crate::switchboard::Switchboard;
 use crate::{Answer, Call, Caller, Facts, House, Lane, Refused, events};
 

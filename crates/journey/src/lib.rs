@@ -10,6 +10,7 @@ mod attempt;
 mod call;
 mod connect;
 mod conversation;
+mod entry;
 mod events;
 mod gather;
 mod headers;

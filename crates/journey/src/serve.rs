@@ -9,14 +9,13 @@ use keygate_actors::{KeyLease, LeaseRefused, Leased, clock};
 use keygate_domain::{Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Streaming, Verdict};
 use keygate_limits::{GaveUp, Next, RetryPlan};
 use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow};
-use keygate_provider::CallRejected;
-use keygate_telemetry::spans;
 
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Failed, Kept, Opened};
+use crate::entry::{entered, limited};
 use crate::gather::Gathering;
 use crate::search::Search;
-use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Inflow, Lane, Refused, refuse, told};
+use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Inflow, Lane, Refused, refuse, told};
 
 /// How much longer than its deadline a lease may be held before the pool takes it back: time for
 /// the last bytes to be settled.
@@ -67,68 +66,8 @@ pub async fn serve(
     }
 }
 
-/// What is wanted, and the caller, who may want it.
-pub(crate) fn entered<'c>(
-    lane: &Lane,
-    call: &'c Call<'_>,
-    facts: &Facts,
-) -> Result<(&'c Caller, Intent), Refused> {
-    let understood = lane.provider.understand(&call.inbound());
-    let caller = match admitted(&call.identity, understood.as_ref().ok()) {
-        Ok(caller) => caller,
-        Err(refusal) => return Err(refused(refusal, facts.clone())),
-    };
-    let intent = understood.map_err(|rejected| refused(rejection(rejected), facts.clone()))?;
-    spans::record_intent(&call.span, &call.method, lane.adapter.name, &intent);
-    if intent.access.needs_token() && !caller.may(intent.right) {
-        return Err(refused(lacks_right(&intent), facts.clone()));
-    }
-    Ok((caller, intent))
-}
-
-/// The user's slot, if the call takes one.
-pub(crate) async fn limited(
-    house: &House,
-    caller: &Caller,
-    intent: &Intent,
-    facts: &mut Facts,
-) -> Result<Slot, Refused> {
-    if intent.user_units == 0 {
-        return Ok(None);
-    }
-    match house.limiter.admit(caller.user.clone(), intent.user_units).await {
-        Ok(admission) => {
-            facts.allowance = Some(admission.facts());
-            Ok(Some(admission))
-        }
-        Err(limited) => Err(Refused::by_limiter(limited, facts.clone())),
-    }
-}
-
-fn admitted<'c>(identity: &'c Identity, intent: Option<&Intent>) -> Result<&'c Caller, Refusal> {
-    match identity {
-        Identity::Known(caller) => Ok(caller),
-        Identity::Unknown { stand_in, .. } if intent.is_some_and(|i| !i.access.needs_token()) => Ok(stand_in),
-        Identity::Unknown { refusal, .. } => Err(refusal.clone()),
-    }
-}
-
 pub(crate) fn refused(refusal: Refusal, facts: Facts) -> Refused {
     Refused { refusal, facts, turned_away: None }
-}
-
-pub(crate) fn rejection(rejected: CallRejected) -> Refusal {
-    Refusal::new(rejected.kind, rejected.message)
-}
-
-fn lacks_right(intent: &Intent) -> Refusal {
-    let needed = serde_json::to_value(intent.right).ok().and_then(|v| v.as_str().map(str::to_owned));
-    let message = format!(
-        "This token lacks the scope `{}` that {} needs. Ask the operator for a token with it.",
-        needed.unwrap_or_default(),
-        intent.operation
-    );
-    Refusal::new(ErrorKind::Forbidden, message)
 }
 
 /// The part of the way that may be walked more than once.
@@ -262,16 +201,12 @@ impl<'a> Way<'a> {
                 return self.give_up(failed, GaveUp::Attempts, facts);
             };
             let now = clock::now();
-            if !knows_owner && !self.call.is_body_spent() && Search::helps(self.intent, &failed) {
-                self.search.not_in(group.clone());
-                self.tried.push(Tried { key, group, at: now, how: TriedHow::Failed });
-                // The first of these answers is the caller's, if none of the others is better.
-                if self.last.as_ref().is_none_or(|last| last.failure.fault != Fault::AffinityLost) {
-                    self.last = Some(failed);
-                }
+            let is_spent = self.call.is_body_spent();
+            if !knows_owner && !is_spent && Search::helps(self.intent, &failed) {
+                self.not_there(Tried { key, group, at: now, how: TriedHow::Failed }, failed);
                 continue;
             }
-            let next = if self.call.is_body_spent() {
+            let next = if is_spent {
                 Next::GiveUp(GaveUp::Unsafe)
             } else {
                 self.plan.after(&failed.failure, failed.reach, now)
@@ -285,6 +220,16 @@ impl<'a> Way<'a> {
                 }
                 Next::GiveUp(why) => return self.give_up(told, why, facts),
             }
+        }
+    }
+
+    /// This group has not what is named; the next one may.
+    fn not_there(&mut self, tried: Tried, failed: Failed) {
+        self.search.not_in(tried.group.clone());
+        self.tried.push(tried);
+        // The first of these answers is the caller's, if none of the others is better.
+        if self.last.as_ref().is_none_or(|last| last.failure.fault != Fault::AffinityLost) {
+            self.last = Some(failed);
         }
     }
 

@@ -1,0 +1,69 @@
+//! Steps 3 and 4: what is wanted, by whom, and whether they may.
+
+use keygate_domain::{ErrorKind, Intent, Refusal};
+use keygate_provider::CallRejected;
+use keygate_telemetry::spans;
+
+use crate::answer::Slot;
+use crate::serve::refused;
+use crate::{Call, Caller, Facts, House, Identity, Lane, Refused};
+
+/// What is wanted, and the caller, who may want it.
+pub(crate) fn entered<'c>(
+    lane: &Lane,
+    call: &'c Call<'_>,
+    facts: &Facts,
+) -> Result<(&'c Caller, Intent), Refused> {
+    let understood = lane.provider.understand(&call.inbound());
+    let caller = match admitted(&call.identity, understood.as_ref().ok()) {
+        Ok(caller) => caller,
+        Err(refusal) => return Err(refused(refusal, facts.clone())),
+    };
+    let intent = understood.map_err(|rejected| refused(rejection(rejected), facts.clone()))?;
+    spans::record_intent(&call.span, &call.method, lane.adapter.name, &intent);
+    if intent.access.needs_token() && !caller.may(intent.right) {
+        return Err(refused(lacks_right(&intent), facts.clone()));
+    }
+    Ok((caller, intent))
+}
+
+/// The user's slot, if the call takes one.
+pub(crate) async fn limited(
+    house: &House,
+    caller: &Caller,
+    intent: &Intent,
+    facts: &mut Facts,
+) -> Result<Slot, Refused> {
+    if intent.user_units == 0 {
+        return Ok(None);
+    }
+    match house.limiter.admit(caller.user.clone(), intent.user_units).await {
+        Ok(admission) => {
+            facts.allowance = Some(admission.facts());
+            Ok(Some(admission))
+        }
+        Err(limited) => Err(Refused::by_limiter(limited, facts.clone())),
+    }
+}
+
+fn admitted<'c>(identity: &'c Identity, intent: Option<&Intent>) -> Result<&'c Caller, Refusal> {
+    match identity {
+        Identity::Known(caller) => Ok(caller),
+        Identity::Unknown { stand_in, .. } if intent.is_some_and(|i| !i.access.needs_token()) => Ok(stand_in),
+        Identity::Unknown { refusal, .. } => Err(refusal.clone()),
+    }
+}
+
+pub(crate) fn rejection(rejected: CallRejected) -> Refusal {
+    Refusal::new(rejected.kind, rejected.message)
+}
+
+fn lacks_right(intent: &Intent) -> Refusal {
+    let needed = serde_json::to_value(intent.right).ok().and_then(|v| v.as_str().map(str::to_owned));
+    let message = format!(
+        "This token lacks the scope `{}` that {} needs. Ask the operator for a token with it.",
+        needed.unwrap_or_default(),
+        intent.operation
+    );
+    Refusal::new(ErrorKind::Forbidden, message)
+}
