@@ -14,6 +14,7 @@ mod house {
     mod avatar_management;
     mod avatars;
     mod bad_keys;
+    mod belongings;
     mod broken_connections;
     mod budgets;
     mod caller_mistakes;
@@ -35,10 +36,12 @@ mod house {
     mod large_bodies;
     mod learning;
     mod leaving;
+    mod lists;
     mod live;
     mod live_flow;
     mod mints_abroad;
     mod openai_surface;
+    mod owners;
     mod plan;
     mod pool;
     mod probing;

@@ -2,9 +2,11 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The name of a provider as the catalogue and the YAML spell it: `google`, `anam`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -89,6 +91,32 @@ shared_text_id! {
     BucketName,
     /// A backend with a gateway token, or the anonymous client of an open gateway.
     ClientId,
+}
+
+impl GroupId {
+    /// The first 16 hex digits of the SHA-256 of the name: what is told of a group to those who must not know
+    /// how the operator calls it.
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(self.as_str().as_bytes());
+        digest.iter().take(8).fold(String::with_capacity(16), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+}
+
+impl ClientId {
+    /// Stands for nobody: what belongs to it was not made through this gateway, as far as is known, and is
+    /// anybody's. No client can be called so.
+    pub fn nobody() -> Self {
+        Self::from("")
+    }
+
+    /// Whether it is nobody.
+    pub fn is_nobody(&self) -> bool {
+        self.as_str().is_empty()
+    }
 }
 
 /// The person behind a request, named by a client. Two clients' users never mix.

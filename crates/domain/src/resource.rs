@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::GroupId;
+
 /// Something that lives inside one project or organisation: an avatar session, a file.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Resource {
@@ -20,6 +22,20 @@ impl Resource {
     pub fn new(kind: &'static str, name: impl Into<Arc<str>>) -> Self {
         Self { kind, name: name.into() }
     }
+
+    /// Stands for a group itself: a request that names it is served by that group. Only the house makes such
+    /// requests, when it asks every group for its part of something.
+    pub fn part_of(group: &GroupId) -> Self {
+        Self::new(Self::PART, group.as_str())
+    }
+
+    /// The group that this stands for, if it stands for one.
+    pub fn as_part(&self) -> Option<GroupId> {
+        (self.kind == Self::PART).then(|| GroupId::new(Arc::clone(&self.name)))
+    }
+
+    /// The kind of [`Resource::part_of`].
+    const PART: &'static str = "part";
 }
 
 impl fmt::Display for Resource {

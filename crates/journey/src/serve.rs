@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use keygate_actors::{KeyLease, LeaseRefused, Leased, clock};
 use keygate_domain::{Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Streaming, Verdict};
 use keygate_limits::{GaveUp, Next, RetryPlan};
@@ -14,6 +14,8 @@ use keygate_telemetry::spans;
 
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Failed, Kept, Opened};
+use crate::gather::Gathering;
+use crate::search::Search;
 use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Identity, Inflow, Lane, Refused, refuse, told};
 
 /// How much longer than its deadline a lease may be held before the pool takes it back: time for
@@ -42,6 +44,17 @@ pub async fn serve(
     }
     // 4 ask limiter
     let slot = limited(house, caller, &intent, &mut facts).await?;
+    let listing =
+        if call.method == Method::GET { lane.provider.listing(&intent, &call.inbound()) } else { None };
+    if let Some(listing) = listing {
+        let gathering = Gathering { house, lane, call, caller, intent: &intent, listing };
+        let given_up = Refused { refusal: nobody_waits(), facts: facts.clone(), turned_away: None };
+        return tokio::select! {
+            biased;
+            gathered = gathering.gather(facts) => gathered,
+            () = hung_up => Err(given_up),
+        };
+    }
     let way = Way::new(house, lane, call, caller, &intent);
     if intent.replay == Replay::OnlyIfRefused {
         return way.answered(facts, slot, hung_up).await;
@@ -132,6 +145,7 @@ pub(crate) struct Way<'a> {
     /// How long a lease may be held after the deadline.
     holds: Duration,
     tried: Vec<Tried>,
+    search: Search,
     last: Option<Failed>,
 }
 
@@ -158,8 +172,20 @@ impl<'a> Way<'a> {
         // The low bits of the clock are jitter enough: two requests rarely share them.
         let seed = u64::from(call.began.mono.subsec_nanos());
         let plan = RetryPlan::new(lane.retry, intent.replay, deadline, seed);
-        let (holds, tried) = (LEASE_MARGIN, Vec::new());
-        Self { house, lane, call, caller, intent, is_transfer, deadline, plan, holds, tried, last: None }
+        Self {
+            house,
+            lane,
+            call,
+            caller,
+            intent,
+            is_transfer,
+            deadline,
+            plan,
+            holds: LEASE_MARGIN,
+            tried: Vec::new(),
+            search: Search::default(),
+            last: None,
+        }
     }
 
     /// The same for what goes on for up to `longest` after it began.
@@ -168,7 +194,7 @@ impl<'a> Way<'a> {
     }
 
     /// Goes for an answer.
-    async fn answered(
+    pub(crate) async fn answered(
         self,
         facts: Facts,
         slot: Slot,
@@ -212,9 +238,14 @@ impl<'a> Way<'a> {
                     lease.settle(Verdict::Unsent);
                     return self.without_time(facts);
                 }
+                Ok(Some(lease)) if self.search.ends_with(&lease, self.lane.retry.max_refusals) => {
+                    lease.settle(Verdict::Unsent);
+                    return self.in_vain(facts);
+                }
                 Ok(lease) => lease,
                 Err(no_lease) => return self.without_lease(no_lease, facts),
             };
+            let knows_owner = lease.as_ref().is_none_or(KeyLease::is_owners);
             facts.attempts += 1;
             let used = lease.as_ref().map(|lease| (lease.key_id().clone(), lease.group().clone()));
             facts.key = used.as_ref().map(|(key, _)| key.clone());
@@ -231,6 +262,15 @@ impl<'a> Way<'a> {
                 return self.give_up(failed, GaveUp::Attempts, facts);
             };
             let now = clock::now();
+            if !knows_owner && !self.call.is_body_spent() && Search::helps(self.intent, &failed) {
+                self.search.not_in(group.clone());
+                self.tried.push(Tried { key, group, at: now, how: TriedHow::Failed });
+                // The first of these answers is the caller's, if none of the others is better.
+                if self.last.as_ref().is_none_or(|last| last.failure.fault != Fault::AffinityLost) {
+                    self.last = Some(failed);
+                }
+                continue;
+            }
             let next = if self.call.is_body_spent() {
                 Next::GiveUp(GaveUp::Unsafe)
             } else {
@@ -307,6 +347,14 @@ impl<'a> Way<'a> {
             estimate: self.intent.estimate,
             patience: left,
             hold: left + self.holds,
+        }
+    }
+
+    /// Nobody has what the request names.
+    fn in_vain<T>(mut self, facts: Facts) -> Result<Went<T>, Refused> {
+        match self.last.take() {
+            Some(everywhere) => self.give_up(everywhere, GaveUp::Advice, facts),
+            None => Err(refused(too_late(), facts)),
         }
     }
 

@@ -56,6 +56,12 @@ pub(crate) fn by_meter(
     if let Some(session) = &metered.ended {
         lease.ended(session.clone());
     }
+    for found in &metered.found {
+        lease.find(found.clone());
+    }
+    for gone in &metered.gone {
+        lease.unbind(gone.clone());
+    }
     // 10 tell supervisor
     lease.settle(verdict);
 }

@@ -50,7 +50,10 @@ impl Affinity {
     /// Notes an owner. A live binding of another client stays as it is: nobody takes a
     /// resource over by making one of the same name. True if it was noted.
     pub(crate) fn bind(&mut self, group: &GroupId, client: &ClientId, binding: Binding, now: Moment) -> bool {
-        let is_foreign = self.owner(&binding.resource, now).is_some_and(|bound| bound.client != *client);
+        let owner = self.owner(&binding.resource, now).map(|bound| bound.client.clone());
+        let is_foreign = owner.as_ref().is_some_and(|owner| owner != client && !owner.is_nobody());
+        // What is nobody's stays so: whoever uses it first does not take it from the others.
+        let client = owner.as_ref().unwrap_or(client);
         if is_foreign || binding.lifetime.is_zero() {
             return false;
         }
@@ -58,6 +61,31 @@ impl Affinity {
         let expires = now.after(binding.lifetime);
         self.insert(name, group.clone(), client.clone(), expires, binding.keepsake);
         true
+    }
+
+    /// Notes that a group has a thing of which nobody knows who made it. What is known stays as it is.
+    /// True if it was noted.
+    pub(crate) fn find(&mut self, group: &GroupId, binding: Binding, now: Moment) -> bool {
+        if self.owner(&binding.resource, now).is_some() {
+            return false;
+        }
+        self.bind(group, &ClientId::nobody(), binding, now)
+    }
+
+    /// Forgets a thing that is no more, if it was this group's. True if it was known.
+    pub(crate) fn unbind(&mut self, group: &GroupId, resource: &Resource) -> bool {
+        let is_its = self.get(resource.kind, &resource.name).is_some_and(|bound| bound.group == *group);
+        if is_its {
+            self.remove(&(Cow::Borrowed(resource.kind), Arc::clone(&resource.name)));
+        }
+        is_its
+    }
+
+    /// The groups in which there is something of a kind that is this client's.
+    pub(crate) fn groups_with(&self, kind: &str, client: &ClientId, now: Moment) -> BTreeSet<GroupId> {
+        let of_kind = self.by_kind.get(kind).into_iter().flat_map(BTreeMap::values);
+        let theirs = of_kind.filter(|bound| bound.client == *client && bound.expires > now);
+        theirs.map(|bound| bound.group.clone()).collect()
     }
 
     /// Puts an owner in the place of the one known.
@@ -198,6 +226,30 @@ mod tests {
         assert_eq!(affinity.expire(at(60)).len(), 1);
         assert_eq!((affinity.len(), affinity.keepsake_bytes), (0, 0));
         assert_eq!(affinity.next_expiry(), None);
+    }
+
+    #[test]
+    fn what_was_found_is_nobodys_until_it_ends() {
+        let mut affinity = Affinity::default();
+        assert!(affinity.find(&"g".into(), binding("s", 60, 0), at(0)));
+        assert!(!affinity.find(&"h".into(), binding("s", 600, 0), at(1)), "it is known");
+        assert!(affinity.bind(&"g".into(), &"ann".into(), binding("s", 90, 0), at(1)));
+        let owner = affinity.owner(&Resource::new("session", "s"), at(80)).unwrap();
+        assert!(owner.client.is_nobody() && owner.group == "g".into(), "its end moved, no more");
+        assert!(affinity.bind(&"g".into(), &"ann".into(), binding("t", 60, 0), at(0)));
+        assert!(!affinity.find(&"h".into(), binding("t", 60, 0), at(0)));
+        assert_eq!(affinity.groups_with("session", &"ann".into(), at(1)), ["g".into()].into());
+        assert!(affinity.groups_with("session", &"ben".into(), at(1)).is_empty());
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten_by_its_owner_only() {
+        let mut affinity = Affinity::default();
+        affinity.bind(&"g".into(), &"ann".into(), binding("s", 60, 0), at(0));
+        let resource = Resource::new("session", "s");
+        assert!(!affinity.unbind(&"h".into(), &resource));
+        assert!(affinity.unbind(&"g".into(), &resource) && !affinity.unbind(&"g".into(), &resource));
+        assert_eq!((affinity.len(), affinity.next_expiry()), (0, None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod choose;
 mod explain;
 mod fare;
+mod gather;
 mod headroom;
 mod in_the_way;
 mod learn;
@@ -28,6 +29,7 @@ use keygate_domain::{
     Operation, Resource, Spend, Verdict,
 };
 
+pub use self::gather::Whose;
 use self::headroom::Slides;
 use crate::affinity::Affinity;
 use crate::breaker::Breaker;
@@ -182,11 +184,39 @@ impl KeyPool {
     /// Remembers that `binding.resource` belongs to `group` and `client`. A resource that
     /// another client owns stays as it is.
     pub fn bind(&mut self, group: &GroupId, client: &ClientId, binding: Binding, now: Moment) {
+        self.note_owner(group, binding, now, |affinity, group, binding, now| {
+            affinity.bind(group, client, binding, now)
+        });
+    }
+
+    /// Remembers that `group` has a resource of which nobody here knows who made it. What is known of it
+    /// stays as it is.
+    pub fn find(&mut self, group: &GroupId, binding: Binding, now: Moment) {
+        self.note_owner(group, binding, now, Affinity::find);
+    }
+
+    /// Forgets a resource that is no more, if it was this group's.
+    pub fn unbind(&mut self, group: &GroupId, resource: &Resource, now: Moment) {
+        self.advance(now);
+        let group = &self.name_now(group);
+        if self.affinity.get(resource.kind, &resource.name).is_some_and(|bound| bound.group == *group) {
+            Arc::make_mut(&mut self.affinity).unbind(group, resource);
+            self.changes.binding((resource.kind.into(), Arc::clone(&resource.name)));
+        }
+    }
+
+    fn note_owner(
+        &mut self,
+        group: &GroupId,
+        binding: Binding,
+        now: Moment,
+        note: impl FnOnce(&mut Affinity, &GroupId, Binding, Moment) -> bool,
+    ) {
         self.advance(now);
         let group = &self.name_now(group);
         let name = (binding.resource.kind.into(), binding.resource.name.clone());
         let affinity = Arc::make_mut(&mut self.affinity);
-        if !affinity.bind(group, client, binding, self.now) {
+        if !note(affinity, group, binding, self.now) {
             return;
         }
         self.changes.binding(name);

@@ -48,6 +48,8 @@ pub struct Lease {
     /// Set when the group does not own a resource the request names and an equal one can be
     /// made there from this.
     pub away: Option<Keepsake>,
+    /// Whether it is this group because it owns what the request names; else nobody knows who does.
+    pub is_owners: bool,
     /// The client for whom that was made which lets the request in, when it is not a client's token: what
     /// the request creates belongs to it.
     pub on_behalf_of: Option<ClientId>,

@@ -47,7 +47,7 @@ pub use budget::{Budgets, SpentState};
 pub use decision::{Decision, KeyDecision, QueueFacts, Skip, Wait};
 pub use event::PoolEvent;
 pub use invariants::{INVARIANTS, Invariant};
-pub use key_pool::KeyPool;
+pub use key_pool::{KeyPool, Whose};
 pub use learned::{KeyPlace, StatedLimit, Warning};
 pub use lease::{Granted, Lease, PoolRefusal, Settled};
 pub use policy::{Cooldowns, Overloaded, Policy, QueueBounds, Strategy};

@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use keygate_domain::{Access, Binding, Intent, ProviderName, Refusal, Reset, Verdict};
+use keygate_domain::{
+    Access, Binding, Failure, Fault, Intent, ProviderName, Refusal, Replay, Reset, Verdict,
+};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, Provider, Rewrite,
-    Sockets, SurfaceAnswer, UpstreamRequest,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Listing, Meter, Provider,
+    Rewrite, Sockets, SurfaceAnswer, UpstreamRequest,
 };
 
 use crate::live::{self, LiveSockets};
 use crate::openai::UsageHider;
 use crate::surface::Surface;
-use crate::usage::Creates;
-use crate::{credentials, openai, operations, refusals, routes, uploads, usage};
+use crate::{
+    bindings, credentials, faults, lists, openai, operations, references, refusals, routes, uploads, usage,
+};
 
 /// Google Gemini (the Gemini Developer API) in the catalogue of providers.
 pub const ADAPTER: Adapter = Adapter {
@@ -78,11 +81,7 @@ impl Provider for Google {
             method: inbound.method.clone(),
             path_and_query: intent.target.clone(),
             headers,
-            body: if streams_completions(intent) {
-                openai::with_usage_asked_for(inbound.body)
-            } else {
-                inbound.body.clone()
-            },
+            body: body(intent, inbound),
         }
     }
 
@@ -118,7 +117,12 @@ impl Provider for Google {
         if live::is_session(intent.operation) {
             return Verdict::Failed(live::on_handshake(answer, intent.estimate));
         }
-        Verdict::Failed(uploads::judge(intent, answer))
+        let failure = uploads::judge(intent, answer);
+        Verdict::Failed(if is_foreign(intent, answer, &failure) { faults::foreign() } else { failure })
+    }
+
+    fn listing(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<Box<dyn Listing>> {
+        lists::listing(intent, inbound)
     }
 
     fn sockets(&self) -> Option<&dyn Sockets> {
@@ -126,8 +130,8 @@ impl Provider for Google {
     }
 
     fn meter(&self, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
-        let surface = Surface::of(inbound.path);
-        uploads::meter(intent).unwrap_or_else(|| usage::meter(surface, intent, Creates::of(inbound)))
+        let meter = uploads::meter(intent).unwrap_or_else(|| usage::meter(Surface::of(inbound.path), intent));
+        bindings::watching(meter, intent, inbound)
     }
 
     fn retell(&self, path: &str, error: &Bytes) -> Option<Bytes> {
@@ -144,4 +148,19 @@ impl Provider for Google {
 /// Whether the answer is a stream of the OpenAI-compatible surface, whose usage has to be asked for.
 fn streams_completions(intent: &Intent) -> bool {
     intent.operation == operations::CHAT_COMPLETIONS && intent.streaming.is_stream()
+}
+
+/// The body as the provider wants it: the caller's, unless a file in it is named by a URL of this gateway, or
+/// the usage of a stream has to be asked for.
+fn body(intent: &Intent, inbound: &Inbound<'_>) -> Bytes {
+    let rebased = if intent.references.is_empty() { None } else { references::at_providers(inbound) };
+    let body = rebased.unwrap_or_else(|| inbound.body.clone());
+    if streams_completions(intent) { openai::with_usage_asked_for(&body) } else { body }
+}
+
+/// Whether a 403 to somebody who reads a thing by its name says no more than that this project has it not.
+/// Elsewhere it may be about anything that a body names.
+fn is_foreign(intent: &Intent, answer: &AnswerHead<'_>, failure: &Failure) -> bool {
+    let is_read = intent.replay == Replay::Safe && intent.user_units == 0 && !intent.references.is_empty();
+    is_read && answer.status == StatusCode::FORBIDDEN && failure.fault == Fault::Caller
 }

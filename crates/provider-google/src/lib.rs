@@ -5,15 +5,22 @@
 //! (`/v1beta/interactions`) and the OpenAI-compatible one (`/v1beta/openai/…`, also reachable as
 //! `/openai/v1/…`). Nothing in here opens a socket, reads a clock or keeps state between requests. Files go up
 //! and down on [`uploads`]' own routes, and Live is spoken over WebSockets.
+//!
+//! What a project keeps (files, caches, batches, stores, interactions) is asked for by [`routes`]; what a
+//! request names of it is found by [`references`], and whose that is follows from what [`bindings`] saw in
+//! answers. [`lists`] puts the lists of several projects together.
 
 mod adapter;
+mod bindings;
 mod credentials;
 mod faults;
+mod lists;
 mod live;
 mod members;
 mod openai;
 mod operations;
 mod query;
+mod references;
 mod refusals;
 mod routes;
 mod surface;

@@ -8,12 +8,16 @@ use std::borrow::Cow;
 const CREDENTIALS: [&str; 6] =
     ["key", "$key", "access_token", "$access_token", "oauth_token", "bearer_token"];
 
+/// Parameters with which Google's front ends let a query stand for a method, headers or a body. What a caller
+/// asked for is what was understood, so they go the same way.
+const SECOND_REQUESTS: [&str; 4] = ["$httpMethod", "$httpHeaders", "$req", "$override"];
+
 /// `path` with the caller's query, credentials left out and everything else as it came.
 pub(crate) fn target(path: String, query: Option<&str>) -> String {
     let mut target = path;
     let mut separator = '?';
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        if !is_credential(pair.split('=').next().unwrap_or_default()) {
+        if !stays_here(pair.split('=').next().unwrap_or_default()) {
             target.push(separator);
             target.push_str(pair);
             separator = '&';
@@ -48,9 +52,9 @@ pub(crate) fn decode(raw: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
-fn is_credential(raw_name: &str) -> bool {
+fn stays_here(raw_name: &str) -> bool {
     let name = lenient(raw_name);
-    CREDENTIALS.iter().any(|credential| credential.eq_ignore_ascii_case(name.trim()))
+    CREDENTIALS.iter().chain(&SECOND_REQUESTS).any(|taken| taken.eq_ignore_ascii_case(name.trim()))
 }
 
 /// A name or value of the query for comparison; what cannot be decoded stays as it is.
@@ -76,6 +80,7 @@ mod tests {
     #[case(Some("key=a&$alt=json;enum-encoding=int&access_token=b"), "/p?$alt=json;enum-encoding=int")]
     #[case(Some("%6Bey=abc&fields=a%2Cb"), "/p?fields=a%2Cb")]
     #[case(Some("%24key=a&%61ccess%5Ftoken=b&pageSize=3"), "/p?pageSize=3")]
+    #[case(Some("$httpMethod=DELETE&%24httpHeaders=x&$req=%7B%7D&a=b"), "/p?a=b")]
     #[case(Some("KEY=a&key&keys=kept&monkey=kept"), "/p?keys=kept&monkey=kept")]
     #[case(Some("oauth_token=a&%6B%65%79%20=b&bad=%zz&&prettyPrint=false"), "/p?bad=%zz&prettyPrint=false")]
     fn only_credentials_leave_the_query(#[case] query: Option<&str>, #[case] expected: &str) {

@@ -8,6 +8,7 @@ mod answer;
 mod engine_hosts;
 mod free_call;
 mod inbound;
+mod listing;
 mod meter;
 mod options;
 mod origin;
@@ -26,6 +27,7 @@ pub use answer::{AnswerHead, SurfaceAnswer};
 pub use engine_hosts::{EngineHost, EngineHosts, NoEngineHost};
 pub use free_call::FreeCall;
 pub use inbound::{CallRejected, Inbound};
+pub use listing::{Listed, ListedPage, Listing, PageMark};
 pub use meter::{Ended, Meter, Metered};
 pub use options::ProviderOptions;
 pub use origin::Origin;
@@ -94,6 +96,13 @@ pub trait Provider: Send + Sync + 'static {
     fn bindings(&self, intent: &Intent, headers: &HeaderMap) -> Vec<Binding> {
         let _ = (intent, headers);
         Vec::new()
+    }
+
+    /// How the answer is put together when every group has a part of what `inbound` lists; nothing for
+    /// everything else. Asked for `GET` only.
+    fn listing(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<Box<dyn Listing>> {
+        let _ = (intent, inbound);
+        None
     }
 
     /// Watches the bytes of a successful answer pass.

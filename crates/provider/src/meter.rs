@@ -23,6 +23,11 @@ pub struct Metered {
     pub failure: Option<Failure>,
     /// Resources the answer created.
     pub bindings: Vec<Binding>,
+    /// Resources that the group proved to have by serving them. Nobody made them here, or it was forgotten:
+    /// they are remembered as nobody's, unless they are known.
+    pub found: Vec<Binding>,
+    /// Resources that are no more.
+    pub gone: Vec<Resource>,
     /// The session that the answer opened: it takes one of the group's places until it ends.
     pub opened: Option<OpenedSession>,
     /// The session that ended, so that its place is free.

@@ -92,7 +92,7 @@ async fn a_route_that_is_nobodys_and_a_method_that_is_wrong_ask_nobody() {
     let no_route = Answer::to(house.get("/no/such/route")).await;
     no_route.is_refusal(404, "not_found");
     no_route.says_house("There is no route /no/such/route here");
-    let unserved = Answer::to(house.post("/v1beta/corpora", &json!({}))).await;
+    let unserved = Answer::to(house.post("/google/v2/corpora", &json!({}))).await;
     unserved.is_refusal(404, "not_found");
     unserved.says_native("NOT_FOUND", "does not serve this route");
     let wrong_method = Answer::to(house.get(&generate_path(FLASH))).await;

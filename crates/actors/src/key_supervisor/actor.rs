@@ -186,6 +186,8 @@ fn heed(pool: &mut KeyPool, askers: &mut Askers, notice: Notice, now: Moment) {
         Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
         Notice::SessionOpened { lease, session } => pool.session_opened(lease, session, now),
         Notice::SessionEnded { group, session } => pool.session_ended(&group, &session, now),
+        Notice::Find { group, binding } => pool.find(&group, binding, now),
+        Notice::Unbind { group, resource } => pool.unbind(&group, &resource, now),
         Notice::Leave { ticket } => {
             // One that is answered already finds nobody there, and what it was given goes back.
             if pool.leave(ticket, now) {

@@ -139,6 +139,20 @@ impl KeySupervisor {
         &self.desk.vitals
     }
 
+    /// Asks on behalf of a caller: through the gate of leases, so that callers cannot take the operators' places.
+    pub(super) async fn ask_for_caller<M>(
+        &self,
+        message: impl FnOnce(Permit) -> M,
+    ) -> Result<M::Result, Unavailable>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        KeySupervisorActor: Handler<M>,
+    {
+        let permit = self.desk.leases.enter()?;
+        Ok(self.desk.address.send(message(permit)).await?)
+    }
+
     async fn ask<M>(&self, message: impl FnOnce(Permit) -> M) -> Result<M::Result, Unavailable>
     where
         M: Message + Send + 'static,

@@ -116,6 +116,11 @@ impl KeyLease {
         self.parcel.lease.is_trial
     }
 
+    /// Whether the key's group was chosen because it owns what the request names.
+    pub fn is_owners(&self) -> bool {
+        self.parcel.lease.is_owners
+    }
+
     /// How long it was waited for in the queue; zero when it came at once.
     pub fn waited(&self) -> Duration {
         self.waited
@@ -132,6 +137,16 @@ impl KeyLease {
         let lease = &self.parcel.lease;
         let client = lease.on_behalf_of.as_ref().unwrap_or(client).clone();
         self.parcel.returns.desk.tell(Notice::Bind { group: lease.group.clone(), client, binding });
+    }
+
+    /// Tells that this group has what was asked for, and that nobody knows who made it.
+    pub fn find(&self, binding: Binding) {
+        self.parcel.returns.desk.tell(Notice::Find { group: self.parcel.lease.group.clone(), binding });
+    }
+
+    /// Tells that something of this group's is no more.
+    pub fn unbind(&self, resource: Resource) {
+        self.parcel.returns.desk.tell(Notice::Unbind { group: self.parcel.lease.group.clone(), resource });
     }
 
     /// Tells that the answer has begun, and well. Only worth a notice where the request finds out

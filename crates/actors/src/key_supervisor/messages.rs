@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use keygate_domain::{Binding, ClientId, GroupId, KeyId, KeySpec, LeaseId, OpenedSession, Resource, Verdict};
-use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded, Ticket};
+use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded, Ticket, Whose};
 
 use super::handle::Desk;
 use super::lease::{Delivery, LeaseRefused};
@@ -46,6 +46,20 @@ pub(crate) enum Notice {
         /// What.
         binding: Binding,
     },
+    /// "That group has this, and nobody knows who made it."
+    Find {
+        /// The group.
+        group: GroupId,
+        /// What.
+        binding: Binding,
+    },
+    /// "This is no more."
+    Unbind {
+        /// The group that had it.
+        group: GroupId,
+        /// What.
+        resource: Resource,
+    },
     /// "I do not wait any more."
     Leave {
         /// Its place in the queue.
@@ -84,6 +98,25 @@ pub(crate) struct ObservePool {
 #[rtype(result = "Result<Decision, Unavailable>")]
 pub(crate) struct ExplainAsk {
     pub(crate) ask: Ask,
+    pub(crate) permit: Permit,
+}
+
+/// "Which groups have a part of a list?"
+#[derive(Message)]
+#[rtype(result = "Result<Vec<GroupId>, Unavailable>")]
+pub(crate) struct GroupsHaving {
+    pub(crate) kind: &'static str,
+    /// Only those in which something is this client's.
+    pub(crate) client: Option<ClientId>,
+    pub(crate) permit: Permit,
+}
+
+/// "Whose are these?"
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Whose>, Unavailable>")]
+pub(crate) struct WhoseAre {
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) client: ClientId,
     pub(crate) permit: Permit,
 }
 

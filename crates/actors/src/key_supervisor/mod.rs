@@ -1,6 +1,7 @@
 //! One actor per provider, around its key pool.
 
 mod actor;
+mod gathering;
 mod handle;
 mod keeping;
 mod lease;

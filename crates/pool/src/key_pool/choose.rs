@@ -98,13 +98,17 @@ impl KeyPool {
         let mut owned = None;
         let mut is_hard = false;
         for resource in &ask.references {
+            if let Some(group) = resource.as_part() {
+                return Ok(Some(Ownership::Only(group)));
+            }
             let Some(bound) = self.affinity.owner(resource, self.now) else {
                 if ask.access == Access::Reference {
                     return Err(PoolRefusal::Unknown { resource: resource.clone() });
                 }
                 continue;
             };
-            if ask.access.needs_token() && bound.client != ask.client {
+            let is_anothers = bound.client != ask.client && !bound.client.is_nobody();
+            if ask.access.needs_token() && is_anothers {
                 return Err(PoolRefusal::Foreign { resource: resource.clone() });
             }
             is_hard |= bound.keepsake.is_none();
@@ -210,6 +214,7 @@ impl KeyPool {
             "{}",
             invariants::KP_11.sentence
         );
+        let is_owners = ownership.bound_to().is_some();
         let away = match ownership {
             Ownership::Prefers(owner, keepsake) if owner != group => Some(keepsake),
             Ownership::Free | Ownership::Only(_) | Ownership::Prefers(..) => None,
@@ -223,6 +228,7 @@ impl KeyPool {
             group,
             bucket: ask.model.is_some().then_some(bucket),
             away,
+            is_owners,
             on_behalf_of: None,
             skipped,
             usable: 0,

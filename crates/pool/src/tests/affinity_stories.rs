@@ -4,7 +4,7 @@ use bytes::Bytes;
 use keygate_domain::{Access, Binding, Fault, Keepsake, Resource, Verdict};
 
 use super::world::*;
-use crate::{Ask, Granted, PoolEvent, PoolRefusal, Skip, TriedHow};
+use crate::{Ask, Granted, PoolEvent, PoolRefusal, Skip, TriedHow, Whose};
 
 fn file(name: &str) -> Resource {
     Resource::new("file", name)
@@ -177,4 +177,60 @@ fn a_bound_request_is_promised_the_end_of_the_owners_longest_rest() {
     world.settle(&minute, failed_for(Fault::RateLimited, 20));
     let wait = world.wait(&naming(&["f"]));
     assert!((500.0..=550.0).contains(&wait), "{wait}");
+}
+
+#[test]
+fn what_was_found_is_anybodys_and_keeps_its_group() {
+    let mut world = two_groups();
+    let found = |name: &str| Binding { resource: file(name), lifetime: seconds(3600), keepsake: None };
+    world.pool.find(&"p2".into(), found("old"), world.now);
+    let stranger = Ask { client: "stranger".into(), ..naming(&["old"]) };
+    for ask in [naming(&["old"]), stranger] {
+        assert_eq!(world.serve(&ask, 2), ["b", "b"]);
+        assert!(world.lease(&ask).is_owners);
+    }
+    assert!(!world.lease(&naming(&["unheard of"])).is_owners);
+    bind(&mut world, "mine", "p1", "app", None);
+    world.pool.find(&"p2".into(), found("mine"), world.now);
+    assert_eq!(&*world.lease(&naming(&["mine"])).group.to_string(), "p1", "what is known stays as it is");
+}
+
+#[test]
+fn what_is_gone_binds_nobody_and_leaves_no_row() {
+    let mut world = two_groups();
+    bind(&mut world, "f", "p2", "app", None);
+    let mut state = world.pool.state();
+    world.pool.unbind(&"p1".into(), &file("f"), world.now);
+    assert_eq!(world.serve(&naming(&["f"]), 1), ["b"], "only its group can say that it is gone");
+    world.pool.unbind(&"p2".into(), &file("f"), world.now);
+    assert!(world.pool.save_changes(&mut state));
+    assert_eq!(state, world.pool.state());
+    world.hit("b", &ask("pro"), failed_for(Fault::RateLimited, 60));
+    assert_ne!(world.serve(&naming(&["f"]), 1), ["b"]);
+}
+
+#[test]
+fn a_part_is_asked_of_its_group_alone() {
+    let mut world = two_groups();
+    let part = |group: &str| Ask { references: vec![Resource::part_of(&group.into())], ..ask("pro") };
+    assert_eq!(world.serve(&part("p2"), 2), ["b", "b"]);
+    world.hit("b", &ask("pro"), failed_for(Fault::RateLimited, 60));
+    world.wait(&part("p2"));
+    assert_eq!(world.refused(&part("gone")), PoolRefusal::Disabled { last_fault: Fault::AffinityLost });
+}
+
+#[test]
+fn lists_are_put_together_from_the_groups_that_have_something() {
+    let mut world = World::of(&[("a1", "p1"), ("b", "p2"), ("a2", "p1"), ("c", "p3")]);
+    bind(&mut world, "f", "p3", "app", None);
+    bind(&mut world, "g", "p1", "app", None);
+    bind(&mut world, "h", "p2", "somebody else", None);
+    let found = Binding { resource: file("i"), lifetime: seconds(3600), keepsake: None };
+    world.pool.find(&"p2".into(), found, world.now);
+    let client = "app".into();
+    assert_eq!(world.pool.groups_having("file", None, world.now), ["p1", "p2", "p3"].map(Into::into));
+    assert_eq!(world.pool.groups_having("file", Some(&client), world.now), ["p1", "p3"].map(Into::into));
+    assert!(world.pool.groups_having("cache", Some(&client), world.now).is_empty());
+    let whose = world.pool.whose(&["f", "h", "i", "j"].map(file), &client, world.now);
+    assert_eq!(whose, [Whose::Own, Whose::Others, Whose::Nobodys, Whose::Nobodys]);
 }

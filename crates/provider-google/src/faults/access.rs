@@ -149,6 +149,15 @@ pub(super) const ROWS: &[Row] = &[
         matches: |case| case.status(&[404]) && case.mentions("no longer available to new users"),
         judge: gone_for_new_users,
     },
+    // Whose project it is not in is told the same as whose it was, and deleted.
+    Row {
+        id: "entity_missing",
+        matches: |case| case.status(&[404]) && case.code(&["NOT_FOUND", "not_found"]),
+        judge: |case| {
+            Failure::of(Fault::AffinityLost)
+                .hinting(case.hint("what was asked for is gone or belongs to another project"))
+        },
+    },
 ];
 
 fn is_key_invalid(case: &Case<'_>) -> bool {

@@ -45,6 +45,12 @@ pub(crate) fn account_barred() -> Failure {
     })
 }
 
+/// What was asked for by its name is not there for this project.
+pub(crate) fn foreign() -> Failure {
+    let reason = "what was asked for belongs to another project, or is gone";
+    Failure::of(Fault::AffinityLost).hinting(Hint { reason, ..Hint::default() })
+}
+
 fn judge(report: &Report, estimate: Spend) -> (&'static str, Failure) {
     let case = Case { report, estimated_tokens: estimate.input_tokens };
     rows()

@@ -5,7 +5,7 @@ use keygate_domain::{Access, ErrorKind, Intent, Operation, Placement, Replay, Ri
 use keygate_provider::{CallRejected, Inbound};
 
 use super::{LIVE, LIVE_MUSIC, token};
-use crate::query;
+use crate::{query, references};
 
 const SERVICE: &str = "/ws/google.ai.generativelanguage.";
 
@@ -67,7 +67,7 @@ pub(crate) fn understand(inbound: &Inbound<'_>) -> Result<Intent, CallRejected> 
         right: Right::Live,
         opens_session: true,
         user_units: 1,
-        references: own.as_deref().map(token::resource).into_iter().collect(),
+        references: own.as_deref().map(references::auth_token).into_iter().collect(),
         placement: Placement::Any,
         access: if own.is_some() { Access::OwnCredential } else { Access::Token },
         estimate: Spend { requests: 1, ..Spend::default() },

@@ -6,7 +6,7 @@ use keygate_domain::{ErrorKind, Intent, ModelName, Resource};
 use keygate_provider::CallRejected;
 use serde::Deserialize;
 
-use super::token::sha256;
+use crate::references;
 
 /// The kind of resource a resumption handle is.
 const HANDLE: &str = "live_handle";
@@ -38,7 +38,7 @@ struct Resumption<'a> {
 /// words about it are better than any of ours.
 ///
 /// # Errors
-/// `BadRequest` when the model's name is none. Google repeats it in messages, and a name must not be able
+/// `BadRequest` when the model's name is none, or too much is named. Google repeats it in messages, and a name must not be able
 /// to pass for one.
 pub(super) fn opened(mut intent: Intent, first: &[u8]) -> Result<Intent, CallRejected> {
     let Ok(First { setup: Some(setup) }) = serde_json::from_slice::<First<'_>>(first) else {
@@ -47,6 +47,8 @@ pub(super) fn opened(mut intent: Intent, first: &[u8]) -> Result<Intent, CallRej
     intent.model = setup.model.as_deref().map(model).transpose()?;
     let handle = setup.resumption.and_then(|resumption| resumption.handle);
     intent.references.extend(handle.as_deref().filter(|handle| !handle.is_empty()).map(handle_resource));
+    // Stores and caches that the model is to use.
+    intent.references.extend(references::in_body(first)?);
     // Roughly four bytes a token; what is said later is told by the provider.
     intent.estimate.input_tokens = first.len().div_ceil(4) as u64;
     Ok(intent)
@@ -54,7 +56,7 @@ pub(super) fn opened(mut intent: Intent, first: &[u8]) -> Result<Intent, CallRej
 
 /// A handle by its name here: who holds one may go on with what somebody said.
 pub(super) fn handle_resource(handle: &str) -> Resource {
-    Resource::new(HANDLE, sha256(handle))
+    Resource::new(HANDLE, references::sum(handle))
 }
 
 fn model(name: &str) -> Result<ModelName, CallRejected> {

@@ -2,12 +2,9 @@
 //! that project only, and goes upstream as it is; no key goes beside it.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use keygate_domain::Resource;
 use keygate_provider::Inbound;
-use sha2::{Digest, Sha256};
 
 use crate::query;
 
@@ -31,21 +28,6 @@ pub(super) fn own_token<'a>(inbound: &Inbound<'a>) -> Option<Cow<'a, str>> {
 
 fn is_token(shown: &str) -> bool {
     shown.strip_prefix(PREFIX).is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic()))
-}
-
-/// What a token is called where it is remembered: by its SHA-256, never by its value.
-pub(super) fn resource(token: &str) -> Resource {
-    Resource::new("auth_tokens", sha256(token.strip_prefix(PREFIX).unwrap_or(token)))
-}
-
-/// A secret name as it may be kept.
-pub(super) fn sha256(secret: &str) -> String {
-    let digest = Sha256::digest(secret.as_bytes());
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// Puts the caller's own token where Google expects it.

@@ -11,6 +11,8 @@ use keygate_provider::CallRejected;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::references::split;
+
 /// What an OpenAI-compatible request says of itself. A field given twice is an error: Google
 /// might read the other one.
 #[derive(Deserialize)]
@@ -25,32 +27,6 @@ pub(super) struct OpenAiBody<'a> {
     pub input: Count,
 }
 
-/// What a request for an interaction says of itself.
-#[derive(Deserialize)]
-pub(super) struct InteractionBody<'a> {
-    /// The model.
-    #[serde(borrow)]
-    pub model: Option<Cow<'a, str>>,
-    /// The agent, where it is none of a model.
-    #[serde(borrow)]
-    pub agent: Option<Cow<'a, str>>,
-    /// Whether the answer is to come as events.
-    pub stream: Option<bool>,
-    /// Whether it is kept, which it is unless the caller says no.
-    pub store: Option<bool>,
-    /// The interaction that this one goes on from.
-    #[serde(borrow)]
-    pub previous_interaction_id: Option<Cow<'a, str>>,
-}
-
-/// What a request for a batch says of itself on the OpenAI-compatible surface.
-#[derive(Deserialize)]
-pub(super) struct BatchJob<'a> {
-    /// The file with its requests.
-    #[serde(borrow)]
-    pub input_file_id: Option<Cow<'a, str>>,
-}
-
 /// What a `batchEmbedContents` request says of itself.
 #[derive(Deserialize)]
 struct BatchBody {
@@ -62,27 +38,39 @@ struct BatchBody {
 #[derive(Default)]
 pub(super) struct Count(pub u32);
 
+/// What an interaction says of itself.
+pub(super) struct Interaction {
+    /// The model; or the agent, where it is none of a model.
+    pub answerer: Option<String>,
+    /// Whether the answer is to come as events.
+    pub is_streamed: bool,
+    /// Whether it is kept, which it is unless the caller says no.
+    pub is_kept: bool,
+}
+
+/// Reads what an interaction says of itself. It may hold as much inline media as any chat, so it is taken
+/// apart where it lies; whether it is sound is the provider's to say.
+pub(super) fn interaction(body: &[u8]) -> Interaction {
+    let (mut model, mut agent) = (None, None);
+    let (mut is_streamed, mut is_kept) = (false, true);
+    let name = |value| split::string(value).filter(|name| !name.is_empty());
+    for (key, value) in split::members(body) {
+        match key.read().as_deref() {
+            Some("model") => model = name(value),
+            Some("agent") => agent = name(value),
+            Some("stream") => is_streamed = value == b"true",
+            Some("store") => is_kept = value != b"false",
+            _ => {}
+        }
+    }
+    Interaction { answerer: model.or(agent), is_streamed, is_kept }
+}
+
 /// Reads an OpenAI-compatible body.
 ///
 /// # Errors
 /// `BadRequest` when it is no JSON object, or one of the fields has another type.
 pub(super) fn openai(body: &[u8]) -> Result<OpenAiBody<'_>, CallRejected> {
-    read(body)
-}
-
-/// Reads the body of an interaction.
-///
-/// # Errors
-/// `BadRequest` when it is no JSON object, or one of the fields has another type.
-pub(super) fn interaction(body: &[u8]) -> Result<InteractionBody<'_>, CallRejected> {
-    read(body)
-}
-
-/// Reads the body of a batch on the OpenAI-compatible surface.
-///
-/// # Errors
-/// `BadRequest` when it is no JSON object, or the file no text.
-pub(super) fn batch_job(body: &[u8]) -> Result<BatchJob<'_>, CallRejected> {
     read(body)
 }
 

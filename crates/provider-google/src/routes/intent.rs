@@ -1,25 +1,21 @@
 //! What a request wants.
 
 use keygate_domain::{
-    Access, Intent, ModelName, Operation, Placement, Replay, Resource, Right, Spend, Streaming,
+    Access, ErrorKind, Intent, ModelName, Operation, Placement, Replay, Resource, Spend, Streaming,
 };
 use keygate_provider::{CallRejected, Inbound};
 
 use super::route::{self, Route};
 use super::{body, path};
-use crate::usage::INTERACTION;
-use crate::{openai, operations as op, query};
-
-/// The kind of a file among resources.
-const FILE: &str = "files";
+use crate::{openai, operations as op, query, references};
 
 /// What only the body can tell, or what stands for it where the body is not read.
 struct Told {
     model: Option<ModelName>,
     streaming: Streaming,
     requests: u32,
-    replay: Replay,
-    references: Vec<Resource>,
+    /// When it may be sent a second time, if not as usual.
+    replay: Option<Replay>,
 }
 
 /// Understands a request.
@@ -27,22 +23,21 @@ struct Told {
 /// # Errors
 /// [`CallRejected`] as [`route::find`] and the readers of the body say.
 pub(crate) fn understand(inbound: &Inbound<'_>) -> Result<Intent, CallRejected> {
-    let route = route::find(inbound.method, inbound.path)?;
-    let Route { operation, template, upstream_path, model, mut references } = route;
-    let mut told = told(operation, inbound)?;
-    references.append(&mut told.references);
+    let Route { operation, template, upstream_path, model, effect, is_counted, right, references } =
+        route::find(inbound.method, inbound.path)?;
+    let told = told(operation, is_counted, inbound)?;
     Ok(Intent {
         operation,
         route: template,
         target: query::target(upstream_path, inbound.query),
         model: model.or(told.model),
         streaming: told.streaming,
-        replay: told.replay,
-        right: right(operation),
+        replay: told.replay.unwrap_or_else(|| effect.replay()),
+        right,
         opens_session: false,
         // Google counts each text of an embedding; for the user it is one call with one key.
-        user_units: told.requests.min(1),
-        references,
+        user_units: effect.user_units(),
+        references: all_named(references, inbound)?,
         placement: Placement::Any,
         access: Access::Token,
         estimate: estimate(operation, told.requests, inbound.body.len()),
@@ -50,17 +45,48 @@ pub(crate) fn understand(inbound: &Inbound<'_>) -> Result<Intent, CallRejected> 
     })
 }
 
-fn told(operation: Operation, inbound: &Inbound<'_>) -> Result<Told, CallRejected> {
-    let mut told = Told {
-        model: None,
-        streaming: Streaming::Whole,
-        requests: 1,
-        // Most operations have no effect but their answer.
-        replay: Replay::Safe,
-        references: Vec::new(),
-    };
+/// What the path names, and what the body does.
+fn all_named(in_path: Vec<Resource>, inbound: &Inbound<'_>) -> Result<Vec<Resource>, CallRejected> {
+    if inbound.body.is_empty() {
+        return Ok(in_path);
+    }
+    must_be_readable(inbound)?;
+    let mut named = in_path;
+    let in_body = references::in_body(inbound.body)?;
+    named.extend(in_body.into_iter().filter(|resource| !named.contains(resource)).collect::<Vec<_>>());
+    Ok(named)
+}
+
+/// What cannot be read cannot be checked for the names of what belongs to others.
+fn must_be_readable(inbound: &Inbound<'_>) -> Result<(), CallRejected> {
+    let is_coded =
+        inbound.header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let is_binary = inbound
+        .header("content-type")
+        .is_some_and(|kind| kind != "application/json" && kind.to_ascii_lowercase().contains("protobuf"));
+    if is_coded || is_binary {
+        let message =
+            "The gateway must be able to read the request body: send JSON without a content encoding.";
+        return Err(CallRejected::new(ErrorKind::BadRequest, message));
+    }
+    Ok(())
+}
+
+fn told(operation: Operation, is_counted: bool, inbound: &Inbound<'_>) -> Result<Told, CallRejected> {
+    let requests = u32::from(is_counted);
+    let mut told = Told { model: None, streaming: Streaming::Whole, requests, replay: None };
     match operation {
-        op::STREAM_GENERATE_CONTENT => {
+        op::CREATE_INTERACTION => {
+            let interaction = body::interaction(inbound.body);
+            told.model = interaction.answerer.as_deref().map(path::model).transpose()?;
+            told.streaming = if interaction.is_streamed { Streaming::Events } else { Streaming::Whole };
+            // What is not to be kept leaves nothing behind but its answer.
+            told.replay = (!interaction.is_kept).then_some(Replay::Safe);
+        }
+        op::GET_INTERACTION if inbound.query_pairs().any(|pair| pair == ("stream", "true")) => {
+            told.streaming = Streaming::Events;
+        }
+        op::STREAM_GENERATE_CONTENT | op::DYNAMIC_STREAM_GENERATE_CONTENT => {
             let events = query::asks_for_events(inbound.query_pairs());
             told.streaming = if events { Streaming::Events } else { Streaming::JsonArray };
         }
@@ -70,70 +96,27 @@ fn told(operation: Operation, inbound: &Inbound<'_>) -> Result<Told, CallRejecte
             told.model = chat.model.as_deref().map(path::model).transpose()?;
             told.streaming = if chat.stream == Some(true) { Streaming::Events } else { Streaming::Whole };
         }
-        op::OPENAI_IMAGES => {
-            told.model = body::openai(inbound.body)?.model.as_deref().map(path::model).transpose()?;
-        }
-        op::OPENAI_CREATE_VIDEO => {
-            told.replay = Replay::OnlyIfRefused;
-            // SDKs send a form here, which is not read.
-            if inbound.header("content-type").is_some_and(|kind| kind.starts_with("application/json")) {
-                told.model = body::openai(inbound.body)?.model.as_deref().map(path::model).transpose()?;
-            }
-        }
-        op::OPENAI_CREATE_BATCH => {
-            told.replay = Replay::OnlyIfRefused;
-            let file = body::batch_job(inbound.body)?.input_file_id;
-            told.references.extend(file.map(|file| resource(FILE, &file)));
-        }
-        op::CREATE_INTERACTION => told.by_interaction(body::interaction(inbound.body)?)?,
-        op::GET_INTERACTION => {
-            told.requests = 0;
-            let is_stream = inbound.query_pairs().any(|pair| pair == ("stream", "true"));
-            told.streaming = if is_stream { Streaming::Events } else { Streaming::Whole };
-        }
         op::OPENAI_EMBEDDINGS => {
             let embeddings = body::openai(inbound.body)?;
             told.model = embeddings.model.as_deref().map(path::model).transpose()?;
             told.requests = embeddings.input.0.max(1);
         }
-        op::LIST_MODELS
-        | op::GET_MODEL
-        | op::OPENAI_LIST_MODELS
-        | op::OPENAI_GET_MODEL
-        | op::OPENAI_READ_VIDEO
-        | op::OPENAI_READ_BATCH => told.requests = 0,
-        op::OPENAI_CHANGE_VIDEO | op::OPENAI_CHANGE_BATCH | op::CHANGE_INTERACTION => {
-            told.requests = 0;
-            told.replay = Replay::OnlyIfRefused;
+        op::OPENAI_IMAGES => {
+            told.model = body::openai(inbound.body)?.model.as_deref().map(path::model).transpose()?;
         }
+        // SDKs send a form here, in which no model is looked for.
+        op::OPENAI_CREATE_VIDEO if is_json(inbound) => {
+            told.model = body::openai(inbound.body)?.model.as_deref().map(path::model).transpose()?;
+        }
+        op::OPENAI_DOWNLOAD_VIDEO => told.streaming = Streaming::File,
+        _ if query::asks_for_events(inbound.query_pairs()) => told.streaming = Streaming::Events,
         _ => {}
     }
     Ok(told)
 }
 
-impl Told {
-    fn by_interaction(&mut self, interaction: body::InteractionBody<'_>) -> Result<(), CallRejected> {
-        let model = interaction.model.or(interaction.agent);
-        self.model = model.as_deref().map(path::model).transpose()?;
-        self.streaming = if interaction.stream == Some(true) { Streaming::Events } else { Streaming::Whole };
-        self.replay = if interaction.store == Some(false) { Replay::Safe } else { Replay::OnlyIfRefused };
-        let previous = interaction.previous_interaction_id;
-        self.references.extend(previous.map(|id| resource(INTERACTION, &id)));
-        Ok(())
-    }
-}
-
-/// A resource by its id, with or without the name of its collection.
-fn resource(kind: &'static str, id: &str) -> Resource {
-    Resource::new(kind, id.rsplit_once('/').map_or(id, |(_, last)| last))
-}
-
-fn right(operation: Operation) -> Right {
-    match operation {
-        op::EMBED_CONTENT | op::BATCH_EMBED_CONTENTS | op::OPENAI_EMBEDDINGS => Right::Embed,
-        op::OPENAI_CHANGE_VIDEO | op::OPENAI_CHANGE_BATCH | op::CHANGE_INTERACTION => Right::Manage,
-        _ => Right::Chat,
-    }
+fn is_json(inbound: &Inbound<'_>) -> bool {
+    inbound.header("content-type").is_some_and(|kind| kind.starts_with("application/json"))
 }
 
 /// The cost of a request, roughly: four bytes to a token, rounded up. Counting tokens is free and

@@ -2,12 +2,18 @@
 
 mod body;
 mod claims;
+mod effect;
 mod intent;
-mod interactions;
 mod openai;
 pub(crate) mod path;
+mod resources;
 mod route;
+mod table;
 
 pub(crate) use claims::claims;
+pub(crate) use effect::Effect;
 pub(crate) use intent::understand;
-pub(crate) use openai::{BATCH_KIND, VIDEO_KIND};
+pub(crate) use openai::ROWS as OPENAI_ROWS;
+pub(crate) use path::encode;
+pub(crate) use resources::verb_of;
+pub(crate) use table::{ROWS, Row};

@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 
 use http::Method;
-use keygate_domain::{Operation, Resource};
+use keygate_domain::{Operation, Right};
 use keygate_provider::CallRejected;
 
+use super::effect::Effect::{self, Ask, Change, Create, Delete, List, Read};
 use super::path;
-use super::route::{Route, demand, not_served};
+use super::route::{Route, not_served, wrong_method};
+use super::table::{Row, asked, has_form, row};
 use crate::operations as op;
+use crate::references::named;
 
 /// The version that stands for `/openai/v1/`: Google documents the compatible surface there.
 pub(super) const VERSION: &str = "v1beta";
@@ -29,103 +32,60 @@ pub(super) fn with_plain_ids(path: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// One route, with the methods it takes.
-struct Known {
-    template: &'static str,
-    methods: &'static [(Method, Operation)],
-}
-
-const CHAT: Known = Known {
-    template: "/{version}/openai/chat/completions",
-    methods: &[(Method::POST, op::CHAT_COMPLETIONS)],
-};
-const EMBEDDINGS: Known =
-    Known { template: "/{version}/openai/embeddings", methods: &[(Method::POST, op::OPENAI_EMBEDDINGS)] };
-const IMAGES: Known =
-    Known { template: "/{version}/openai/images/generations", methods: &[(Method::POST, op::OPENAI_IMAGES)] };
-const MODELS: Known =
-    Known { template: "/{version}/openai/models", methods: &[(Method::GET, op::OPENAI_LIST_MODELS)] };
-const MODEL: Known =
-    Known { template: "/{version}/openai/models/{model}", methods: &[(Method::GET, op::OPENAI_GET_MODEL)] };
-const VIDEOS: Known = Known {
-    template: "/{version}/openai/videos",
-    methods: &[(Method::POST, op::OPENAI_CREATE_VIDEO), (Method::GET, op::OPENAI_READ_VIDEO)],
-};
-const VIDEO: Known = Known {
-    template: "/{version}/openai/videos/{video}",
-    methods: &[(Method::GET, op::OPENAI_READ_VIDEO), (Method::DELETE, op::OPENAI_CHANGE_VIDEO)],
-};
-const VIDEO_CONTENT: Known = Known {
-    template: "/{version}/openai/videos/{video}/content",
-    methods: &[(Method::GET, op::OPENAI_READ_VIDEO)],
-};
-const BATCHES: Known = Known {
-    template: "/{version}/openai/batches",
-    methods: &[(Method::POST, op::OPENAI_CREATE_BATCH), (Method::GET, op::OPENAI_READ_BATCH)],
-};
-const BATCH: Known =
-    Known { template: "/{version}/openai/batches/{batch}", methods: &[(Method::GET, op::OPENAI_READ_BATCH)] };
-const BATCH_CANCEL: Known = Known {
-    template: "/{version}/openai/batches/{batch}/cancel",
-    methods: &[(Method::POST, op::OPENAI_CHANGE_BATCH)],
-};
-
-/// The kind of a batch among resources.
-pub(crate) const BATCH_KIND: &str = "batches";
-/// The kind of a video that is being made.
-pub(crate) const VIDEO_KIND: &str = "videos";
+/// All rows. Their order is that of the operations as operators see them.
+#[rustfmt::skip]
+pub(crate) const ROWS: [Row; 14] = [
+    asked("POST", "/{version}/openai/chat/completions", op::CHAT_COMPLETIONS.0, Ask, Right::Chat),
+    asked("POST", "/{version}/openai/embeddings", op::OPENAI_EMBEDDINGS.0, Ask, Right::Embed),
+    asked("POST", "/{version}/openai/images/generations", op::OPENAI_IMAGES.0, Ask, Right::Chat),
+    row("GET", "/{version}/openai/models", op::OPENAI_LIST_MODELS.0, List, Right::Chat),
+    Row { takes_model: true, ..row("GET", "/{version}/openai/models/{model}", op::OPENAI_GET_MODEL.0, Read, Right::Chat) },
+    asked("POST", "/{version}/openai/videos", op::OPENAI_CREATE_VIDEO.0, Create, Right::Chat),
+    row("GET", "/{version}/openai/videos", "openai_list_videos", List, Right::Chat),
+    row("GET", "/{version}/openai/videos/{video}", "openai_get_video", Read, Right::Chat),
+    row("DELETE", "/{version}/openai/videos/{video}", "openai_delete_video", Delete, Right::Chat),
+    row("GET", "/{version}/openai/videos/{video}/content", op::OPENAI_DOWNLOAD_VIDEO.0, Read, Right::Chat),
+    row("POST", "/{version}/openai/batches", "openai_create_batch", Create, Right::Chat),
+    row("GET", "/{version}/openai/batches", "openai_list_batches", List, Right::Chat),
+    row("GET", "/{version}/openai/batches/{batch}", "openai_get_batch", Read, Right::Chat),
+    row("POST", "/{version}/openai/batches/{batch}/cancel", "openai_cancel_batch", Change, Right::Chat),
+];
 
 /// Finds the route of a request below the surface's own part of the path.
 ///
 /// # Errors
 /// `NotFound` for an unknown one, `MethodNotAllowed` for a known one with another method.
 pub(super) fn find(method: &Method, version: &str, rest: &[&str]) -> Result<Route, CallRejected> {
-    let (known, named) = known(rest).ok_or_else(not_served)?;
-    let Some((_, operation)) = known.methods.iter().find(|(taken, _)| taken == method) else {
-        demand(method, &known.methods[0].0, known.template)?;
-        return Err(not_served());
+    // Google lists what it has as `models/…`, which clients then send back.
+    let plain = match rest {
+        [collection, again, _, ..] if collection == again && NAMED_IN_IDS.contains(collection) => &rest[1..],
+        _ => rest,
     };
+    let below: Vec<&str> = ["openai"].iter().chain(plain).copied().collect();
+    let mut rows = ROWS.iter().filter(|row| has_form(row.template, &below));
+    let first = rows.next().ok_or_else(not_served)?;
+    let is_taken = |row: &&Row| row.method == method.as_str();
+    let Some(row) = Some(first).filter(is_taken).or_else(|| rows.find(is_taken)) else {
+        return Err(wrong_method(method, first.method, first.template));
+    };
+    let id = plain.get(1).copied();
+    let is_model = plain.first() == Some(&"models");
     let tail: Vec<_> = rest.iter().map(|segment| path::encode(segment)).collect();
     Ok(Route {
-        operation: *operation,
-        template: known.template,
+        operation: row.operation,
+        template: row.template,
         upstream_path: format!("/{version}/openai/{}", tail.join("/")),
-        model: named.model.map(path::model).transpose()?,
-        references: named.resource.into_iter().collect(),
+        model: id.filter(|_| is_model).map(path::model).transpose()?,
+        effect: row.effect,
+        is_counted: row.is_counted,
+        right: row.right,
+        references: id.and_then(|id| named(&format!("{}/{id}", plain[0]))).into_iter().collect(),
     })
 }
 
-/// What a path names.
-#[derive(Default)]
-struct Named<'p> {
-    model: Option<&'p str>,
-    resource: Option<Resource>,
-}
-
-fn known<'p>(rest: &[&'p str]) -> Option<(Known, Named<'p>)> {
-    let nothing = Named::default();
-    let of = |kind, id: &str| Named { resource: Some(Resource::new(kind, id)), ..Named::default() };
-    Some(match rest {
-        ["chat", "completions"] => (CHAT, nothing),
-        ["embeddings"] => (EMBEDDINGS, nothing),
-        ["images", "generations"] => (IMAGES, nothing),
-        ["models"] => (MODELS, nothing),
-        // Google lists its models to OpenAI clients as `models/…`, which clients then send back.
-        ["models", name] | ["models", "models", name] => {
-            (MODEL, Named { model: Some(name), ..Named::default() })
-        }
-        ["videos"] => (VIDEOS, nothing),
-        ["videos", id, "content"] | ["videos", "videos", id, "content"] => {
-            (VIDEO_CONTENT, of(VIDEO_KIND, id))
-        }
-        ["videos", id] | ["videos", "videos", id] => (VIDEO, of(VIDEO_KIND, id)),
-        ["batches"] => (BATCHES, nothing),
-        ["batches", id, "cancel"] | ["batches", "batches", id, "cancel"] => {
-            (BATCH_CANCEL, of(BATCH_KIND, id))
-        }
-        ["batches", id] | ["batches", "batches", id] => (BATCH, of(BATCH_KIND, id)),
-        _ => return None,
-    })
+/// What an operation of this surface does on what a project keeps.
+pub(super) fn effect_of(operation: Operation) -> Option<Effect> {
+    ROWS.iter().find(|row| row.operation == operation).map(|row| row.effect)
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The routes served: which path is which operation.
 
 use http::Method;
-use keygate_domain::{ErrorKind, ModelName, Operation, Resource};
+use keygate_domain::{ErrorKind, ModelName, Operation, Resource, Right};
 use keygate_provider::CallRejected;
 
-use super::{interactions, openai, path};
+use super::effect::Effect;
+use super::{openai, path, resources};
 use crate::operations as op;
+use crate::references::named;
 use crate::surface::Surface;
 
 /// A route that was found.
@@ -19,17 +21,23 @@ pub(super) struct Route {
     pub upstream_path: String,
     /// The model in the path.
     pub model: Option<ModelName>,
-    /// The resources in the path.
+    /// What it does.
+    pub effect: Effect,
+    /// Whether it counts as a request at the provider.
+    pub is_counted: bool,
+    /// What a client must be allowed to do.
+    pub right: Right,
+    /// What the path names that belongs to somebody.
     pub references: Vec<Resource>,
 }
 
 /// What a caller on an unknown route is told.
-const SERVED: &str = "This gateway does not serve this route of the Gemini API. It serves, for version v1, v1beta and \
-    v1alpha: GET /{version}/models, GET /{version}/models/{model}, POST /{version}/models/{model}:generateContent, \
-    :streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents, POST \
-    /{version}/tunedModels/{model}:generateContent and :streamGenerateContent, /{version}/interactions; and \
-    OpenAI-compatible, below /{version}/openai/ or /openai/v1/: POST chat/completions, POST embeddings, POST \
-    images/generations, GET models, GET models/{model}, videos and batches.";
+const SERVED: &str = "This gateway does not serve this route. It serves the Gemini API below /v1/, /v1beta/ and \
+    /v1alpha/ (models and their :generateContent, :streamGenerateContent, :countTokens, :embedContent and \
+    :batchEmbedContents, and everything that a project keeps: files, cachedContents, batches, operations, \
+    fileSearchStores, tunedModels, interactions and the others); and OpenAI-compatible, below \
+    /{version}/openai/ or /openai/v1/: POST chat/completions, POST embeddings, POST images/generations, GET models, \
+    GET models/{model}, videos and batches.";
 
 /// One verb that a model can be asked with.
 struct Action {
@@ -85,11 +93,13 @@ pub(super) fn find(method: &Method, path: &str) -> Result<Route, CallRejected> {
     match segments.as_slice() {
         ["openai", "v1", rest @ ..] => openai::find(method, openai::VERSION, rest),
         [version, "openai", rest @ ..] if is_version(version) => openai::find(method, version, rest),
-        [version, "interactions", rest @ ..] if is_version(version) => {
-            interactions::find(method, version, rest)
-        }
         [version, "models"] if is_version(version) => list(method, version),
-        [version, collection, name] if is_version(version) => native(method, version, collection, name),
+        [version, collection @ ("models" | "tunedModels"), name] if is_version(version) => {
+            native(method, version, collection, name)
+        }
+        [version, rest @ ..] if is_version(version) && !rest.is_empty() => {
+            resources::find(method, version, rest)
+        }
         _ => Err(not_served()),
     }
 }
@@ -107,6 +117,9 @@ fn list(method: &Method, version: &str) -> Result<Route, CallRejected> {
         template: "/{version}/models",
         upstream_path: format!("/{version}/models"),
         model: None,
+        effect: Effect::Read,
+        is_counted: false,
+        right: Right::Chat,
         references: Vec::new(),
     })
 }
@@ -114,9 +127,16 @@ fn list(method: &Method, version: &str) -> Result<Route, CallRejected> {
 fn native(method: &Method, version: &str, collection: &str, name: &str) -> Result<Route, CallRejected> {
     match (collection, name.rsplit_once(':')) {
         ("models", None) => get(method, version, name),
-        ("models" | "tunedModels", Some((model, verb))) => action(method, version, collection, model, verb),
-        _ => Err(not_served()),
+        (_, Some((model, verb))) if is_action(collection, verb) => {
+            action(method, version, collection, model, verb)
+        }
+        _ => resources::find(method, version, &[collection, name]),
     }
+}
+
+fn is_action(collection: &str, verb: &str) -> bool {
+    let found = ACTIONS.iter().find(|action| action.verb == verb);
+    found.is_some_and(|action| collection == "models" || action.tuned.is_some())
 }
 
 fn get(method: &Method, version: &str, name: &str) -> Result<Route, CallRejected> {
@@ -128,6 +148,9 @@ fn get(method: &Method, version: &str, name: &str) -> Result<Route, CallRejected
         template,
         upstream_path: format!("/{version}/models/{}", path::encode(name)),
         model: Some(model),
+        effect: Effect::Read,
+        is_counted: false,
+        right: Right::Chat,
         references: Vec::new(),
     })
 }
@@ -145,23 +168,33 @@ fn action(
     demand(method, &Method::POST, template)?;
     let plain = path::model(name)?;
     // Tuned models have a name space of their own: `x` and `tunedModels/x` share no quota.
-    let model = if is_tuned { ModelName::new(format!("tunedModels/{plain}")) } else { plain };
+    let tuned = is_tuned.then(|| format!("tunedModels/{plain}"));
+    let references = tuned.as_deref().and_then(named).into_iter().collect();
     Ok(Route {
         operation: action.operation,
         template,
         upstream_path: format!("/{version}/{collection}/{}:{verb}", path::encode(name)),
-        model: Some(model),
-        references: Vec::new(),
+        model: Some(tuned.map_or(plain, ModelName::new)),
+        effect: Effect::Ask,
+        is_counted: true,
+        right: right(action.operation),
+        references,
     })
 }
 
-/// A route that takes only this method.
-pub(super) fn demand(actual: &Method, wanted: &Method, template: &str) -> Result<(), CallRejected> {
-    if actual == wanted {
-        return Ok(());
+fn right(operation: Operation) -> Right {
+    match operation {
+        op::EMBED_CONTENT | op::BATCH_EMBED_CONTENTS => Right::Embed,
+        _ => Right::Chat,
     }
-    let message = format!("{template} takes {wanted}, not {actual}.");
-    Err(CallRejected::new(ErrorKind::MethodNotAllowed, message))
+}
+
+fn demand(actual: &Method, wanted: &Method, template: &str) -> Result<(), CallRejected> {
+    if actual == wanted { Ok(()) } else { Err(wrong_method(actual, wanted.as_str(), template)) }
+}
+
+pub(super) fn wrong_method(actual: &Method, wanted: &str, template: &str) -> CallRejected {
+    CallRejected::new(ErrorKind::MethodNotAllowed, format!("{template} takes {wanted}, not {actual}."))
 }
 
 pub(super) fn not_served() -> CallRejected {

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use keygate_domain::{Binding, Intent};
 use keygate_provider::{Inbound, Origin, Rewrite};
 
-use super::{links, name, route};
+use super::{links, route};
 use crate::{operations as op, query};
 
 /// How long an upload may be continued. Google says nothing of it; its other resumable uploads are kept for a
@@ -29,7 +29,7 @@ pub(crate) fn bindings(intent: &Intent, headers: &HeaderMap) -> Vec<Binding> {
     let mut ids: Vec<String> = addresses(headers).filter_map(|(_, url)| id_in(url)).collect();
     ids.sort_unstable();
     ids.dedup();
-    let bound = |id: String| Binding { resource: name::upload(&id), lifetime: LIFETIME, keepsake: None };
+    let bound = |id: String| Binding { resource: route::session(&id), lifetime: LIFETIME, keepsake: None };
     ids.into_iter().map(bound).collect()
 }
 

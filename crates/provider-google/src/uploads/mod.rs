@@ -7,7 +7,6 @@
 mod address;
 mod links;
 mod meter;
-mod name;
 mod request;
 mod route;
 

@@ -1,13 +1,13 @@
 //! Which requests send or fetch a file, and what each of them wants.
 
 use http::{Method, StatusCode};
-use keygate_domain::{Access, ErrorKind, Intent, Placement, Replay, Right, Spend, Streaming};
+use keygate_domain::{Access, ErrorKind, Intent, Placement, Replay, Resource, Right, Spend, Streaming};
 use keygate_provider::{CallRejected, Inbound};
 
-use super::name;
 use crate::operations as op;
 use crate::query;
-use crate::routes::path;
+use crate::references::{self, named_in_path};
+use crate::routes::{path, verb_of};
 
 const START: &str = "/upload/{version}/{resource}";
 const CHUNK: &str = "/upload/{version}/{resource}?upload_id={upload}";
@@ -52,6 +52,8 @@ pub(crate) fn onward(intent: &Intent, path_and_query: &str) -> Option<Intent> {
 pub(crate) fn understand(inbound: &Inbound<'_>) -> Result<Intent, CallRejected> {
     let decoded = path::segments(inbound.path)?;
     let segments: Vec<&str> = decoded.iter().map(|segment| &**segment).collect();
+    // What is named must be what is asked for.
+    segments.last().map(|last| verb_of(last)).transpose()?;
     match segments.as_slice() {
         ["upload", version, rest @ ..] if is_version(version) && !rest.is_empty() => {
             upload(inbound, &segments, rest)
@@ -77,13 +79,13 @@ fn upload(inbound: &Inbound<'_>, segments: &[&str], rest: &[&str]) -> Result<Int
             operation: op::UPLOAD_CHUNK,
             route: CHUNK,
             access: Access::Reference,
-            references: vec![name::upload(&id)],
+            references: vec![session(&id)],
             ..sent
         },
         None => Intent {
             operation: op::UPLOAD,
             route: START,
-            references: name::in_path(rest).into_iter().collect(),
+            references: named_in_path(rest).into_iter().collect(),
             user_units: 1,
             ..sent
         },
@@ -102,7 +104,7 @@ fn download(
     Ok(Intent {
         route: template,
         streaming: Streaming::File,
-        references: name::in_path(rest).into_iter().collect(),
+        references: named_in_path(rest).into_iter().collect(),
         ..intent(inbound, segments)
     })
 }
@@ -130,14 +132,20 @@ fn intent(inbound: &Inbound<'_>, segments: &[&str]) -> Intent {
 /// The path to ask for, built anew from what was understood; a verb stays one.
 fn written(segments: &[&str]) -> String {
     let mut written = String::new();
-    for segment in segments {
+    let last = segments.len().saturating_sub(1);
+    for (at, segment) in segments.iter().enumerate() {
         written.push('/');
-        match segment.rsplit_once(':') {
-            Some((name, verb)) => written.extend([&*path::encode(name), ":", &*path::encode(verb)]),
-            None => written.push_str(&path::encode(segment)),
+        match verb_of(segment) {
+            Ok((id, Some(verb))) if at == last => written.extend([&*path::encode(id), ":", verb]),
+            Ok(_) | Err(_) => written.push_str(&path::encode(segment)),
         }
     }
     written
+}
+
+/// The session of an upload. Its id is all that lets a request in, so it is known by its sum.
+pub(super) fn session(id: &str) -> Resource {
+    Resource::new("upload", references::sum(id))
 }
 
 /// The id of the session that a request continues. The first counts, and an empty one is none.

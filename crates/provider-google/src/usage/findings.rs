@@ -1,10 +1,9 @@
 //! What a scanner found: the last raw value of each field.
 
-use keygate_domain::{Binding, Failure, Spend};
+use keygate_domain::{Failure, Spend};
 use keygate_provider::Metered;
 
 use super::counts;
-use super::creates::Creates;
 use super::words::Field;
 use crate::faults;
 use crate::surface::Surface;
@@ -43,21 +42,15 @@ impl Findings {
     }
 
     /// Everything found, understood.
-    pub(super) fn metered(&self, surface: Surface, estimate: Spend, creates: Option<Creates>) -> Metered {
+    pub(super) fn metered(&self, surface: Surface, estimate: Spend) -> Metered {
         Metered {
             usage: counts::usage(surface, self.raw(Field::Usage)),
             failure: self.failure(estimate),
             response_model: self.text(Field::Model),
             response_id: self.text(Field::Id),
             finish_reason: self.text(Field::Finish),
-            bindings: self.created(creates),
             ..Metered::default()
         }
-    }
-
-    /// What the answer created, if its id was found.
-    pub(super) fn created(&self, creates: Option<Creates>) -> Vec<Binding> {
-        creates.and_then(|created| created.binding(&self.text(Field::Id)?)).into_iter().collect()
     }
 
     /// The fault found: an error, or a finish reason that is one.

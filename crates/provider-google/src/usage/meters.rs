@@ -1,10 +1,9 @@
 //! The meters: one for documents that come whole or as an array, one for events.
 
 use bytes::Bytes;
-use keygate_domain::{Binding, Failure, Intent, Refusal, Spend, Streaming};
+use keygate_domain::{Failure, Intent, Refusal, Spend, Streaming};
 use keygate_provider::{Ended, Meter, Metered};
 
-use super::creates::Creates;
 use super::events::Events;
 use super::scanner::Scanner;
 use super::skim::{self, Glance, Unread};
@@ -12,20 +11,19 @@ use super::words::{Field, Words};
 use crate::refusals;
 use crate::surface::Surface;
 
-/// The meter for the answer to a request; `creates` says what a new resource of its answer is.
-pub(crate) fn meter(surface: Surface, intent: &Intent, creates: Option<Creates>) -> Box<dyn Meter> {
+/// The meter for the answer to a request.
+pub(crate) fn meter(surface: Surface, intent: &Intent) -> Box<dyn Meter> {
     let (words, estimate) = (Words::of(surface), intent.estimate);
     match intent.streaming {
         Streaming::Events => Box::new(EventMeter {
             surface,
             estimate,
-            creates,
             words,
             events: Events::new(words),
             unread: Unread::default(),
         }),
         Streaming::Whole | Streaming::JsonArray | Streaming::File => {
-            Box::new(DocumentMeter { surface, estimate, creates, scanner: Scanner::new(words) })
+            Box::new(DocumentMeter { surface, estimate, scanner: Scanner::new(words) })
         }
     }
 }
@@ -35,7 +33,6 @@ pub(crate) fn meter(surface: Surface, intent: &Intent, creates: Option<Creates>)
 struct DocumentMeter {
     surface: Surface,
     estimate: Spend,
-    creates: Option<Creates>,
     scanner: Scanner,
 }
 
@@ -53,7 +50,7 @@ impl Meter for DocumentMeter {
     }
 
     fn finish(self: Box<Self>, _ended: Ended) -> Metered {
-        self.scanner.findings().metered(self.surface, self.estimate, self.creates)
+        self.scanner.findings().metered(self.surface, self.estimate)
     }
 }
 
@@ -61,7 +58,6 @@ impl Meter for DocumentMeter {
 struct EventMeter {
     surface: Surface,
     estimate: Spend,
-    creates: Option<Creates>,
     words: &'static Words,
     events: Events,
     unread: Unread,
@@ -94,10 +90,6 @@ impl Meter for EventMeter {
         self.events.scanner().findings().failure(self.estimate)
     }
 
-    fn bindings_so_far(&mut self) -> Vec<Binding> {
-        self.events.scanner().findings().created(self.creates)
-    }
-
     fn is_in_first_element(&self) -> bool {
         !self.events.scanner().has_whole_answer()
     }
@@ -113,6 +105,6 @@ impl Meter for EventMeter {
 
     fn finish(mut self: Box<Self>, _ended: Ended) -> Metered {
         self.unread.read_by(&mut self.events);
-        self.events.scanner().findings().metered(self.surface, self.estimate, self.creates)
+        self.events.scanner().findings().metered(self.surface, self.estimate)
     }
 }

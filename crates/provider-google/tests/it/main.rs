@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "the steps around a test may fail it, too")]
 
+mod bindings;
 mod catalogue;
 mod free_call;
 mod live;
 mod meters;
 mod refusals;
 mod requests;
+mod resources;
 mod routes;
 mod uploads;
 

@@ -52,7 +52,7 @@ fn gist(intent: &Intent) -> String {
 #[case(
     "POST",
     "/upload/v2/futures/f:send",
-    "upload /upload/{version}/{resource} /upload/v2/futures/f:send units=1 refs= Token OnlyIfRefused Whole"
+    "upload /upload/{version}/{resource} /upload/v2/futures/f:send units=1 refs=resource Token OnlyIfRefused Whole"
 )]
 #[case(
     "POST",

@@ -150,8 +150,8 @@ fn prompt(body: &Value) -> Result<Prompt, GoogleError> {
     Ok(Prompt {
         text: result.or_else(|| users.map(|(_, text)| text.clone())).unwrap_or_default(),
         tokens: texts.iter().map(|(_, text)| tokens_of(text)).sum::<u64>().max(1),
-        files: Vec::new(),
         cache: cache.map(|name| name.trim_start_matches("cachedContents/").to_owned()),
+        ..Prompt::default()
     })
 }
 

@@ -149,9 +149,10 @@ pub(super) fn delete(world: &Shared, gate: &Gate<'_>) -> Result<Answer, GoogleEr
 
 /// A page of a list; the token is where the next one starts.
 pub(super) fn page(name: &str, all: Vec<Value>, call: &Call) -> Value {
-    let size =
-        call.parameter("pageSize").and_then(|size| size.parse().ok()).filter(|size| *size > 0).unwrap_or(10);
-    let start: usize = call.parameter("pageToken").and_then(|token| token.parse().ok()).unwrap_or(0);
+    let parameter =
+        |spellings: [&str; 2]| spellings.iter().find_map(|name| call.parameter(name)?.parse::<usize>().ok());
+    let size = parameter(["pageSize", "page_size"]).filter(|size| *size > 0).unwrap_or(10);
+    let start = parameter(["pageToken", "page_token"]).unwrap_or(0);
     let total = all.len();
     let items: Vec<Value> = all.into_iter().skip(start).take(size).collect();
     let next = start.saturating_add(items.len());
@@ -176,6 +177,9 @@ impl GoogleWorld {
         let project = gate.caller.project.as_str();
         if let Some(id) = prompt.files.iter().find(|id| self.files.get(id, project, now).is_none()) {
             return Err(GoogleRow::FileForbidden.error(&Scene { resource: id.clone(), ..gate.scene.clone() }));
+        }
+        if let Some(name) = prompt.stores.iter().find(|name| self.kept.get(name, project).is_none()) {
+            return Err(super::kept::forbidden(name));
         }
         match &prompt.cache {
             Some(id) => self.caches.check(id, gate, now),

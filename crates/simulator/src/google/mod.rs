@@ -1,6 +1,7 @@
 //! Simulated Gemini.
 
 mod access;
+mod batches;
 mod bodies;
 mod caches;
 mod catalogue;
@@ -12,6 +13,7 @@ mod error;
 mod files;
 mod generate;
 mod interactions;
+mod kept;
 mod live;
 mod models;
 mod multipart;

@@ -13,6 +13,7 @@ use super::compatible::Jobs;
 use super::error::GoogleError;
 use super::files::Files;
 use super::interactions::Interactions;
+use super::kept::Things;
 use super::live::LiveSessions;
 use super::rows::{Family, GoogleRow, Scene};
 use super::tokens::LiveTokens;
@@ -32,6 +33,7 @@ pub(crate) struct GoogleWorld {
     pub(crate) files: Files,
     pub(crate) uploads: Uploads,
     pub(crate) caches: Caches,
+    pub(crate) kept: Things,
     pub(crate) live: LiveSessions,
     pub(crate) tokens: LiveTokens,
     pub(crate) interactions: Interactions,

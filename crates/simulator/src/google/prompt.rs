@@ -22,6 +22,8 @@ pub(crate) struct Prompt {
     pub(crate) files: Vec<String>,
     /// `cachedContents/…` id named.
     pub(crate) cache: Option<String>,
+    /// Stores that a tool is to search.
+    pub(crate) stores: Vec<String>,
 }
 
 impl Prompt {
@@ -39,6 +41,17 @@ impl Prompt {
             prompt.text = text_of(last);
         }
         prompt.cache = field(body, "cachedContent", "cached_content").and_then(Value::as_str).map(bare_cache);
+        for tool in body.get("tools").map(listed).unwrap_or_default() {
+            let names = field(tool, "fileSearch", "file_search")
+                .and_then(|search| field(search, "fileSearchStoreNames", "file_search_store_names"));
+            prompt.stores.extend(
+                names
+                    .map(listed)
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(|name| Some(name.as_str()?.to_owned())),
+            );
+        }
         prompt.tokens = prompt.tokens.max(1);
         prompt
     }

@@ -53,6 +53,19 @@ pub(crate) enum Operation {
     PatchCache,
     DeleteCache,
     CreateToken,
+    RegisterFiles,
+    CreateBatch,
+    ListBatches,
+    GetBatch,
+    CancelBatch,
+    Predict,
+    PredictLongRunning,
+    CreateKept,
+    ListKept,
+    GetKept,
+    PatchKept,
+    DeleteKept,
+    ActOnKept,
     Live,
     Unknown,
 }
@@ -96,6 +109,19 @@ impl Operation {
             Self::PatchCache => "cachedContents.patch",
             Self::DeleteCache => "cachedContents.delete",
             Self::CreateToken => "authTokens.create",
+            Self::RegisterFiles => "files.register",
+            Self::CreateBatch => "batches.create",
+            Self::ListBatches => "batches.list",
+            Self::GetBatch => "batches.get",
+            Self::CancelBatch => "batches.cancel",
+            Self::Predict => "predict",
+            Self::PredictLongRunning => "predictLongRunning",
+            Self::CreateKept => "kept.create",
+            Self::ListKept => "kept.list",
+            Self::GetKept => "kept.get",
+            Self::PatchKept => "kept.patch",
+            Self::DeleteKept => "kept.delete",
+            Self::ActOnKept => "kept.act",
             Self::Live => "live",
             Self::Unknown => "unknown",
         }
@@ -121,6 +147,19 @@ impl Operation {
             Self::PatchCache => "CacheService.UpdateCachedContent",
             Self::DeleteCache => "CacheService.DeleteCachedContent",
             Self::CreateToken => "AuthTokenService.CreateToken",
+            Self::RegisterFiles => "FileService.RegisterFiles",
+            Self::CreateBatch => "GenerativeService.BatchGenerateContent",
+            Self::ListBatches => "BatchService.ListBatches",
+            Self::GetBatch => "BatchService.GetBatch",
+            Self::CancelBatch => "BatchService.CancelBatch",
+            Self::Predict => "PredictionService.Predict",
+            Self::PredictLongRunning => "PredictionService.PredictLongRunning",
+            Self::CreateKept => "ResourceService.Create",
+            Self::ListKept => "ResourceService.List",
+            Self::GetKept => "ResourceService.Get",
+            Self::PatchKept => "ResourceService.Update",
+            Self::DeleteKept => "ResourceService.Delete",
+            Self::ActOnKept => "ResourceService.Act",
             Self::Live => "GenerativeService.BidiGenerateContent",
             Self::CreateInteraction
             | Self::GetInteraction
@@ -277,9 +316,44 @@ impl Route {
             ("PATCH", ["cachedContents", id]) => (Op::PatchCache, None, Some(*id)),
             ("DELETE", ["cachedContents", id]) => (Op::DeleteCache, None, Some(*id)),
             ("POST", ["auth_tokens"]) if version == "v1alpha" => (Op::CreateToken, None, None),
-            _ => (Op::Unknown, None, None),
+            ("POST", ["files:register"]) => (Op::RegisterFiles, None, None),
+            ("POST", ["tunedModels", named]) if named.ends_with(":generateContent") => {
+                let name = named.trim_end_matches(":generateContent");
+                return Self { id: Some(format!("tunedModels/{name}")), ..Self::tuned(version) };
+            }
+            _ => return Self::kept(method, version, rest),
         };
         Self { model: model.map(str::to_owned), id: id.map(str::to_owned), ..Self::to(operation, version) }
+    }
+
+    /// A tuned model answers as the one it was made of.
+    fn tuned(version: &str) -> Self {
+        Self { model: Some("gemini-2.5-flash".to_owned()), ..Self::to(Operation::Generate, version) }
+    }
+
+    /// Everything else that a project keeps, by the shape of the path. `id` is its full name.
+    fn kept(method: &Method, version: &str, rest: &[&str]) -> Self {
+        use Operation as Op;
+        let is_collection = |name: &str| COLLECTIONS.contains(&name);
+        if !rest.first().is_some_and(|first| is_collection(first)) {
+            return Self::to(Op::Unknown, version);
+        }
+        let is_item = rest.len().is_multiple_of(2) || rest.contains(&"operations");
+        let has_verb = rest.last().is_some_and(|last| last.contains(':'));
+        let operation = match (method.as_str(), rest) {
+            ("POST", ["batches"]) | ("GET", ["models", _]) => Op::Unknown,
+            ("GET", ["batches"]) => Op::ListBatches,
+            ("GET", ["batches", _]) => Op::GetBatch,
+            ("POST", ["batches", _]) => Op::CancelBatch,
+            ("POST", _) if has_verb => Op::ActOnKept,
+            ("POST", _) if !is_item => Op::CreateKept,
+            ("GET", _) if is_item => Op::GetKept,
+            ("GET", _) => Op::ListKept,
+            ("PATCH", _) if is_item => Op::PatchKept,
+            ("DELETE", _) if is_item => Op::DeleteKept,
+            _ => Op::Unknown,
+        };
+        Self { id: Some(rest.join("/")), ..Self::to(operation, version) }
     }
 }
 
@@ -295,6 +369,23 @@ fn model_in_body(call: &Call) -> Option<String> {
     Some(bare_model(body.get("model")?.as_str()?).to_owned())
 }
 
+/// Collections of things that a project keeps, besides files and caches.
+const COLLECTIONS: [&str; 13] = [
+    "models",
+    "batches",
+    "operations",
+    "fileSearchStores",
+    "tunedModels",
+    "corpora",
+    "agents",
+    "environments",
+    "credentials",
+    "triggers",
+    "voices",
+    "webhooks",
+    "futures",
+];
+
 fn model_action(action: &str) -> Operation {
     match action {
         "generateContent" => Operation::Generate,
@@ -302,6 +393,9 @@ fn model_action(action: &str) -> Operation {
         "countTokens" => Operation::CountTokens,
         "embedContent" => Operation::Embed,
         "batchEmbedContents" => Operation::BatchEmbed,
+        "batchGenerateContent" | "asyncBatchEmbedContent" => Operation::CreateBatch,
+        "predict" => Operation::Predict,
+        "predictLongRunning" => Operation::PredictLongRunning,
         _ => Operation::Unknown,
     }
 }

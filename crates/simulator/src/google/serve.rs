@@ -8,7 +8,8 @@ use super::projects::{Caller, GoogleWorld, Project};
 use super::routes::{Operation, Route};
 use super::rows::{GoogleRow, Scene};
 use super::{
-    caches, chat, compatible, downloads, embed, files, generate, interactions, live, models, tokens, uploads,
+    batches, caches, chat, compatible, downloads, embed, files, generate, interactions, kept, live, models,
+    tokens, uploads,
 };
 use crate::record::RequestRecord;
 use crate::script::{Row, ScriptedAnswer};
@@ -43,6 +44,11 @@ fn served(world: &Shared, route: &Route, call: &Call) -> Result<Answer, GoogleEr
     let gate = enter(world, route, call)?;
     let kind = world.with(|world| model_kind(&world.google, route, &gate))?;
     match route.operation {
+        Operation::Generate | Operation::StreamGenerate
+            if world.with(|world| world.google.check_tuned(&gate)).is_err() =>
+        {
+            Err(kept::forbidden(route.id.as_deref().unwrap_or_default()))
+        }
         Operation::Generate => generate::generate(world, route, call, &gate),
         Operation::StreamGenerate => generate::stream(world, route, call, &gate),
         Operation::CountTokens => generate::count_tokens(call),
@@ -77,6 +83,19 @@ fn served(world: &Shared, route: &Route, call: &Call) -> Result<Answer, GoogleEr
         Operation::PatchCache => caches::patch(world, call, &gate),
         Operation::DeleteCache => caches::delete(world, &gate),
         Operation::CreateToken => tokens::create(world, call, &gate),
+        Operation::RegisterFiles => batches::register(world, call, &gate),
+        Operation::CreateBatch => batches::create(world, call, &gate),
+        Operation::ListBatches => Ok(batches::list(world, call, &gate)),
+        Operation::GetBatch => batches::get(world, &gate),
+        Operation::CancelBatch => batches::cancel(world, &gate),
+        Operation::Predict => Ok(batches::predict()),
+        Operation::PredictLongRunning => batches::long_running(world, call, &gate),
+        Operation::CreateKept => kept::create(world, call, &gate),
+        Operation::ListKept => kept::list(world, call, &gate),
+        Operation::GetKept => kept::get(world, &gate),
+        Operation::PatchKept => kept::patch(world, call, &gate),
+        Operation::DeleteKept => kept::delete(world, &gate),
+        Operation::ActOnKept => kept::act(world, call, &gate),
         Operation::ContinueUpload | Operation::Live | Operation::Unknown => Ok(page_not_found(call)),
     }
 }

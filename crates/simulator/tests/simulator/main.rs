@@ -14,6 +14,7 @@ mod errors;
 mod faults;
 mod gemini;
 mod interactions;
+mod kept;
 mod live;
 mod quota;
 mod resources;

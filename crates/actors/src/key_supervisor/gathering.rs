@@ -1,0 +1,51 @@
+//! What those ask who put a list together from the parts of several groups.
+
+use actix::{Context, Handler};
+use keygate_domain::{ClientId, GroupId, Resource};
+use keygate_pool::Whose;
+
+use super::actor::KeySupervisorActor;
+use super::handle::KeySupervisor;
+use super::messages::{GroupsHaving, WhoseAre};
+use crate::Unavailable;
+
+impl KeySupervisor {
+    /// The groups with keys, in the order of the configuration; with a `client`, those only in which
+    /// something of `kind` is its own.
+    ///
+    /// # Errors
+    /// When the supervisor restarts or too many asks wait.
+    pub async fn groups_having(
+        &self,
+        kind: &'static str,
+        client: Option<ClientId>,
+    ) -> Result<Vec<GroupId>, Unavailable> {
+        self.ask_for_caller(|permit| GroupsHaving { kind, client, permit }).await?
+    }
+
+    /// Whose each of `resources` is, as far as `client` is concerned.
+    ///
+    /// # Errors
+    /// When the supervisor restarts or too many asks wait.
+    pub async fn whose(&self, resources: Vec<Resource>, client: ClientId) -> Result<Vec<Whose>, Unavailable> {
+        self.ask_for_caller(|permit| WhoseAre { resources, client, permit }).await?
+    }
+}
+
+impl Handler<GroupsHaving> for KeySupervisorActor {
+    type Result = Result<Vec<GroupId>, Unavailable>;
+
+    fn handle(&mut self, question: GroupsHaving, ctx: &mut Context<Self>) -> Self::Result {
+        let GroupsHaving { kind, client, permit: _permit } = question;
+        self.call(ctx, |pool, _, now| pool.groups_having(kind, client.as_ref(), now))
+    }
+}
+
+impl Handler<WhoseAre> for KeySupervisorActor {
+    type Result = Result<Vec<Whose>, Unavailable>;
+
+    fn handle(&mut self, question: WhoseAre, ctx: &mut Context<Self>) -> Self::Result {
+        let WhoseAre { resources, client, permit: _permit } = question;
+        self.call(ctx, |pool, _, now| pool.whose(&resources, &client, now))
+    }
+}
