@@ -172,7 +172,7 @@ fn address_space_kb(house: &House) -> u64 {
 
 /// Whoever serves no `WebSocket` may ignore the wish for one.
 #[tokio::test]
-async fn a_wish_to_upgrade_is_ignored_and_hangs_nobody() {
+async fn a_wish_to_upgrade_hangs_nobody() {
     let house = House::open(json!({})).await;
     let upgrade = "connection: upgrade\r\nupgrade: websocket\r\n";
     let models = format!("GET /v1beta/models HTTP/1.1\r\nhost: gateway\r\n{upgrade}\r\n");
@@ -188,7 +188,7 @@ async fn a_wish_to_upgrade_is_ignored_and_hangs_nobody() {
     {
         let socket = format!("GET {path}?key=x HTTP/1.1\r\nhost: gateway\r\n{upgrade}\r\n");
         let answer: Answer = wire::send(&house.gateway, &socket).await;
-        answer.is_refusal(404, "not_found");
+        answer.is_refusal(400, "bad_request");
     }
     house.close().await;
 }

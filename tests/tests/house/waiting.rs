@@ -81,8 +81,13 @@ async fn a_client_that_hangs_up_frees_its_place_and_takes_no_key() {
 #[tokio::test]
 async fn one_who_hangs_up_before_its_session_start_was_sent_starts_none() {
     let house = House::open(one_key(&json!({"max_wait": "90s"}))).await;
-    // A start may wait for 8 s at most.
-    let busy = limited(AnamRow::ConcurrentSessions, 6).provider(Provider::Anam);
+    // A start may wait for 8 s at most, and a busy organisation rests longer unless it says otherwise.
+    let busy = ScriptedAnswer {
+        row: Some(AnamRow::ConcurrentSessions.into()),
+        headers: [("retry-after".to_owned(), "6".to_owned())].into(),
+        ..ScriptedAnswer::default()
+    };
+    let busy = Fault::new(Action::Answer(busy)).provider(Provider::Anam);
     house.sim.script([busy]).expect("room");
     let body = json!({"personaConfig": {"name": "Ada", "avatarId": "a", "voiceId": "v"}});
     let waits = tokio::spawn(house.post("/anam/v1/engine/session", &body).send());
