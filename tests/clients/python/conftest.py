@@ -84,5 +84,5 @@ def pytest_runtest_makereport(item):
     report = (yield).get_result()
     folder = item.config.stash.get(LOGS, None)
     if report.failed and folder:
-        for log in sorted(folder.glob("*.log")):
+        for log in sorted(folder.rglob("*.log")):
             report.sections.append((log.name, log.read_text(errors="replace")[-6000:]))

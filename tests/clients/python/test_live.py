@@ -65,9 +65,11 @@ def pem(thing):
 
 
 @pytest.fixture(scope="module")
-def tls_gateway(simulated, logs, tmp_path_factory):
+def tls_gateway(simulated, logs):
     """A gateway with a certificate of an authority that nobody knows but who is told."""
-    folder = tmp_path_factory.mktemp("tls")
+    # A folder of its own: a database belongs to one gateway.
+    folder = logs / "tls"
+    folder.mkdir()
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = certificate(name("tests"), ca_key, name("tests"), ca_key, x509.BasicConstraints(ca=True, path_length=None))
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
@@ -80,7 +82,7 @@ def tls_gateway(simulated, logs, tmp_path_factory):
     config.write_text(house.keygate_yaml(simulated, tls={"cert": "cert.pem", "key": "key.pem"}))
     command = ["keygate", "serve", "--config", str(config), "--bind", "127.0.0.1:0", "--ready-json"]
     environment = house.keygate_environment(tokens)
-    with house.running("keygate", command, logs / "keygate-tls.log", environment) as ready:
+    with house.running("keygate", command, folder / "keygate.log", environment) as ready:
         yield ready["listening"], iter(tokens), str(folder / "ca.pem")
 
 
