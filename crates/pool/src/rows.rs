@@ -153,8 +153,9 @@ impl PoolState {
         differ.extend((self.order != older.order).then_some(RowName::Order));
         differ.extend(differing(&self.buckets, &older.buckets).map(RowName::Model));
         for (kind, names) in &older.bindings {
-            let gone = names.keys().filter(|name| self.binding(kind, name).is_none());
-            differ.extend(gone.map(|name| RowName::Binding((kind.clone().into(), name.clone()))));
+            // Gone, or bound to a group that goes by another name.
+            let other = names.iter().filter(|(name, saved)| self.binding(kind, name) != Some(saved));
+            differ.extend(other.map(|(name, _)| RowName::Binding((kind.clone().into(), name.clone()))));
         }
         self.unsaved = older.unsaved;
         for name in differ {

@@ -292,6 +292,23 @@ fn a_restart_and_a_reload_keep_keys_together_and_declaring_it_ends_the_warning()
 
 /// As many as a gateway may have: nobody waits for it, and the log is not flooded.
 #[test]
+fn what_a_declared_group_turns_out_to_own_at_a_start_is_written_under_its_name() {
+    let mut world = undeclared(&["a"]);
+    let mut saved = world.pool.state();
+    world.hit("a", &listing(), naming("projects/1"));
+    let binding = Binding { resource: Resource::new("file", "f"), lifetime: seconds(3600), keepsake: None };
+    world.pool.bind(&"projects/1".into(), &"app".into(), binding, world.now);
+    world.pool.save_changes(&mut saved);
+    let before = PoolState::from_rows(saved.take_unsaved(usize::MAX)).unwrap();
+    let keys = vec![spec("a", Some("team"))];
+    world.pool = KeyPool::restore(2, keys, Policy::default(), 7, &before, world.now);
+    let mut saved = world.pool.state_after(before);
+    let rows = saved.take_unsaved(usize::MAX);
+    let row = rows.iter().find(|row| row.part == "binding").and_then(|row| row.value.as_deref());
+    assert!(row.is_some_and(|row| row.contains("team")), "{rows:?}");
+}
+
+#[test]
 fn thousands_of_keys_are_put_together() {
     const KEYS: usize = 2_000;
     let specs: Vec<KeySpec> = (0..KEYS).map(|key| spec(&format!("k{key}"), None)).collect();
