@@ -20,6 +20,9 @@ const MOST_ASKED: u32 = 64;
 const USUAL_PAGE: usize = 50;
 /// Longest part of one group, in bytes.
 const MOST_PART_BYTES: usize = 32 * 1024 * 1024;
+/// A page is full with this many bytes, whatever its caller would take: with a part more it is the most that is
+/// held.
+const FULL_PAGE_BYTES: usize = 32 * 1024 * 1024;
 /// Tells how many groups could not be asked.
 const INCOMPLETE: &str = "x-keygate-incomplete";
 
@@ -44,11 +47,23 @@ struct Place {
 #[derive(Default)]
 struct Page {
     items: Vec<Bytes>,
+    bytes: usize,
     left_out: u32,
     facts: Facts,
     /// What a group said that could not give its part.
     no: Option<Result<Answer, Refused>>,
     was_answered: bool,
+}
+
+impl Page {
+    fn is_full(&self, wanted: usize) -> bool {
+        self.items.len() >= wanted || self.bytes >= FULL_PAGE_BYTES
+    }
+
+    fn add(&mut self, items: Vec<Bytes>) {
+        self.bytes += items.iter().map(Bytes::len).sum::<usize>();
+        self.items.extend(items);
+    }
 }
 
 impl Gathering<'_> {
@@ -64,7 +79,7 @@ impl Gathering<'_> {
                 place = None;
                 break;
             };
-            let is_full = page.items.len() >= wanted;
+            let is_full = page.is_full(wanted);
             if is_full && next.is_none() {
                 next = Some(here.clone());
             }
@@ -91,7 +106,7 @@ impl Gathering<'_> {
                 // Nothing more in this group: the next page begins in the one behind it.
                 next.clone_from(&place);
             } else if !is_full {
-                page.items.extend(seen);
+                page.add(seen);
             }
         }
         if !page.was_answered

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use keygate_tests::sim::{GoogleKey, GoogleProject, GoogleRow, KeyState, Population, RunningSimulator};
+use keygate_tests::sim::{
+    Action, Fault, GoogleKey, GoogleProject, GoogleRow, KeyState, Population, RunningSimulator,
+    ScriptedAnswer,
+};
 use keygate_tests::simulator;
 use serde_json::{Value, json};
 
@@ -182,5 +185,21 @@ async fn the_callers_mistake_and_a_foreign_token_are_told_at_once() {
     let gone = Answer::to(house.get("/v1beta/files?pageToken=kg.0000000000000000.")).await;
     gone.is_refusal(400, "bad_request");
     assert_eq!(house.upstream_requests(), 0);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_page_ends_where_it_becomes_too_large_whatever_its_size_was_to_be() {
+    let house = house().await;
+    let large = |project: &str| {
+        let file = json!({"name": format!("files/{project}"), "displayName": "x".repeat(20 * 1024 * 1024)});
+        let body = Some(json!({"files": [file]}));
+        Fault::new(Action::Answer(ScriptedAnswer { body, ..ScriptedAnswer::default() })).project(project)
+    };
+    house.sim.script(["alpha", "beta", "gamma"].map(large).to_vec()).expect("room");
+    let page = Answer::to(house.get("/v1beta/files?pageSize=1000000")).await;
+    let page = page.json();
+    assert_eq!(page["files"].as_array().map(Vec::len), Some(2), "not all of 60 MiB at once");
+    assert!(page["nextPageToken"].as_str().is_some_and(|token| token.starts_with("kg.")));
     house.close().await;
 }

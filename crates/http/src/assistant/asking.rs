@@ -1,8 +1,9 @@
 //! Asking a question, on the way of every other request.
 
 use std::future::poll_fn;
+use std::time::Duration;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method};
 use keygate_actors::clock;
@@ -17,10 +18,17 @@ use crate::caller::{after_wrong_token, peer_of, recognise};
 use crate::error_response::status_of;
 use crate::line::hung_up;
 use crate::origin;
+use crate::proxy::read;
 use crate::worker::Worker;
 
 /// Who answers questions.
 const PROVIDER: &str = "google";
+
+/// Largest body of a question, or of many, in bytes.
+const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long it may take to arrive.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Largest answer in one piece that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -53,7 +61,7 @@ impl<'a> Asker<'a> {
     ///
     /// # Errors
     /// [`Refused`] for who is not known, and where nobody can answer.
-    pub(super) async fn at_the_door(
+    async fn at_the_door(
         worker: &'a Worker,
         request: &'a HttpRequest,
         headers: HeaderMap,
@@ -70,6 +78,28 @@ impl<'a> Asker<'a> {
         };
         let lane = worker.house.lane_called(PROVIDER).ok_or_else(|| plain(nobody_answers()))?;
         Ok(Self { worker, request, headers, caller, lane, began })
+    }
+
+    /// Finds out who asks, and then what, as `understood` reads it.
+    ///
+    /// # Errors
+    /// [`NoReply`] for who is not known, and for a body that says nothing that can be answered.
+    pub(super) async fn heard<T>(
+        worker: &'a Worker,
+        request: &'a HttpRequest,
+        headers: HeaderMap,
+        payload: web::Payload,
+        understood: impl FnOnce(&[u8]) -> Result<T, Refusal>,
+    ) -> Result<(Self, T), NoReply> {
+        let messages = &worker.rules.assistant.busy_message;
+        let theirs = headers.clone();
+        let asker = Self::at_the_door(worker, request, headers).await;
+        let asker = asker.map_err(|refused| NoReply::refused(refused, messages, &theirs))?;
+        let limit = MAX_BODY_BYTES.min(worker.max_body_bytes);
+        let body = read(payload, limit, request, BODY_PATIENCE).await;
+        let wanted = body.and_then(|body| understood(&body));
+        let wanted = wanted.map_err(|refusal| NoReply::of(refusal, messages, &theirs))?;
+        Ok((asker, wanted))
     }
 
     /// Asks.
@@ -186,7 +216,7 @@ pub(super) fn broken_off() -> Refusal {
     Refusal::for_a_while(
         ErrorKind::UpstreamUnreachable,
         "The provider's answer broke off.",
-        std::time::Duration::from_secs(1),
+        Duration::from_secs(1),
     )
 }
 

@@ -6,12 +6,11 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use super::asking::Asker;
-use super::query::{BODY_PATIENCE, MAX_BODY_BYTES};
 use super::question::{Id, Question, bad, object};
 use super::refusal::{NoReply, NoReplyResult};
 use super::reply::Reply;
 use crate::error_response::put;
-use crate::proxy::{headers_of, read};
+use crate::proxy::headers_of;
 use crate::request_id;
 use crate::worker::{OnDuty, Worker};
 
@@ -85,14 +84,7 @@ async fn answered(
     payload: web::Payload,
     id: &str,
 ) -> Result<BatchTold, NoReply> {
-    let messages = &worker.rules.assistant.busy_message;
-    let theirs = headers.clone();
-    let asker = Asker::at_the_door(worker, request, headers).await;
-    let asker = asker.map_err(|refused| NoReply::refused(refused, messages, &theirs))?;
-    let limit = MAX_BODY_BYTES.min(worker.max_body_bytes);
-    let body = read(payload, limit, request, BODY_PATIENCE).await;
-    let batch = body.and_then(|body| Batch::read(&body));
-    let batch = batch.map_err(|refusal| NoReply::of(refusal, messages, &theirs))?;
+    let (asker, batch) = Asker::heard(worker, request, headers, payload, Batch::read).await?;
     let at_once = batch.at_once().unwrap_or(USUALLY_AT_ONCE);
     let questions = batch.spread().into_iter().enumerate();
     let asked = questions.map(|(index, question)| {

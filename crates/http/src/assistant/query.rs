@@ -1,7 +1,5 @@
 //! `POST /api/v1/assistant/query`: one question.
 
-use std::time::Duration;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 use http::HeaderMap;
 
@@ -11,15 +9,9 @@ use super::question::Question;
 use super::refusal::NoReply;
 use crate::answer_out::put_facts;
 use crate::error_response::{put, put_static};
-use crate::proxy::{headers_of, read};
+use crate::proxy::headers_of;
 use crate::request_id;
 use crate::worker::{OnDuty, Worker};
-
-/// Largest question, in bytes.
-pub(super) const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
-
-/// How long a question may take to arrive.
-pub(super) const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Answers one question.
 pub(crate) async fn query(request: HttpRequest, payload: web::Payload, worker: OnDuty) -> HttpResponse {
@@ -38,17 +30,10 @@ async fn answered(
     payload: web::Payload,
     id: &str,
 ) -> Result<HttpResponse, NoReply> {
-    let messages = &worker.rules.assistant.busy_message;
-    let theirs = headers.clone();
-    let asker = Asker::at_the_door(worker, request, headers).await;
-    let asker = asker.map_err(|refused| NoReply::refused(refused, messages, &theirs))?;
-    let limit = MAX_BODY_BYTES.min(worker.max_body_bytes);
-    let body = read(payload, limit, request, BODY_PATIENCE).await;
-    let question = body.and_then(|body| Question::read(&body));
-    let question = question.map_err(|refusal| NoReply::of(refusal, messages, &theirs))?;
+    let (asker, question) = Asker::heard(worker, request, headers, payload, Question::read).await?;
     let asked = asker.ask(&question, id).await?;
     let mut response = if question.is_stream() && asked.is_success() {
-        events::respond(asked.answer, &question, worker, &theirs, id)
+        events::respond(asked.answer, &question, worker, &asker.headers, id)
     } else {
         let (draft, facts) = asker.reply(asked).await?;
         let mut response = HttpResponse::Ok().json(draft.reply(id));
