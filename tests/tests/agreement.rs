@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use keygate_actors::{Home, SupervisorSpec, clock, start_limiter, start_supervisor};
 use keygate_domain::{Allowance, ApiKey, ClientId, GroupId, KeySpec, Redactor, Reset, Right, Role, UserId};
 use keygate_journey::{Call, Caller, House, Identity, Lane, Orphans, serve};
-use keygate_limits::{RetryPolicy, UserPolicy};
+use keygate_limits::{Plans, RetryPolicy, UserPolicy};
 use keygate_planner::{Arrival, Profile, Report, Scenario, Shape, Traffic as _, rehearse};
 use keygate_pool::{Budgets, Policy};
 use keygate_provider::{Origin, ProviderOptions};
@@ -176,7 +176,7 @@ impl Stage {
         };
         let house = House {
             lanes: BTreeMap::from([(ADAPTER.name, lane)]),
-            limiter: start_limiter(scenario.per_user, 4096, &Home::Here),
+            limiter: start_limiter(scenario.per_user, Plans::default(), 4096, &Home::Here),
             orphans: Orphans::default(),
             redactor: Redactor::new([], &[]).expect("a redactor"),
             status_of: |_| 500,
@@ -202,7 +202,7 @@ impl Stage {
                 body: br#"{"contents":[{"parts":[{"text":"hello"}]}]}"#.as_slice().into(),
                 inflow: None,
                 began: clock::now(),
-                identity: Identity::Known(Caller { client, user, rights: [Right::Chat].into() }),
+                identity: Identity::Known(Caller { client, user, rights: [Right::Chat].into(), plan: None }),
                 request_id: "a request",
                 origin: Origin::INSIDE,
                 span: tracing::Span::none(),

@@ -36,6 +36,7 @@ mod house {
     mod large_bodies;
     mod learning;
     mod leaving;
+    mod ledger;
     mod lists;
     mod live;
     mod live_flow;
@@ -43,6 +44,7 @@ mod house {
     mod openai_surface;
     mod owners;
     mod plan;
+    mod plans;
     mod pool;
     mod probing;
     mod process;

@@ -163,15 +163,8 @@ pub(crate) fn beyond_repair(actor: &str, restarts: u32) {
 
 /// What must outlive the process does not reach the disk.
 pub(crate) fn storage_failed(trouble: &(dyn std::error::Error + 'static)) {
-    let mut text = trouble.to_string();
-    let mut cause = trouble.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
     error!(
-        trouble = text,
+        trouble = with_causes(trouble),
         "what must outlive the process cannot be written; requests are served, and it is tried again"
     );
 }
@@ -179,4 +172,43 @@ pub(crate) fn storage_failed(trouble: &(dyn std::error::Error + 'static)) {
 /// It does again, and nothing is missing.
 pub(crate) fn storage_recovered() {
     info!("what must outlive the process is written again, nothing is missing");
+}
+
+/// Rows of the ledger do not reach the database; the journal keeps them.
+pub(crate) fn ledger_failed(trouble: &(dyn std::error::Error + 'static)) {
+    error!(
+        trouble = with_causes(trouble),
+        "the ledger cannot be written to the database; it goes to its journal until it can"
+    );
+}
+
+/// Nor do they reach the journal; memory keeps them, as long as it has room.
+pub(crate) fn journal_failed(trouble: &(dyn std::error::Error + 'static)) {
+    error!(
+        trouble = with_causes(trouble),
+        "the journal of the ledger cannot be written either; it waits in memory"
+    );
+}
+
+/// They reach the database again, those of the journal included.
+pub(crate) fn ledger_recovered(replayed: u64, dropped: u64) {
+    if dropped == 0 {
+        info!(replayed, "the ledger is in the database, nothing is missing");
+    } else {
+        error!(
+            replayed,
+            dropped, "the ledger is in the database, but for the rows that nothing had room for"
+        );
+    }
+}
+
+fn with_causes(trouble: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = trouble.to_string();
+    let mut cause = trouble.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
 }

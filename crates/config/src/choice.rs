@@ -5,6 +5,7 @@ use keygate_pool::Strategy;
 use schemars::{Schema, json_schema};
 
 use crate::config::{LogFormat, OtlpProtocol};
+use crate::schema::OverageChoice;
 use crate::setting::Scalar;
 
 /// Makes a type a choice between names.
@@ -53,6 +54,8 @@ choice!(Strategy {
     "health" => Self::Health,
     "headroom" => Self::Headroom,
 });
+
+choice!(OverageChoice { "block" => Self::Block, "allow" => Self::Allow });
 
 choice!(LogFormat { "pretty" => Self::Pretty, "json" => Self::Json });
 
@@ -141,6 +144,7 @@ mod tests {
         }
         check::<Auth>();
         check::<Strategy>();
+        check::<OverageChoice>();
         check::<LogFormat>();
         check::<OtlpProtocol>();
         check::<Role>();

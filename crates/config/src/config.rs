@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use keygate_domain::{KeySpec, Right};
-use keygate_limits::{RetryPolicy, UserPolicy};
+use keygate_limits::{Plans, RetryPolicy, UserPolicy};
 use keygate_pool::Policy;
 use keygate_provider::{Adapter, ProviderOptions};
 use url::Url;
@@ -24,6 +24,8 @@ pub struct Config {
     pub clients: ClientsConfig,
     /// How much one user may have.
     pub limits: LimitsConfig,
+    /// What users may have in a day and in a month.
+    pub plans: Plans,
     /// Plain questions, answered by Gemini.
     pub assistant: AssistantConfig,
     /// What outlives the process.

@@ -25,6 +25,7 @@ pub(crate) fn effective_values(sections: &Sections, layers: &Layers) -> Vec<Effe
         ("server", json(&sections.server)),
         ("clients", json(&sections.clients)),
         ("limits", json(&sections.limits)),
+        ("plans", json(&sections.plans)),
         ("assistant", json(&sections.assistant)),
         ("storage", json(&sections.storage)),
         ("telemetry", json(&sections.telemetry)),

@@ -251,6 +251,26 @@ impl Scalar for Share {
     }
 }
 
+/// An amount of money; the currency is the operator's.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Money(pub(crate) f64);
+
+impl Scalar for Money {
+    const EXPECTED: &'static str = "an amount of money, such as 0.002";
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|amount: &f64| amount.is_finite() && *amount >= 0.0).map(Self)
+    }
+
+    fn shown(&self) -> serde_json::Value {
+        self.0.into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "number", "minimum": 0 })
+    }
+}
+
 /// A SHA-256 sum as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sha256Sum(pub(crate) [u8; 32]);

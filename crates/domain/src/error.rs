@@ -35,6 +35,8 @@ pub enum ErrorKind {
     TooLarge,
     /// The user used up their share.
     UserLimited,
+    /// The user's plan has nothing left until its day or month is over.
+    PlanExhausted,
     /// The resources named belong to different owners, or to another client.
     AffinityConflict,
     /// The configuration that was to be put in force is not valid.
@@ -59,7 +61,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, for tables and their tests.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Unauthenticated,
         Self::Forbidden,
         Self::AmbiguousCredentials,
@@ -68,6 +70,7 @@ impl ErrorKind {
         Self::MethodNotAllowed,
         Self::TooLarge,
         Self::UserLimited,
+        Self::PlanExhausted,
         Self::AffinityConflict,
         Self::ConfigurationRefused,
         Self::PoolExhausted,
@@ -91,6 +94,7 @@ impl ErrorKind {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::TooLarge => "too_large",
             Self::UserLimited => "user_limited",
+            Self::PlanExhausted => "plan_exhausted",
             Self::AffinityConflict => "affinity_conflict",
             Self::ConfigurationRefused => "configuration_refused",
             Self::PoolExhausted => "pool_exhausted",
@@ -115,6 +119,7 @@ impl ErrorKind {
             | Self::MethodNotAllowed
             | Self::TooLarge
             | Self::UserLimited
+            | Self::PlanExhausted
             | Self::AffinityConflict
             | Self::ConfigurationRefused => Blame::Caller,
             Self::PoolExhausted | Self::PoolDisabled | Self::Overloaded | Self::Internal => Blame::Gateway,

@@ -91,6 +91,8 @@ shared_text_id! {
     BucketName,
     /// A backend with a gateway token, or the anonymous client of an open gateway.
     ClientId,
+    /// What the configuration calls one of `plans:`.
+    PlanName,
 }
 
 impl GroupId {

@@ -9,6 +9,7 @@ mod ids;
 mod intent;
 mod key_spec;
 mod known_secrets;
+mod ledger;
 mod moment;
 mod redact;
 mod resource;
@@ -18,9 +19,13 @@ mod verdict;
 
 pub use allowance::Allowance;
 pub use error::{Blame, ErrorKind, Refusal};
-pub use ids::{BucketName, ClientId, GroupId, KeyId, LeaseId, ModelName, ProviderName, UserId};
+pub use ids::{BucketName, ClientId, GroupId, KeyId, LeaseId, ModelName, PlanName, ProviderName, UserId};
 pub use intent::{Access, Intent, Operation, Placement, Replay, Right, Streaming};
 pub use key_spec::{KeySpec, Role};
+pub use ledger::{
+    AnswerSource, LedgerBalance, LedgerRow, Outcome, UnknownUsageGroup, UsageGroup, UsageQuery, UsageReport,
+    UsageRow, UsageSums,
+};
 pub use moment::Moment;
 pub use redact::{InvalidRedaction, Redactor};
 pub use resource::{Binding, Keepsake, OpenedSession, Resource};

@@ -29,6 +29,12 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// All tokens: the provider's own total, or the sum where it states none.
+    pub fn tokens(self) -> u64 {
+        let sum = self.input_tokens + self.output_tokens + self.thought_tokens;
+        if self.total_tokens == 0 { sum } else { self.total_tokens }
+    }
+
     /// What this use draws from budgets, for a call that counts as `requests`.
     pub fn as_spend(self, requests: u32) -> Spend {
         Spend {

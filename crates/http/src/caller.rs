@@ -117,13 +117,14 @@ fn client(known: &KnownClient, user: Option<&str>) -> Caller {
         client: known.id.clone(),
         user: UserId { client: known.id.clone(), name },
         rights: Arc::clone(&known.rights),
+        plan: None,
     }
 }
 
 fn anybody(client: &str, user: Option<&str>, peer: IpAddr, rights: &[Right]) -> Caller {
     let client = ClientId::from(client);
     let name = user.map_or_else(|| Arc::from(peer.to_string()), Arc::from);
-    Caller { user: UserId { client: client.clone(), name }, client, rights: Arc::from(rights) }
+    Caller { user: UserId { client: client.clone(), name }, client, rights: Arc::from(rights), plan: None }
 }
 
 fn named_user<'h>(headers: &'h HeaderMap, header: &str) -> Result<Option<&'h str>, Refusal> {

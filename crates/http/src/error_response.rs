@@ -21,7 +21,7 @@ pub fn status_of(kind: ErrorKind) -> u16 {
         ErrorKind::AffinityConflict => 409,
         ErrorKind::TooLarge => 413,
         ErrorKind::ConfigurationRefused => 422,
-        ErrorKind::UserLimited | ErrorKind::PoolExhausted => 429,
+        ErrorKind::UserLimited | ErrorKind::PlanExhausted | ErrorKind::PoolExhausted => 429,
         ErrorKind::Internal => 500,
         ErrorKind::UpstreamUnreachable | ErrorKind::UpstreamGarbled => 502,
         ErrorKind::PoolDisabled | ErrorKind::Overloaded | ErrorKind::UpstreamOverloaded => 503,

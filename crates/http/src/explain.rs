@@ -129,7 +129,7 @@ fn is_open(worker: &Worker) -> bool {
 }
 
 /// Whose user is meant where nobody says: everybody's on an open gateway, else the only client's.
-fn only_client(worker: &Worker) -> Result<ClientId, Refusal> {
+pub(crate) fn only_client(worker: &Worker) -> Result<ClientId, Refusal> {
     match worker.rules.clients.tokens.as_slice() {
         _ if is_open(worker) => Ok(ClientId::from(OPEN_CLIENT)),
         [only] => Ok(ClientId::from(only.name.as_str())),
@@ -137,7 +137,7 @@ fn only_client(worker: &Worker) -> Result<ClientId, Refusal> {
     }
 }
 
-fn known_client(worker: &Worker, named: &str) -> Result<ClientId, Refusal> {
+pub(crate) fn known_client(worker: &Worker, named: &str) -> Result<ClientId, Refusal> {
     let is_known = worker.rules.clients.tokens.iter().any(|token| token.name == named);
     if is_known || (named == OPEN_CLIENT && is_open(worker)) {
         return Ok(ClientId::from(named));

@@ -1,11 +1,12 @@
 //! What the front is told before it opens its door.
 
-use keygate_actors::{Bookkeeper, KeySupervisor, UserLimiter};
+use keygate_actors::{Bookkeeper, KeySupervisor, Ledger, UserLimiter};
 use keygate_config::ServerConfig;
 use keygate_domain::Redactor;
 
 use crate::reload::ReloadDesk;
 use crate::rules::RuleBoard;
+use crate::usage::UsageBooks;
 
 /// The actors that requests ask.
 #[derive(Clone, Debug)]
@@ -16,6 +17,10 @@ pub struct Crew {
     pub supervisors: Vec<KeySupervisor>,
     /// Who writes down what they learn.
     pub bookkeeper: Bookkeeper,
+    /// What attempts cost.
+    pub ledger: Ledger,
+    /// What is asked about what they cost.
+    pub books: UsageBooks,
 }
 
 /// Everything the front needs.

@@ -8,7 +8,7 @@ use keygate_domain::{ErrorKind, Refusal};
 use crate::proxy::headers_of;
 use crate::{
     admin, assistant, avatar_session, cors, documents, error_response, explain, health, panic_response,
-    reload, request_id, status,
+    reload, request_id, status, usage, user_usage,
 };
 
 /// Declares them.
@@ -25,6 +25,8 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
                 .service(readable("/keys/status", status::all_keys))
                 .service(readable("/{provider}/status", status::one_provider))
                 .service(readable("/{provider}/explain", explain::explain))
+                .service(readable("/usage", usage::usage))
+                .service(readable("/usage/users/{user}", user_usage::user_usage))
                 .service(order("/keys/reload", reload::reload))
                 .service(order("/{provider}/reset-keys", admin::reset_keys))
                 .service(order("/v1/avatar/session", avatar_session::avatar_session))

@@ -31,6 +31,8 @@ mod server;
 mod sockets;
 mod status;
 mod tls;
+mod usage;
+mod user_usage;
 mod worker;
 
 pub use error_response::status_of;
@@ -38,3 +40,4 @@ pub use front::{Crew, FrontSettings};
 pub use reload::{KeysChanged, ReloadDesk, ReloadOrders, ReloadRefused, ReloadReport, reload_desk};
 pub use rules::{ConfigState, RuleBoard, Rules};
 pub use server::{Front, FrontError, FrontHandle};
+pub use usage::{UsageBooks, UsageSource, UsageUnavailable};

@@ -21,6 +21,7 @@ use crate::error_response::status_of;
 use crate::front::{Crew, FrontSettings};
 use crate::reload::ReloadDesk;
 use crate::rules::{Posted, Rules};
+use crate::usage::UsageBooks;
 
 /// A worker's place. Never leaves its thread: connections belong to the runtime that opened them.
 pub(crate) struct Station {
@@ -38,6 +39,7 @@ pub(crate) struct Station {
 pub(crate) struct Worker {
     pub(crate) house: House,
     pub(crate) bookkeeper: Bookkeeper,
+    pub(crate) books: UsageBooks,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) reloads: Option<ReloadDesk>,
@@ -95,6 +97,7 @@ impl Worker {
         let house = House {
             lanes: lanes.collect(),
             limiter: crew.limiter.clone(),
+            ledger: crew.ledger.clone(),
             orphans: Orphans::default(),
             redactor: redactor.clone(),
             status_of,
@@ -103,6 +106,7 @@ impl Worker {
         Self {
             house,
             bookkeeper: crew.bookkeeper.clone(),
+            books: crew.books.clone(),
             doorkeeper: Arc::clone(&posted.doorkeeper),
             rules,
             reloads,

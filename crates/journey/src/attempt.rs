@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use keygate_actors::{KeyLease, clock};
-use keygate_domain::{ClientId, Failure, Fault, Intent, Moment, RetryAdvice, Streaming, Verdict};
+use keygate_domain::{Failure, Fault, Intent, Moment, RetryAdvice, Streaming, Verdict};
 use keygate_limits::Reach;
 use keygate_provider::{AnswerHead, Closing, Grant, Rewrite, UpstreamRequest};
 use keygate_telemetry::spans;
@@ -16,12 +16,13 @@ use keygate_upstream::{BodyLost, SendFailure, SendFailureKind, UpstreamAnswer};
 use tokio::time::timeout;
 use tracing::Span;
 
+use crate::account::Account;
 use crate::answer::Slot;
 use crate::pieces::joined;
 use crate::relay::{Pace, Watch};
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
-use crate::{AnswerBody, Call, House, Lane, OpenSession, Relay, events, headers};
+use crate::{AnswerBody, Call, Caller, House, Lane, OpenSession, Relay, events, headers};
 
 pub(crate) use socket::{Dial, Talk, without_key};
 
@@ -41,7 +42,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) house: &'a House,
     pub(crate) lane: &'a Lane,
     pub(crate) call: &'a Call<'a>,
-    pub(crate) client: &'a ClientId,
+    pub(crate) caller: &'a Caller,
     pub(crate) intent: &'a Intent,
     pub(crate) first_byte_by: Moment,
     pub(crate) deadline: Moment,
@@ -90,12 +91,16 @@ impl Attempt<'_> {
     /// stays where it is otherwise.
     pub(crate) async fn make(&self, lease: Option<KeyLease>, slot: &mut Slot) -> Result<Opened, Failed> {
         let span = self.span(lease.as_ref());
+        let mut account = Account::open(self, lease.as_ref());
         let sent = clock::now();
         let answer = match self.open(lease.as_ref()).await {
             Ok(answer) => answer,
-            Err(failed) => return Err(self.failed(lease, failed, &span)),
+            Err(failed) => return Err(self.failed(lease, account, failed, &span)),
         };
-        let opened = self.relay(answer, lease, slot, &span).await;
+        if let Some(account) = &mut account {
+            account.answered(answer.status().as_u16());
+        }
+        let opened = self.relay(answer, lease, account, slot, &span).await;
         if self.intent.streaming.is_stream() && opened.is_ok() {
             spans::record_time_to_first_chunk(&span, sent.until(clock::now()));
         }
@@ -103,7 +108,13 @@ impl Attempt<'_> {
     }
 
     /// Tells everybody who wants to know of it.
-    fn failed(&self, lease: Option<KeyLease>, failed: Failed, span: &Span) -> Failed {
+    fn failed(
+        &self,
+        lease: Option<KeyLease>,
+        account: Option<Account>,
+        failed: Failed,
+        span: &Span,
+    ) -> Failed {
         events::attempt_failed(
             self.lane.adapter.name.as_str(),
             self.number,
@@ -113,6 +124,12 @@ impl Attempt<'_> {
         );
         if let Some(kept) = &failed.kept {
             spans::record_answer_status(span, kept.status.as_u16());
+        }
+        if let Some(mut account) = account {
+            if let Some(kept) = &failed.kept {
+                account.answered(kept.status.as_u16());
+            }
+            account.failed(&failed.failure, failed.reach);
         }
         match lease {
             // The caller broke it off: nothing is known of the key.
@@ -251,6 +268,7 @@ impl Attempt<'_> {
         &self,
         mut answer: UpstreamAnswer,
         lease: Option<KeyLease>,
+        account: Option<Account>,
         slot: &mut Slot,
         span: &Span,
     ) -> Result<Opened, Failed> {
@@ -260,27 +278,32 @@ impl Attempt<'_> {
             lease,
             scrub: Scrub::default(),
             rewrite: self.lane.provider.rewrite(self.intent, &self.call.inbound(), answer.headers()),
-            client: self.client.clone(),
+            client: self.caller.client.clone(),
             estimate: self.intent.estimate,
             span: span.clone(),
             slot: None,
+            units: self.intent.user_units,
+            account,
         };
         let held = match self.hold_back(&mut answer, &mut watch).await {
             Ok(held) => held,
-            Err(failed) => return Err(self.failed(watch.lease.take(), failed, span)),
+            Err(failed) => {
+                return Err(self.failed(watch.lease.take(), watch.account.take(), failed, span));
+            }
         };
         let status = answer.status();
         self.bind(watch.lease.as_ref(), answer.headers());
         let mut headers = headers::passing(answer.headers(), &self.house.redactor);
         let changes_body = rewritten(&mut headers, watch.rewrite.as_deref_mut());
         if held.is_complete {
+            watch.slot = slot.take();
             let session = self.ended(watch);
             return Ok(Opened { status, headers, body: AnswerBody::Whole(joined(held.chunks)), session });
         }
         if let Some(lease) = &watch.lease {
             lease.answered();
             for binding in watch.meter.bindings_so_far() {
-                lease.bind(self.client, binding);
+                lease.bind(&self.caller.client, binding);
             }
         }
         watch.slot = slot.take();
@@ -305,7 +328,7 @@ impl Attempt<'_> {
     fn bind(&self, lease: Option<&KeyLease>, headers: &HeaderMap) {
         let Some(lease) = lease else { return };
         for binding in self.lane.provider.bindings(self.intent, headers) {
-            lease.bind(self.client, binding);
+            lease.bind(&self.caller.client, binding);
         }
     }
 

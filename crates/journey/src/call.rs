@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use keygate_domain::{ClientId, Moment, Refusal, Right, UserId};
+use keygate_domain::{ClientId, Moment, PlanName, Refusal, Right, UserId};
 use keygate_provider::{Inbound, Origin};
 use tracing::Span;
 
@@ -70,6 +70,8 @@ pub struct Caller {
     pub user: UserId,
     /// What the client's token allows.
     pub rights: Arc<[Right]>,
+    /// The plan of the client's users; `None` is the default plan.
+    pub plan: Option<PlanName>,
 }
 
 impl Caller {

@@ -14,9 +14,10 @@ use keygate_upstream::{Heard, Incoming, Lost, Message, Outgoing, WebSocket};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 use tracing::Span;
 
+use crate::account::Account;
 use crate::answer::Slot;
 use crate::attempt::{Talk, without_key};
-use crate::settle;
+use crate::settle::{self, Ending};
 use crate::switchboard::Leaving;
 
 /// How often each side is asked for a sign of life. Below what proxies on the way take for silence.
@@ -43,6 +44,10 @@ pub(crate) struct Watched {
     pub(crate) is_session: bool,
     pub(crate) span: Span,
     pub(crate) slot: Slot,
+    /// What the connection counts for the user.
+    pub(crate) units: u32,
+    /// Its place in the ledger, if it could cost something.
+    pub(crate) account: Option<Account>,
 }
 
 impl Watched {
@@ -58,7 +63,7 @@ impl Watched {
     }
 
     /// Settles. Returns the group that served, and whether the session it was about is over.
-    fn end(self, end: &End) -> (Option<GroupId>, bool) {
+    fn end(mut self, end: &End) -> (Option<GroupId>, bool) {
         let told = match end {
             End::ProviderClosed(closing) => self.watcher.failure(closing.as_ref()),
             End::CallerClosed(_)
@@ -69,9 +74,14 @@ impl Watched {
             | End::TooLong => None,
         };
         let metered = self.watcher.finish(end.as_ended());
+        settle::charge(&mut self.slot, self.units, self.estimate, &metered, Ending::Complete);
         // Who was served and says so was served, however the connection ended.
         let broke = (*end == End::ProviderLost && metered.usage.is_none()).then_some(Fault::Unreachable);
         let failure = told.or_else(|| broke.map(Failure::of));
+        if let Some(account) = self.account {
+            let cut = failure.as_ref().map(|failure| Ending::Cut(failure.fault));
+            account.served(&metered, cut.unwrap_or(Ending::Complete));
+        }
         let group = self.lease.as_ref().map(|lease| lease.group().clone());
         settle::by_watcher(self.lease, self.estimate, &metered, failure, self.is_session, &self.span);
         drop(self.slot);

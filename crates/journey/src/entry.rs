@@ -1,5 +1,6 @@
 //! Steps 3 and 4: what is wanted, by whom, and whether they may.
 
+use keygate_actors::UserCall;
 use keygate_domain::{ErrorKind, Intent, Refusal};
 use keygate_provider::CallRejected;
 use keygate_telemetry::spans;
@@ -37,7 +38,13 @@ pub(crate) async fn limited(
     if intent.user_units == 0 {
         return Ok(None);
     }
-    match house.limiter.admit(caller.user.clone(), intent.user_units).await {
+    let call = UserCall {
+        user: caller.user.clone(),
+        units: intent.user_units,
+        plan: caller.plan.clone(),
+        tokens: intent.estimate.input_tokens + intent.estimate.output_tokens,
+    };
+    match house.limiter.admit(call).await {
         Ok(admission) => {
             facts.allowance = Some(admission.facts());
             Ok(Some(admission))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_actors::{KeySupervisor, UserLimiter};
+use keygate_actors::{KeySupervisor, Ledger, UserLimiter};
 use keygate_domain::{ErrorKind, ProviderName, Redactor};
 use keygate_limits::RetryPolicy;
 use keygate_pool::Strategy;
@@ -37,6 +37,8 @@ pub struct House {
     pub lanes: BTreeMap<ProviderName, Lane>,
     /// The per-user limiter.
     pub limiter: UserLimiter,
+    /// What attempts cost.
+    pub ledger: Ledger,
     /// Sessions being ended whose callers have gone.
     pub orphans: Orphans,
     /// Takes secrets out of what providers say.

@@ -5,6 +5,7 @@
 //! user limiter, the key supervisor) and one upstream, and decides nothing by itself: the
 //! adapter understands, the pool chooses, the retry plan says whether to try again.
 
+mod account;
 mod answer;
 mod attempt;
 mod call;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keygate_actors::{LeaseRefused, LimiterRefusal};
 use keygate_domain::{ErrorKind, Fault, Refusal};
-use keygate_limits::{TurnedAway, TurnedAwayWhy};
+use keygate_limits::{PlanExhausted, TurnedAway, TurnedAwayWhy};
 use keygate_pool::PoolRefusal;
 
 use crate::Lane;
@@ -13,6 +13,7 @@ use crate::Lane;
 pub(crate) fn by_limiter(refused: LimiterRefusal) -> (Refusal, Option<TurnedAway>) {
     match refused {
         LimiterRefusal::TurnedAway(away) => (turned_away(&away), Some(away)),
+        LimiterRefusal::PlanExhausted(exhausted) => (plan_exhausted(&exhausted), None),
         LimiterRefusal::Overloaded { retry_after } => (overloaded(retry_after), None),
         LimiterRefusal::Unavailable { retry_after } => (restarting(retry_after), None),
     }
@@ -36,6 +37,24 @@ fn turned_away(away: &TurnedAway) -> Refusal {
     };
     let message = format!("{reason} Please retry in {} s.", whole_seconds(away.retry_after));
     Refusal::for_a_while(ErrorKind::UserLimited, message, away.retry_after)
+}
+
+fn plan_exhausted(exhausted: &PlanExhausted) -> Refusal {
+    let limit = exhausted.metric.phrase(exhausted.limit);
+    match exhausted.retry_after {
+        Some(wait) => {
+            let message = format!(
+                "The plan of this user allows {limit}, and they are used up. There is more in {} s.",
+                whole_seconds(wait)
+            );
+            Refusal::for_a_while(ErrorKind::PlanExhausted, message, wait)
+        }
+        None => {
+            let message =
+                format!("This request alone is larger than the {limit} that this user's plan allows.");
+            Refusal::new(ErrorKind::PlanExhausted, message)
+        }
+    }
 }
 
 /// The supervisor's refusal.

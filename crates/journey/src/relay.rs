@@ -17,6 +17,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
 use tracing::Span;
 
+use crate::account::Account;
 use crate::answer::Slot;
 use crate::pieces::joined;
 use crate::scrub::Scrub;
@@ -43,6 +44,10 @@ pub(crate) struct Watch {
     pub(crate) estimate: Spend,
     pub(crate) span: Span,
     pub(crate) slot: Slot,
+    /// What the call counts for the user.
+    pub(crate) units: u32,
+    /// Its place in the ledger, if it could cost something.
+    pub(crate) account: Option<Account>,
 }
 
 impl Watch {
@@ -72,8 +77,12 @@ impl Watch {
     }
 
     /// Settles; returns the session that was opened, if one was.
-    pub(crate) fn end(self, ending: Ending) -> Option<OpenedSession> {
+    pub(crate) fn end(mut self, ending: Ending) -> Option<OpenedSession> {
         let metered = self.meter.finish(ending.as_ended());
+        settle::charge(&mut self.slot, self.units, self.estimate, &metered, ending);
+        if let Some(account) = self.account {
+            account.served(&metered, ending);
+        }
         settle::by_meter(self.lease, &self.client, self.estimate, &metered, ending, &self.span);
         drop(self.slot);
         metered.opened

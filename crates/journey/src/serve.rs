@@ -247,7 +247,7 @@ impl<'a> Way<'a> {
             house: self.house,
             lane: self.lane,
             call: self.call,
-            client: &self.caller.client,
+            caller: self.caller,
             intent: self.intent,
             first_byte_by: self.plan.first_byte_by(self.intent.streaming.is_stream(), clock::now()),
             deadline: self.deadline,

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use keygate_actors::KeyLease;
-use keygate_domain::{ClientId, Failure, Fault, OpenedSession, Resource, Spend, Verdict};
+use keygate_domain::{ClientId, Failure, Fault, OpenedSession, Resource, Spend, Usage, Verdict};
+use keygate_limits::Amount;
 use keygate_provider::{Ended, Metered};
 use keygate_telemetry::spans;
 use tracing::Span;
+
+use crate::answer::Slot;
 
 /// What a session is that is nothing but a connection; it has no name.
 const CONNECTION: &str = "connection";
@@ -92,6 +95,21 @@ pub(crate) fn by_watcher(
         lease.ended(session.clone());
     }
     lease.settle(verdict);
+}
+
+/// Counts a call against the user's plan, with the tokens it came to as far as that is known. What the
+/// provider failed to finish costs its user nothing.
+pub(crate) fn charge(slot: &mut Slot, units: u32, estimate: Spend, metered: &Metered, ending: Ending) {
+    let Some(admission) = slot else { return };
+    let estimated = match ending {
+        _ if metered.failure.is_some() => return,
+        Ending::Cut(_) => return,
+        Ending::Complete => estimate.input_tokens + estimate.output_tokens,
+        // The answer is not known to have been more than a beginning.
+        Ending::Abandoned => estimate.input_tokens,
+    };
+    let tokens = metered.usage.map_or(estimated, Usage::tokens);
+    admission.charge(Amount { requests: u64::from(units), tokens });
 }
 
 /// Settles the lease of a failed attempt.

@@ -218,9 +218,9 @@ impl CrewPlan {
 type CrewStarter = Box<dyn Fn() -> Crew + Send + Sync>;
 
 fn crew_starter(config: Config, plan: CrewPlan) -> CrewStarter {
-    let Config { limits, providers, .. } = config;
+    let Config { limits, plans, providers, .. } = config;
     Box::new(move || Crew {
-        limiter: start_limiter(limits.per_user, wiring::GATE, &plan.homes.admission),
+        limiter: start_limiter(limits.per_user, plans.clone(), wiring::GATE, &plan.homes.admission),
         supervisors: providers.iter().map(|provider| plan.supervisor(provider)).collect(),
         bookkeeper: plan.bookkeeper.clone(),
     })

@@ -8,18 +8,25 @@ mod backoff;
 mod driven_clock;
 mod jitter;
 mod peers;
+mod plan;
 mod policy;
 mod refusal;
 mod restart_budget;
 mod retry_plan;
 mod smoother;
+mod turnstile;
 mod user_quota;
 mod window;
 
 pub use backoff::Backoff;
 pub use peers::Peers;
+pub use plan::{
+    Allowed, Amount, Overage, Plan, PlanBook, PlanExhausted, PlanMetric, PlanStanding, Plans, Price,
+    Reservation, Used,
+};
 pub use policy::{RetryPolicy, UserPolicy};
 pub use refusal::{Admitted, TurnedAway, TurnedAwayWhy, UserStanding};
 pub use restart_budget::RestartBudget;
 pub use retry_plan::{GaveUp, Next, Reach, RetryPlan};
+pub use turnstile::{NotAdmitted, Passed, Turnstile, UserAsk};
 pub use user_quota::UserQuotas;

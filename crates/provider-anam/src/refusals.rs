@@ -32,7 +32,7 @@ fn error(refusal: &Refusal) -> &'static str {
         ErrorKind::AffinityConflict => "Conflict",
         ErrorKind::ConfigurationRefused => "Unprocessable configuration",
         ErrorKind::PoolExhausted if is_soon_over(refusal) => CONCURRENT_LIMIT,
-        ErrorKind::PoolExhausted => "Usage limit reached",
+        ErrorKind::PoolExhausted | ErrorKind::PlanExhausted => "Usage limit reached",
         ErrorKind::PoolDisabled => "Service unavailable",
         ErrorKind::Overloaded | ErrorKind::UpstreamOverloaded => "Service busy",
         ErrorKind::DeadlineExceeded => "Gateway timeout",

@@ -58,7 +58,13 @@ pub(crate) fn event(surface: Surface, refusal: &Refusal, status: u16, line_end: 
 }
 
 fn is_worth_retrying(kind: ErrorKind) -> bool {
-    !matches!(kind, ErrorKind::PoolExhausted | ErrorKind::PoolDisabled | ErrorKind::UserLimited)
+    !matches!(
+        kind,
+        ErrorKind::PoolExhausted
+            | ErrorKind::PoolDisabled
+            | ErrorKind::UserLimited
+            | ErrorKind::PlanExhausted
+    )
 }
 
 /// `google.rpc.Status` as JSON, with `RetryInfo` where time can cure it.

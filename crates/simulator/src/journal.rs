@@ -55,10 +55,27 @@ pub struct ProviderCounts {
     pub streams_cut_by_script: u64,
     /// Streams under way.
     pub streams_open: u64,
+    /// Tokens of answers, in the provider's own count.
+    pub tokens: TokenCounts,
     /// Sessions (Live connections, avatar sessions) started.
     pub sessions_started: u64,
     /// Sessions active now.
     pub sessions_active: u64,
+}
+
+/// Tokens, as usage tells them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TokenCounts {
+    /// Of prompts, those from caches included.
+    pub prompt: u64,
+    /// Of answers, without thoughts.
+    pub candidates: u64,
+    /// Of thoughts.
+    pub thoughts: u64,
+    /// Of prompts, from caches.
+    pub cached: u64,
+    /// All but `cached`, which is part of `prompt`.
+    pub total: u64,
 }
 
 /// Counts and records.
@@ -85,6 +102,16 @@ impl Journal {
         }
         self.records.push_back(record);
         self.last_number
+    }
+
+    /// An answer was made that is billed with these tokens.
+    pub(crate) fn billed(&mut self, provider: Provider, tokens: TokenCounts) {
+        let sums = &mut self.of(provider).tokens;
+        sums.prompt += tokens.prompt;
+        sums.candidates += tokens.candidates;
+        sums.thoughts += tokens.thoughts;
+        sums.cached += tokens.cached;
+        sums.total += tokens.total;
     }
 
     /// The head of an answer goes out.

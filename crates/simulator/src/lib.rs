@@ -45,7 +45,7 @@ pub use config::{
 };
 pub use credential::CredentialSeen;
 pub use google::{GeneratedFile, GoogleRow};
-pub use journal::{Counts, ProviderCounts};
+pub use journal::{Counts, ProviderCounts, TokenCounts};
 pub use quota::{MinuteShape, ModelLimits};
 pub use record::{RequestRecord, StreamEnd};
 pub use script::{Action, Fault, HalfBody, HalfStream, Row, ScriptedAnswer, StreamEnding, StreamError};

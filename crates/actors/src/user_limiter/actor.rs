@@ -2,10 +2,15 @@
 
 use actix::{Actor, ActorContext as _, Context, Handler, Supervised};
 use keygate_domain::Moment;
-use keygate_limits::{Peers, RestartBudget, UserPolicy, UserQuotas, UserStanding};
+use keygate_limits::{
+    Peers, PlanStanding, Plans, RestartBudget, Turnstile, UserAsk, UserPolicy, UserStanding,
+};
 
 use super::admission::{LimiterRefusal, Ticket};
-use super::messages::{Admit, FailedLogin, Leave, LookAtUser, Ping, ReadNotices, SetPolicy};
+use super::call::UserCall;
+use super::messages::{
+    Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, RestorePlanUse, SetPlans, SetPolicy,
+};
 use crate::alarm::Alarm;
 use crate::chaos::{Chaos, Saboteur};
 use crate::fence::{Panicked, fenced};
@@ -15,6 +20,7 @@ use crate::{Unavailable, Vitals, clock, events};
 /// The quotas of all users in a mailbox.
 pub(crate) struct UserLimiterActor {
     policy: UserPolicy,
+    plans: Plans,
     notices: Notices<Leave>,
     limits: Limits,
     /// Counts restarts, so that a call admitted before one cannot end a call admitted after it.
@@ -27,13 +33,14 @@ pub(crate) struct UserLimiterActor {
 
 /// The machines in here.
 struct Limits {
-    users: UserQuotas,
+    users: Turnstile,
     peers: Peers,
 }
 
 impl Limits {
-    fn new(policy: UserPolicy) -> Self {
-        Self { users: UserQuotas::new(policy), peers: Peers::new(policy.failed_logins_per_minute) }
+    fn new(policy: UserPolicy, plans: Plans) -> Self {
+        let users = Turnstile::new(policy, plans, clock::now());
+        Self { users, peers: Peers::new(policy.failed_logins_per_minute) }
     }
 
     /// Failed logins start over where their limit changes.
@@ -57,6 +64,7 @@ impl Limits {
 impl UserLimiterActor {
     pub(crate) fn new(
         policy: UserPolicy,
+        plans: Plans,
         notices: Notices<Leave>,
         chaos: Option<Chaos>,
         vitals: Vitals,
@@ -64,7 +72,8 @@ impl UserLimiterActor {
         Self {
             policy,
             notices,
-            limits: Limits::new(policy),
+            limits: Limits::new(policy, plans.clone()),
+            plans,
             life: 1,
             alarm: Alarm::default(),
             saboteur: Saboteur::new(chaos),
@@ -82,9 +91,11 @@ impl UserLimiterActor {
         let now = clock::now();
         let Self { notices, limits, saboteur, life: this_life, .. } = self;
         let outcome = fenced(|| {
-            while let Some(Leave { user, life }) = notices.next() {
+            while let Some(Leave { user, life, reservation, spent }) = notices.next() {
                 if life == *this_life {
-                    limits.users.leave(&user);
+                    limits.users.leave(&user, reservation, spent);
+                } else {
+                    limits.users.leave_late(&user, reservation, spent);
                 }
             }
             let answer = call(limits, saboteur, now);
@@ -108,16 +119,17 @@ impl UserLimiterActor {
         Unavailable::SHORTLY
     }
 
-    /// Goes on with the users' minutes: after a panic nobody's starts over. Failed logins are few
+    /// Goes on with the users' minutes and plans: after a panic nobody's starts over. Failed logins are few
     /// and do.
     fn rebuild(&mut self) {
         self.life += 1;
         self.alarm.clear();
-        let broken = std::mem::replace(&mut self.limits, Limits::new(self.policy));
+        let broken = std::mem::replace(&mut self.limits, Limits::new(self.policy, self.plans.clone()));
         match fenced(|| broken.users.rebuilt()) {
             Ok(users) => {
                 self.limits.users = users;
                 self.limits.users.set_policy(self.policy);
+                self.limits.users.set_plans(self.plans.clone());
             }
             Err(Panicked) => events::state_lost(self.vitals.name()),
         }
@@ -158,14 +170,15 @@ impl Handler<Admit> for UserLimiterActor {
     type Result = Result<Ticket, LimiterRefusal>;
 
     fn handle(&mut self, message: Admit, ctx: &mut Context<Self>) -> Self::Result {
-        let Admit { user, units, desk, permit: _permit } = message;
-        let admitted = self.call(ctx, |limits, saboteur, now| {
-            let admitted = limits.users.admit(&user, units, now);
+        let Admit { call, desk, permit: _permit } = message;
+        let UserCall { user, units, plan, tokens } = call;
+        let passed = self.call(ctx, |limits, saboteur, now| {
+            let ask = UserAsk { user: &user, units, plan: plan.as_ref(), tokens };
+            let passed = limits.users.admit(&ask, now);
             saboteur.strike();
-            admitted
+            passed
         })?;
-        let facts = admitted.map_err(LimiterRefusal::TurnedAway)?;
-        Ok(Ticket { facts, user, life: self.life, desk })
+        Ok(Ticket::new(passed.map_err(LimiterRefusal::from)?, user, self.life, desk))
     }
 }
 
@@ -195,6 +208,35 @@ impl Handler<FailedLogin> for UserLimiterActor {
         let FailedLogin { peer, permit: _permit } = message;
         let counted = self.call(ctx, |limits, _, now| limits.peers.failed_login(peer, now))?;
         counted.map_err(LimiterRefusal::TurnedAway)
+    }
+}
+
+impl Handler<LookAtPlan> for UserLimiterActor {
+    type Result = Result<PlanStanding, Unavailable>;
+
+    fn handle(&mut self, question: LookAtPlan, ctx: &mut Context<Self>) -> Self::Result {
+        let LookAtPlan { user, plan, permit: _permit } = question;
+        self.call(ctx, |limits, _, now| limits.users.look_at_plan(&user, plan.as_ref(), now))
+    }
+}
+
+impl Handler<SetPlans> for UserLimiterActor {
+    type Result = Result<(), Unavailable>;
+
+    fn handle(&mut self, SetPlans(plans): SetPlans, ctx: &mut Context<Self>) -> Self::Result {
+        // Before the call: a limiter that is rebuilt is rebuilt with them.
+        self.plans.clone_from(&plans);
+        self.call(ctx, |limits, _, _| limits.users.set_plans(plans))
+    }
+}
+
+impl Handler<RestorePlanUse> for UserLimiterActor {
+    type Result = Result<(), Unavailable>;
+
+    fn handle(&mut self, RestorePlanUse(used): RestorePlanUse, ctx: &mut Context<Self>) -> Self::Result {
+        self.call(ctx, |limits, _, now| {
+            used.into_iter().for_each(|(user, used)| limits.users.restore(user, used, now));
+        })
     }
 }
 

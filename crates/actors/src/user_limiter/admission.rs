@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keygate_domain::UserId;
-use keygate_limits::{Admitted, TurnedAway};
+use keygate_limits::{Admitted, Amount, NotAdmitted, Passed, PlanExhausted, Reservation, TurnedAway};
 
 use super::handle::Desk;
 use super::messages::Leave;
@@ -17,6 +17,9 @@ pub enum LimiterRefusal {
     /// A limit was met.
     #[error(transparent)]
     TurnedAway(TurnedAway),
+    /// The user's plan has nothing left.
+    #[error(transparent)]
+    PlanExhausted(PlanExhausted),
     /// Too many asks wait already.
     #[error("too many asks wait for admission")]
     Overloaded {
@@ -29,6 +32,15 @@ pub enum LimiterRefusal {
         /// When asking again makes sense.
         retry_after: Duration,
     },
+}
+
+impl From<NotAdmitted> for LimiterRefusal {
+    fn from(refused: NotAdmitted) -> Self {
+        match refused {
+            NotAdmitted::TurnedAway(away) => Self::TurnedAway(away),
+            NotAdmitted::PlanExhausted(exhausted) => Self::PlanExhausted(exhausted),
+        }
+    }
 }
 
 impl From<Full> for LimiterRefusal {
@@ -47,18 +59,23 @@ impl From<Unavailable> for LimiterRefusal {
 /// kept as long as the answer flows.
 #[derive(Debug)]
 pub struct Admission {
-    facts: Admitted,
-    _ticket: Ticket,
+    ticket: Ticket,
 }
 
 impl Admission {
     pub(crate) fn new(ticket: Ticket) -> Self {
-        Self { facts: ticket.facts, _ticket: ticket }
+        Self { ticket }
     }
 
     /// The user's numbers, for the `RateLimit` headers.
     pub fn facts(&self) -> Admitted {
-        self.facts
+        self.ticket.facts
+    }
+
+    /// Counts what the call came to against the user's plan. A call that comes to nothing costs the
+    /// plan nothing.
+    pub fn charge(&mut self, spent: Amount) {
+        self.ticket.spent = self.ticket.spent.plus(spent);
     }
 }
 
@@ -66,14 +83,24 @@ impl Admission {
 /// and the call ends at once. Its units stay used, as they would for a call that was cut off.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    pub(crate) facts: Admitted,
-    pub(crate) user: UserId,
-    pub(crate) life: u64,
-    pub(crate) desk: Arc<Desk>,
+    facts: Admitted,
+    reservation: Option<Reservation>,
+    spent: Amount,
+    user: UserId,
+    life: u64,
+    desk: Arc<Desk>,
+}
+
+impl Ticket {
+    pub(crate) fn new(passed: Passed, user: UserId, life: u64, desk: Arc<Desk>) -> Self {
+        let Passed { admitted: facts, reservation } = passed;
+        Self { facts, reservation, spent: Amount::default(), user, life, desk }
+    }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.desk.tell(Leave { user: self.user.clone(), life: self.life });
+        let Self { reservation, spent, life, .. } = *self;
+        self.desk.tell(Leave { user: self.user.clone(), life, reservation, spent });
     }
 }

@@ -5,27 +5,36 @@ use std::sync::Arc;
 
 use actix::Addr;
 use async_trait::async_trait;
-use keygate_domain::UserId;
-use keygate_limits::{UserPolicy, UserStanding};
+use keygate_domain::{PlanName, UserId};
+use keygate_limits::{PlanStanding, Plans, Used, UserPolicy, UserStanding};
 
 use super::actor::UserLimiterActor;
 use super::admission::{Admission, LimiterRefusal};
-use super::messages::{Admit, FailedLogin, Leave, LookAtUser, Ping, ReadNotices, SetPolicy};
+use super::call::UserCall;
+use super::messages::{
+    Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, RestorePlanUse, SetPlans, SetPolicy,
+};
 use crate::gate::Gate;
 use crate::tray::{Tray, tray};
 use crate::{Chaos, Home, Unavailable, Vital, Vitals};
 
 /// Starts the limiter; `gate` asks may wait in its mailbox at once, one more is refused.
-pub fn start_limiter(policy: UserPolicy, gate: usize, home: &Home) -> UserLimiter {
-    start(policy, gate, None, home)
+pub fn start_limiter(policy: UserPolicy, plans: Plans, gate: usize, home: &Home) -> UserLimiter {
+    start(policy, plans, gate, None, home)
 }
 
-pub(super) fn start(policy: UserPolicy, gate: usize, chaos: Option<Chaos>, home: &Home) -> UserLimiter {
+pub(super) fn start(
+    policy: UserPolicy,
+    plans: Plans,
+    gate: usize,
+    chaos: Option<Chaos>,
+    home: &Home,
+) -> UserLimiter {
     let gate = Gate::new(gate);
     let vitals = Vitals::new("users", gate.clone());
     let its_vitals = vitals.clone();
     let (tray, notices) = tray();
-    let address = home.start(move || UserLimiterActor::new(policy, notices, chaos, its_vitals));
+    let address = home.start(move || UserLimiterActor::new(policy, plans, notices, chaos, its_vitals));
     UserLimiter { desk: Arc::new(Desk { address, tray, gate, vitals }) }
 }
 
@@ -53,13 +62,13 @@ impl Desk {
 }
 
 impl UserLimiter {
-    /// Admits a call of `user` that counts `units`. Keep the admission while the call is served.
+    /// Admits a call of a user. Keep the admission while the call is served.
     ///
     /// # Errors
     /// [`LimiterRefusal`] says why not, and when asking again makes sense.
-    pub async fn admit(&self, user: UserId, units: u32) -> Result<Admission, LimiterRefusal> {
+    pub async fn admit(&self, call: UserCall) -> Result<Admission, LimiterRefusal> {
         let permit = self.desk.gate.enter()?;
-        let message = Admit { user, units, desk: Arc::clone(&self.desk), permit };
+        let message = Admit { call, desk: Arc::clone(&self.desk), permit };
         let answer = self.desk.address.send(message).await.map_err(Unavailable::from)?;
         answer.map(Admission::new)
     }
@@ -71,6 +80,35 @@ impl UserLimiter {
     pub async fn look(&self, user: UserId, units: u32) -> Result<UserStanding, Unavailable> {
         let permit = self.desk.gate.enter()?;
         self.desk.address.send(LookAtUser { user, units, permit }).await?
+    }
+
+    /// How a user stands with the plan.
+    ///
+    /// # Errors
+    /// When the limiter restarts or too many asks wait.
+    pub async fn look_at_plan(
+        &self,
+        user: UserId,
+        plan: Option<PlanName>,
+    ) -> Result<PlanStanding, Unavailable> {
+        let permit = self.desk.gate.enter()?;
+        self.desk.address.send(LookAtPlan { user, plan, permit }).await?
+    }
+
+    /// Puts other plans in force; what users had already counts on.
+    ///
+    /// # Errors
+    /// When the limiter restarts; it does so with the new plans.
+    pub async fn set_plans(&self, plans: Plans) -> Result<(), Unavailable> {
+        self.desk.address.send(SetPlans(plans)).await?
+    }
+
+    /// Takes over what users had of their plans before this process began.
+    ///
+    /// # Errors
+    /// When the limiter restarts; it has forgotten then what it was told here.
+    pub async fn restore_plan_use(&self, used: Vec<(UserId, Used)>) -> Result<(), Unavailable> {
+        self.desk.address.send(RestorePlanUse(used)).await?
     }
 
     /// Counts a failed login of `peer`.

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix::Message;
-use keygate_domain::UserId;
-use keygate_limits::{UserPolicy, UserStanding};
+use keygate_domain::{PlanName, UserId};
+use keygate_limits::{Amount, PlanStanding, Plans, Reservation, Used, UserPolicy, UserStanding};
 
 use super::admission::{LimiterRefusal, Ticket};
+use super::call::UserCall;
 use super::handle::Desk;
 use crate::Unavailable;
 use crate::gate::Permit;
@@ -16,8 +17,7 @@ use crate::gate::Permit;
 #[derive(Message)]
 #[rtype(result = "Result<Ticket, LimiterRefusal>")]
 pub(crate) struct Admit {
-    pub(crate) user: UserId,
-    pub(crate) units: u32,
+    pub(crate) call: UserCall,
     /// Where the call leaves.
     pub(crate) desk: Arc<Desk>,
     pub(crate) permit: Permit,
@@ -28,7 +28,28 @@ pub(crate) struct Admit {
 pub(crate) struct Leave {
     pub(crate) user: UserId,
     pub(crate) life: u64,
+    pub(crate) reservation: Option<Reservation>,
+    pub(crate) spent: Amount,
 }
+
+/// "How does this user stand with the plan?"
+#[derive(Message)]
+#[rtype(result = "Result<PlanStanding, Unavailable>")]
+pub(crate) struct LookAtPlan {
+    pub(crate) user: UserId,
+    pub(crate) plan: Option<PlanName>,
+    pub(crate) permit: Permit,
+}
+
+/// "These plans hold from now on."
+#[derive(Message)]
+#[rtype(result = "Result<(), Unavailable>")]
+pub(crate) struct SetPlans(pub(crate) Plans);
+
+/// "This is what users had of their plans before." Told once, before anybody is admitted.
+#[derive(Message)]
+#[rtype(result = "Result<(), Unavailable>")]
+pub(crate) struct RestorePlanUse(pub(crate) Vec<(UserId, Used)>);
 
 /// "Read your notices."
 #[derive(Message)]

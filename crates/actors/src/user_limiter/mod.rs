@@ -2,10 +2,12 @@
 
 mod actor;
 mod admission;
+mod call;
 mod handle;
 mod messages;
 #[cfg(test)]
 mod tests;
 
 pub use admission::{Admission, LimiterRefusal};
+pub use call::UserCall;
 pub use handle::{UserLimiter, start_limiter};

@@ -5,6 +5,7 @@ mod assistant;
 mod clients;
 mod limits;
 mod options;
+mod plans;
 mod probe;
 mod provider;
 mod providers;
@@ -59,10 +60,11 @@ pub(crate) fn config(
     let server = server::build(&sections.server, judge);
     let (clients, mut shown) = clients::build(&sections.clients, server.bind, judge);
     let limits = limits::build(&mut sections.limits, judge);
+    let plans = plans::build(&sections.plans, judge);
     let assistant = assistant::build(&sections.assistant, judge);
     let storage = storage::build(&sections.storage, judge);
     let telemetry = telemetry::build(&sections.telemetry, judge);
     let (providers, keys) = providers::build(&mut sections.providers, catalogue, judge);
     shown.extend(keys);
-    (Config { server, clients, limits, assistant, storage, telemetry, providers }, shown)
+    (Config { server, clients, limits, plans, assistant, storage, telemetry, providers }, shown)
 }

@@ -6,6 +6,7 @@ mod budgets;
 mod clients;
 mod key_entry;
 mod limits;
+mod plans;
 mod probe;
 mod provider;
 mod rotation;
@@ -23,6 +24,7 @@ pub(crate) use budgets::{AllowanceSection, BudgetsSection};
 pub(crate) use clients::{ClientsSection, TokenEntry, everything_but_admin};
 pub(crate) use key_entry::{KeyEntries, KeyEntry, Reference};
 pub(crate) use limits::LimitsSection;
+pub(crate) use plans::{OverageChoice, PlanSection, PlansSection};
 pub(crate) use probe::ProbeSection;
 pub(crate) use provider::ProviderSection;
 pub(crate) use rotation::RotationSection;
@@ -44,6 +46,9 @@ pub(crate) struct Sections {
     /// How much one user may have.
     #[serde(deserialize_with = "or_default")]
     pub(crate) limits: LimitsSection,
+    /// What users may have in a day and in a month.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) plans: PlansSection,
     /// Plain questions, answered by Gemini.
     #[serde(deserialize_with = "or_default")]
     pub(crate) assistant: AssistantSection,

@@ -103,7 +103,6 @@ providers:
 }
 
 #[rstest]
-#[case("plans: {}", "`plans`")]
 #[case("cache: { enabled: false }", "`cache`")]
 #[case("cluster: { redis_url: null }", "`cluster`")]
 #[case("alerts: { low_keys: 1 }", "`alerts`")]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::civil::time;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use keygate_config::{OtlpProtocol, StoragePlace};
-use keygate_domain::Allowance;
-use keygate_limits::{RetryPolicy, UserPolicy};
+use keygate_domain::{Allowance, PlanName};
+use keygate_limits::{Allowed, Overage, Plan, Price, RetryPolicy, UserPolicy};
 use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, ProbePolicy, QueueBounds, Rotation, Strategy};
 use rstest::rstest;
 
@@ -181,4 +181,38 @@ fn budgets_of_the_example() -> Budgets {
         session_length: Duration::from_mins(3),
         ..Budgets::default()
     }
+}
+
+#[test]
+fn plans_are_read_by_name() {
+    let yaml = "
+plans:
+  default: free
+  free: { requests_per_day: 1000, tokens_per_month: 1_000_000 }
+  pro: { requests_per_month: 9, tokens_per_day: 8, overage: allow, overage_price: { per_request: 0.5 } }
+  idle:
+";
+    let plans = House::with_yaml(yaml).env("GEMINI_API_KEY", "k").loaded().config.plans;
+    let plan = |name: &str| plans.by_name[&PlanName::from(name)];
+    let allowed = |requests, tokens| Allowed { requests, tokens };
+    assert_eq!(plans.default, Some(PlanName::from("free")));
+    assert_eq!(plan("free").day, allowed(Some(1000), None));
+    assert_eq!(plan("free").month, allowed(None, Some(1_000_000)));
+    assert_eq!(plan("free").overage, Overage::Block);
+    assert_eq!((plan("pro").day, plan("pro").month), (allowed(None, Some(8)), allowed(Some(9), None)));
+    assert_eq!(plan("pro").overage, Overage::Allow(Price { per_request: 0.5, per_1000_tokens: 0.0 }));
+    assert_eq!(plan("idle"), Plan::default());
+}
+
+#[test]
+fn a_plan_that_is_not_described_is_refused_with_the_name_that_was_meant() {
+    let house = House::with_yaml("plans: { default: fre, free: {} }\n").env("GEMINI_API_KEY", "k");
+    let told = house.refused();
+    assert!(told.contains("`plans.default` names `fre`, which is no plan"), "{told}");
+    assert!(told.contains("do you mean `free`?"), "{told}");
+    let told =
+        House::with_yaml("plans: { free: { requests_per_hour: 1 } }\n").env("GEMINI_API_KEY", "k").refused();
+    assert!(told.contains("requests_per_hour"), "{told}");
+    let told = House::with_yaml("plans: { free: { overage: maybe } }\n").env("GEMINI_API_KEY", "k").refused();
+    assert!(told.contains("block") && told.contains("allow"), "{told}");
 }

@@ -11,6 +11,7 @@ use keygate_upstream::{Connected, Heard, Incoming, Message, Outgoing, WebSocket}
 use tokio::time::timeout;
 
 use super::{Attempt, Failed, Kept};
+use crate::account::Account;
 use crate::answer::Slot;
 use crate::conversation::{Watched, scrubbed};
 use crate::scrub;
@@ -46,20 +47,26 @@ impl Attempt<'_> {
         slot: &mut Slot,
     ) -> Result<Talk, Failed> {
         let span = self.span(lease.as_ref());
+        let mut account = Account::open(self, lease.as_ref());
         let sent = clock::now();
         let (incoming, outgoing) = match self.dial(lease.as_ref()).await {
             Ok(socket) => socket.split(),
-            Err(failed) => return Err(self.failed(lease, failed, &span)),
+            Err(failed) => return Err(self.failed(lease, account, failed, &span)),
         };
+        if let Some(account) = &mut account {
+            account.answered(StatusCode::SWITCHING_PROTOCOLS.as_u16());
+        }
         spans::record_answer_status(&span, StatusCode::SWITCHING_PROTOCOLS.as_u16());
         let watched = Watched {
             watcher: dial.sockets.watcher(self.intent),
             lease,
-            client: self.client.clone(),
+            client: self.caller.client.clone(),
             estimate: self.intent.estimate,
             is_session: dial.terms.is_session,
             span: span.clone(),
             slot: None,
+            units: self.intent.user_units,
+            account,
         };
         let mut talk = Talk { incoming, outgoing, held: Vec::new(), watched };
         let patience = clock::left_until(self.first_byte_by);
@@ -69,7 +76,8 @@ impl Attempt<'_> {
             if let Some(kept) = &mut failed.kept {
                 kept.closing = kept.closing.take().map(|closing| scrubbed(&closing, &self.house.redactor));
             }
-            return Err(self.failed(talk.watched.lease.take(), failed, &span));
+            let watched = &mut talk.watched;
+            return Err(self.failed(watched.lease.take(), watched.account.take(), failed, &span));
         }
         if let Some(lease) = &talk.watched.lease {
             lease.answered();

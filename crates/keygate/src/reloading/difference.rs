@@ -18,12 +18,13 @@ impl Difference {
     /// Compares field by field, so that whoever adds a setting has to say here what becomes of it
     /// while the gateway runs.
     pub(super) fn between(running: &Config, wanted: Config) -> Self {
-        let Config { server, clients, limits, assistant, storage, telemetry, providers } = wanted;
+        let Config { server, clients, limits, plans, assistant, storage, telemetry, providers } = wanted;
         let mut notes = Notes::default();
         let next = Config {
             server: notes.server(&running.server, &server),
             clients: notes.take("clients", &running.clients, clients),
             limits: notes.limits(&running.limits, limits),
+            plans: notes.take("plans", &running.plans, plans),
             assistant: notes.take("assistant", &running.assistant, assistant),
             storage: notes.keep("storage", &running.storage, &storage),
             telemetry: notes.keep("telemetry", &running.telemetry, &telemetry),

@@ -188,6 +188,9 @@ impl Reloader {
         if self.running.limits.per_user != next.limits.per_user {
             self.around.crew.limiter.set_policy(next.limits.per_user).await?;
         }
+        if self.running.plans != next.plans {
+            self.around.crew.limiter.set_plans(next.plans.clone()).await?;
+        }
         Ok(())
     }
 

@@ -73,7 +73,7 @@ pub(super) fn of_refusal(why: &Refused<'_>) -> Closing {
     match why {
         Refused::Here(refusal, _status) => {
             let (code, name) = match refusal.kind {
-                ErrorKind::UserLimited | ErrorKind::PoolExhausted => {
+                ErrorKind::UserLimited | ErrorKind::PlanExhausted | ErrorKind::PoolExhausted => {
                     (Closing::INTERNAL, "RESOURCE_EXHAUSTED")
                 }
                 ErrorKind::Unauthenticated => (Closing::POLICY, "UNAUTHENTICATED"),

@@ -12,9 +12,10 @@ use super::projects::Caller;
 use super::prompt::{Prompt, Reply, field};
 use super::routes::Route;
 use super::serve::{Gate, framed};
+use crate::journal::TokenCounts;
 use crate::quota::Demand;
 use crate::wire::{Answer, Call, Events, Framing};
-use crate::world::Shared;
+use crate::world::{Provider, Shared};
 
 /// Fields of a generating request, in the spelling of proto3 JSON.
 const FIELDS: [&str; 11] = [
@@ -65,6 +66,11 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Usage {
+    fn counts(self) -> TokenCounts {
+        let Self { prompt, candidates, total, cached, thoughts } = self;
+        TokenCounts { prompt, candidates, thoughts, cached, total }
+    }
+
     pub(crate) fn new(prompt: u64, candidates: u64, cached: u64, thoughts: u64) -> Self {
         Self { prompt, candidates, total: prompt + candidates + thoughts, cached, thoughts }
     }
@@ -97,7 +103,9 @@ impl Generation {
                 id: google.next_response_id(),
                 reply,
             };
-            google.spent(&generation.caller, generation.usage().total, now);
+            let usage = generation.usage();
+            google.spent(&generation.caller, usage.total, now);
+            world.journal.billed(Provider::Google, usage.counts());
             Ok(generation)
         })
     }
