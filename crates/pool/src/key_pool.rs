@@ -74,7 +74,7 @@ pub struct KeyPool {
     buckets: Buckets,
     estimates: Estimates,
     /// Groups and buckets whose use storage has not been given yet.
-    unsaved_spent: BTreeSet<(usize, BucketName)>,
+    unsaved_spent: Vec<(usize, BucketName)>,
     /// What storage still has under names that groups go by no longer.
     spent_elsewhere: BTreeSet<(GroupId, BucketName)>,
     pub(crate) narrow: NarrowGroups,
@@ -123,7 +123,7 @@ impl KeyPool {
             roster,
             buckets: Buckets::default(),
             estimates: Estimates::default(),
-            unsaved_spent: BTreeSet::new(),
+            unsaved_spent: Vec::new(),
             spent_elsewhere: BTreeSet::new(),
             narrow: NarrowGroups::default(),
             slides: Slides::default(),
