@@ -31,6 +31,7 @@ impl KeyPool {
             self.allow_anew(into, bucket);
         }
         self.refresh(&Place::new(Owner::Group(into), Part::Whole));
+        self.slides.forget(into);
         self.tell_headroom(into);
         self.queue.stir();
     }
