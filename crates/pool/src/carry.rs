@@ -53,7 +53,7 @@ pub(crate) fn group(new: &mut Group, earlier: Group, budgets: &Budgets, now: Mom
     new.tier = new.tier.or(tier);
     new.limits.absorb(limits);
     for one in uses {
-        new.used_for(one);
+        new.share_use(&one);
     }
     for (bucket, meter) in meters {
         match new.meters.get_mut(&bucket) {

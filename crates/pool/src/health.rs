@@ -87,7 +87,9 @@ impl Health {
     /// A key served. True if that changes its score.
     pub(crate) fn succeeded(&mut self, key: usize, now: Moment) -> bool {
         let lacking = self.lacking(key, self.tick);
-        self.set_lacking(key, lacking.saturating_sub(PER_SUCCESS), now);
+        if lacking > 0 {
+            self.set_lacking(key, lacking.saturating_sub(PER_SUCCESS), now);
+        }
         lacking > 0
     }
 

@@ -3,6 +3,7 @@
 mod choose;
 mod explain;
 mod fare;
+mod fetch;
 mod gather;
 mod headroom;
 mod in_the_way;

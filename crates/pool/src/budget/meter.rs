@@ -84,6 +84,11 @@ impl Meter {
         meter
     }
 
+    /// Reads a little of everything that counting looks at.
+    pub(crate) fn fetch(&self) -> impl Sized {
+        (self.tally.fetch(), self.is_unsaved)
+    }
+
     /// Other limits hold from now on; what was used stays counted.
     pub(crate) fn allow(&mut self, allowance: &Allowance, budgets: &Budgets) {
         self.limits = Allowance::METRICS.map(|metric| allowance.limit(metric).unwrap_or(UNLIMITED));

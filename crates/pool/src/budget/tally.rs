@@ -100,6 +100,11 @@ impl Tally {
         }
     }
 
+    /// Reads a little of everything that counting looks at.
+    pub(super) fn fetch(&self) -> impl Sized {
+        (self.minute.fetch(), self.sum, self.quiet, self.at_most().month)
+    }
+
     /// Starts periods over that ended.
     pub(super) fn advance(&mut self, now: Timestamp, margin: Duration) {
         self.day.advance(self.sum, now, margin);

@@ -35,6 +35,11 @@ impl MinuteWindow {
         self.used
     }
 
+    /// The ends of the log, which counting looks at.
+    pub(super) fn fetch(&self) -> impl Sized {
+        [self.slots.front(), self.slots.back()].map(|slot| slot.map(|slot| slot.last))
+    }
+
     /// What counts at `now`.
     pub(super) fn used(&self, now: Duration, margin: Duration) -> Amounts {
         let (now, length) = (nanos(now), length(margin));
