@@ -69,6 +69,7 @@ pub(crate) struct Meter {
 const UNLIMITED: u64 = u64::MAX;
 /// Where [`Allowance::METRICS`] has the interval.
 const INTERVAL: usize = 6;
+const _: () = assert!(matches!(Allowance::METRICS[INTERVAL], Metric::MinInterval));
 
 impl Meter {
     pub(crate) fn new(allowance: &Allowance, budgets: &Budgets, now: Moment) -> Self {
