@@ -60,12 +60,12 @@ impl KeyPool {
         let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session, spend);
         let scope = self.roster.resting.scope_of(&wish);
         let (roster, now) = (&self.roster, self.now);
-        self.lanes.open(&scope, || {
+        let place = self.lanes.open(&scope, || {
             let resting = roster.resting.in_the_way_of(&scope.wish());
             resting.flat_map(|(_, place)| roster.members(&place.owner).iter().copied())
         });
         let tried = TriedKeys::find(&ask.tried, roster, &wish, now);
-        let lane = self.lanes.lane(&scope);
+        let lane = self.lanes.lane(place);
         self.narrow.advance(wish.bucket.unwrap_or_default(), now);
         let (key, too_narrow) = self.choose(lane, &ownership, &tried, &wish);
         note_narrow(&mut self.narrow, roster, &wish, too_narrow, now);
@@ -76,7 +76,7 @@ impl KeyPool {
         let skipped = self.skipped(lane, &wish, &tried, key);
         let (usable, of_keys) = (lane.usable.count(), self.roster.in_use());
         let is_free = ownership.home() != Some(&self.roster.group_of(key).id);
-        self.lanes.took(&scope, key, is_free);
+        self.lanes.took(place, key, is_free);
         let mut lease = self.grant(key, ask, spend, ownership, skipped);
         lease.is_trial = self.is_trial(ask, lease.id.number);
         (lease.on_behalf_of, lease.usable, lease.of_keys) = (on_behalf_of, usable, of_keys);
