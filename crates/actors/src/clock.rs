@@ -10,6 +10,9 @@ use keygate_domain::Moment;
 /// before that reading stands a little behind it, and monotonic time must not be cut off at zero.
 const HEAD_START: Duration = Duration::from_hours(1);
 
+/// Clocks that are no further apart than this were not moved, only read one after the other.
+const BETWEEN_TWO_READINGS: Duration = Duration::from_micros(1);
+
 /// A reading of both clocks.
 ///
 /// Follows tokio's clock, so that a test which pauses time pauses this too. The wall clock is
@@ -18,13 +21,21 @@ const HEAD_START: Duration = Duration::from_hours(1);
 pub fn now() -> Moment {
     let (real, wall) = read_clocks();
     let shown = tokio::time::Instant::now().into_std();
-    let ahead = SignedDuration::try_from(shown.saturating_duration_since(real));
-    let behind = SignedDuration::try_from(real.saturating_duration_since(shown));
-    let skew = ahead.unwrap_or_default() - behind.unwrap_or_default();
-    Moment {
-        mono: shown.saturating_duration_since(origin(real)),
-        wall: wall.saturating_add(skew).unwrap_or(wall),
+    let mono = shown.saturating_duration_since(origin(real));
+    let ahead = shown.saturating_duration_since(real);
+    let behind = real.saturating_duration_since(shown);
+    if ahead.max(behind) < BETWEEN_TWO_READINGS {
+        return Moment { mono, wall };
     }
+    let skew = SignedDuration::try_from(ahead).unwrap_or_default()
+        - SignedDuration::try_from(behind).unwrap_or_default();
+    Moment { mono, wall: wall.saturating_add(skew).unwrap_or(wall) }
+}
+
+/// How long ago `moment` was, zero if it is still to come. Reads one clock only.
+pub fn since(moment: Moment) -> Duration {
+    let shown = tokio::time::Instant::now().into_std();
+    shown.saturating_duration_since(origin(shown)).saturating_sub(moment.mono)
 }
 
 /// How long until `moment`, zero if it has passed. Reads one clock only: what waits on a deadline

@@ -40,15 +40,18 @@ pub(crate) fn tray<N>() -> (Tray<N>, Notices<N>) {
 }
 
 impl<N> Tray<N> {
-    /// Lays down a notice. `remind` is what makes the actor read; it is called soon, once for all
-    /// notices until then.
-    pub(crate) fn lay(&self, notice: N, remind: impl FnOnce() + Send + 'static) {
+    /// Lays down a notice. What `reminding` gives makes the actor read; it is called soon, once for all
+    /// notices until then, and made only when it is needed: an address is not cheap to clone.
+    pub(crate) fn lay<R>(&self, notice: N, reminding: impl FnOnce() -> R)
+    where
+        R: FnOnce() + Send + 'static,
+    {
         // A reader that is no more needs no notices.
         let _ = self.notices.send(notice);
         if self.is_reminded.swap(true, Ordering::AcqRel) {
             return;
         }
-        let reminder = Reminder(Some(remind));
+        let reminder = Reminder(Some(reminding()));
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 sleep(SOON).await;
@@ -91,8 +94,10 @@ mod tests {
         let (sender, mut reminders) = unbounded_channel();
         let lay = |notice: u32| {
             let sender = sender.clone();
-            tray.lay(notice, move || {
-                let _ = sender.send(());
+            tray.lay(notice, || {
+                move || {
+                    let _ = sender.send(());
+                }
             });
         };
         (0..100).for_each(lay);
@@ -109,8 +114,10 @@ mod tests {
     fn without_a_runtime_the_reminder_comes_at_once() {
         let (tray, _notices) = tray();
         let (sender, receiver) = std::sync::mpsc::channel();
-        tray.lay((), move || {
-            let _ = sender.send(());
+        tray.lay((), || {
+            move || {
+                let _ = sender.send(());
+            }
         });
         assert!(receiver.try_recv().is_ok());
     }

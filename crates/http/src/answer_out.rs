@@ -9,8 +9,16 @@ use futures_util::Stream;
 use futures_util::stream;
 use keygate_journey::{Answer, AnswerBody, Facts, Relay, RelayCut};
 
-use crate::error_response::{put, put_static};
+use crate::error_response::put_named;
 use crate::rate_limit_headers::put_allowance;
+
+// Every answer carries these: their names are checked when this is compiled.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_KEYGATE_ATTEMPTS: HeaderName = HeaderName::from_static("x-keygate-attempts");
+const X_KEYGATE_KEY: HeaderName = HeaderName::from_static("x-keygate-key");
+const X_KEYGATE_PROVIDER: HeaderName = HeaderName::from_static("x-keygate-provider");
+const X_KEYGATE_SOURCE: HeaderName = HeaderName::from_static("x-keygate-source");
+const PROVIDER: HeaderValue = HeaderValue::from_static("provider");
 
 /// The response of an answer.
 pub(crate) fn respond(answer: Answer, request_id: &str) -> HttpResponse {
@@ -23,30 +31,29 @@ pub(crate) fn respond(answer: Answer, request_id: &str) -> HttpResponse {
             response.headers_mut().append(name, value);
         }
     }
-    put(&mut response, "x-request-id", request_id);
+    put_named(&mut response, X_REQUEST_ID, request_id);
     put_facts(&mut response, &answer.facts);
-    put_static(&mut response, "x-keygate-source", "provider");
+    response.headers_mut().insert(X_KEYGATE_SOURCE, PROVIDER);
     response.set_body(body(answer.body))
 }
 
 /// An answer that is a status and nothing else.
 pub(crate) fn empty(status: u16, request_id: &str) -> HttpResponse {
     let mut response = HttpResponse::new(StatusCode::from_u16(status).unwrap_or(StatusCode::NO_CONTENT));
-    put(&mut response, "x-request-id", request_id);
+    put_named(&mut response, X_REQUEST_ID, request_id);
     response
 }
 
 /// Tells the way an answer or refusal took.
 pub(crate) fn put_facts(response: &mut HttpResponse, facts: &Facts) {
     if let Some(provider) = facts.provider {
-        put_static(response, "x-keygate-provider", provider.as_str());
+        let name = HeaderValue::from_static(provider.as_str());
+        response.headers_mut().insert(X_KEYGATE_PROVIDER, name);
     }
     if let Some(key) = &facts.key {
-        put(response, "x-keygate-key", key.as_str());
+        put_named(response, X_KEYGATE_KEY, key.as_str());
     }
-    response
-        .headers_mut()
-        .insert(HeaderName::from_static("x-keygate-attempts"), HeaderValue::from(facts.attempts));
+    response.headers_mut().insert(X_KEYGATE_ATTEMPTS, HeaderValue::from(facts.attempts));
     if let Some(allowance) = &facts.allowance {
         put_allowance(response, allowance);
     }

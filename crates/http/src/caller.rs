@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use keygate_config::{AuthMode, CorsConfig};
 use keygate_domain::{ClientId, ErrorKind, Refusal, Right, UserId};
 use keygate_journey::{Caller, Facts, Identity, Refused};
@@ -36,7 +36,10 @@ pub(crate) fn recognise(
     query: Option<&str>,
     peer: IpAddr,
 ) -> Result<Recognised, Refusal> {
-    let user = named_user(headers, &worker.rules.user_header)?;
+    let user = match &worker.user_header {
+        Some(header) => named_user(headers, header, &worker.rules.user_header)?,
+        None => None,
+    };
     let shown = shown(headers, query);
     let known = match &shown {
         Shown::One(token) => worker.doorkeeper.client_of(token),
@@ -127,14 +130,19 @@ fn anybody(client: &str, user: Option<&str>, peer: IpAddr, rights: &[Right]) -> 
     Caller { user: UserId { client: client.clone(), name }, client, rights: Arc::from(rights), plan: None }
 }
 
-fn named_user<'h>(headers: &'h HeaderMap, header: &str) -> Result<Option<&'h str>, Refusal> {
+/// The user that `header` names; `called` so where callers are told of it.
+fn named_user<'h>(
+    headers: &'h HeaderMap,
+    header: &HeaderName,
+    called: &str,
+) -> Result<Option<&'h str>, Refusal> {
     let Some(value) = headers.get(header) else { return Ok(None) };
     let invalid = |what: String| Refusal::new(ErrorKind::BadRequest, what);
     let name = std::str::from_utf8(value.as_bytes())
-        .map_err(|_| invalid(format!("The header {header} must be valid UTF-8.")))?
+        .map_err(|_| invalid(format!("The header {called} must be valid UTF-8.")))?
         .trim();
     if name.len() > UserId::MAX_BYTES {
-        return Err(invalid(format!("The header {header} may hold at most {} bytes.", UserId::MAX_BYTES)));
+        return Err(invalid(format!("The header {called} may hold at most {} bytes.", UserId::MAX_BYTES)));
     }
     Ok((!name.is_empty()).then_some(name))
 }

@@ -4,11 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
 use keygate_config::{ClientToken, ClientsConfig};
 use keygate_domain::{ClientId, Right};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// A client, as its requests need it: cheap to clone.
 pub(crate) struct KnownClient {
@@ -89,7 +92,7 @@ pub(crate) fn admin_token(headers: &HeaderMap) -> Option<&str> {
 
 /// What a request shows, in all the places where SDKs put a key.
 pub(crate) fn shown<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Shown<'a> {
-    let in_header = headers.get_all("x-goog-api-key").into_iter().filter_map(|value| value.to_str().ok());
+    let in_header = headers.get_all(X_GOOG_API_KEY).into_iter().filter_map(|value| value.to_str().ok());
     let in_query = query.into_iter().flat_map(keys_of_query);
     let places = in_header.map(Cow::Borrowed).chain(in_query).chain(bearers(headers).map(Cow::Borrowed));
     // An SDK whose key is not set sends an empty one.
@@ -102,7 +105,7 @@ pub(crate) fn shown<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Shown
 }
 
 fn bearers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    headers.get_all("authorization").into_iter().filter_map(|value| {
+    headers.get_all(AUTHORIZATION).into_iter().filter_map(|value| {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     })

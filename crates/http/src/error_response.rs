@@ -73,8 +73,13 @@ pub(crate) fn put_static(response: &mut HttpResponse, name: &'static str, value:
 
 /// Sets a header; a value that is no header value is left out rather than failing the answer.
 pub(crate) fn put(response: &mut HttpResponse, name: &'static str, value: &str) {
+    put_named(response, HeaderName::from_static(name), value);
+}
+
+/// The same for a name that was made before.
+pub(crate) fn put_named(response: &mut HttpResponse, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(HeaderName::from_static(name), value);
+        response.headers_mut().insert(name, value);
     }
 }
 

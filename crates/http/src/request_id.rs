@@ -1,14 +1,16 @@
 //! The id that ties a caller's report to logs and traces.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id taken over from a caller.
 const MAX_BYTES: usize = 128;
 
 /// The caller's own `x-request-id` if it is fit to print, else a new one (UUID v7: sorted by time).
 pub(crate) fn of(headers: &HeaderMap) -> String {
-    kept(headers.get("x-request-id").map(HeaderValue::as_bytes))
+    kept(headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes))
 }
 
 /// The id that was sent, by the same rule.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::error::ErrorInternalServerError;
 use actix_web::{FromRequest, HttpRequest, web};
+use http::HeaderName;
 use keygate_actors::{Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_domain::Redactor;
@@ -42,6 +43,8 @@ pub(crate) struct Worker {
     pub(crate) books: UsageBooks,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
     pub(crate) rules: Arc<Rules>,
+    /// The header that names the user, as it is looked for; none if the configured one can be no header's.
+    pub(crate) user_header: Option<HeaderName>,
     pub(crate) reloads: Option<ReloadDesk>,
     pub(crate) max_body_bytes: usize,
     pub(crate) switchboard: Switchboard,
@@ -108,6 +111,7 @@ impl Worker {
             bookkeeper: crew.bookkeeper.clone(),
             books: crew.books.clone(),
             doorkeeper: Arc::clone(&posted.doorkeeper),
+            user_header: HeaderName::from_bytes(rules.user_header.as_bytes()).ok(),
             rules,
             reloads,
             max_body_bytes,

@@ -1,7 +1,7 @@
 //! What an attempt comes to in the ledger.
 
 use keygate_actors::{KeyLease, LedgerEntry, OpenEntry};
-use keygate_domain::{AnswerSource, Failure, Fault, Outcome, Spend, Usage};
+use keygate_domain::{AnswerSource, Failure, Fault, Moment, Outcome, Spend, Usage};
 use keygate_limits::Reach;
 use keygate_provider::Metered;
 
@@ -17,7 +17,7 @@ pub(crate) struct Account {
 
 impl Account {
     /// Opens the account of an attempt; what never costs anything has none.
-    pub(crate) fn open(attempt: &Attempt<'_>, lease: Option<&KeyLease>) -> Option<Self> {
+    pub(crate) fn open(attempt: &Attempt<'_>, lease: Option<&KeyLease>, sent: Moment) -> Option<Self> {
         let Attempt { house, lane, call, caller, intent, number, .. } = attempt;
         if intent.user_units == 0 {
             return None;
@@ -31,6 +31,7 @@ impl Account {
             operation: intent.operation,
             attempt: *number,
             source: AnswerSource::Provider,
+            sent,
         });
         // Until the answer is here: whoever leaves before may have cost the prompt.
         let prompt = Usage { input_tokens: intent.estimate.input_tokens, ..Usage::default() };

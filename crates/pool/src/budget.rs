@@ -4,21 +4,24 @@
 //! The pool keeps a group that has nothing left of a bucket out of the bucket's lane, like one that
 //! rests, until the moment at which a smallest request fits again.
 
+mod amounts;
 mod calendar_count;
-mod counter;
 mod estimates;
 mod meter;
 mod meters;
 mod pace;
 mod policy;
+mod running;
 mod saved;
 mod sessions;
+mod stop;
+mod tally;
 mod window;
 
-pub(crate) use counter::Stop;
 pub(crate) use estimates::Estimates;
 pub(crate) use meter::{BegunSession, Meter, Reservation, Room};
 pub(crate) use meters::Meters;
 pub use policy::Budgets;
 pub(crate) use saved::SavedMeter;
 pub use saved::SpentState;
+pub(crate) use stop::Stop;

@@ -6,6 +6,7 @@
 
 use keygate_domain::Moment;
 
+use crate::Budgets;
 use crate::group::Group;
 use crate::key::Key;
 use crate::leases::Held;
@@ -33,7 +34,7 @@ pub(crate) fn key(new: &mut Key, earlier: Key) {
 /// A group takes over what is known of `earlier`: of itself, or of one whose keys all went over
 /// to it. Nothing that rests is let off by that, nothing that was used is given back, and nothing
 /// learned is lost. What budgets stop follows from their meters, under the new limits.
-pub(crate) fn group(new: &mut Group, earlier: Group, now: Moment) {
+pub(crate) fn group(new: &mut Group, earlier: Group, budgets: &Budgets, now: Moment) {
     let Group {
         // What it is called and who is in it is the new one's.
         id: _,
@@ -52,13 +53,12 @@ pub(crate) fn group(new: &mut Group, earlier: Group, now: Moment) {
     new.tier = new.tier.or(tier);
     new.limits.absorb(limits);
     for one in uses {
-        new.used_for(one);
+        new.share_use(&one);
     }
-    for (bucket, mut meter) in meters {
-        meter.stop = None;
+    for (bucket, meter) in meters {
         match new.meters.get_mut(&bucket) {
-            Some(known) => known.absorb(meter),
-            None => new.meters.insert(bucket, meter),
+            Some(known) => known.absorb(meter, budgets),
+            None => new.meters.insert(bucket, meter.moved()),
         }
     }
 }

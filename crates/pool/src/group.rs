@@ -8,13 +8,17 @@ use crate::budget::Meters;
 use crate::learned::StatedLimits;
 use crate::standing::Standing;
 
-/// A group, its members, and what was learned of it.
+/// A group, its members, and what was learned of it. What every lease looks at comes first, as in a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) id: GroupId,
+    /// What it used of its budgets.
+    pub(crate) meters: Meters,
+    /// What its keys were used for lately.
+    pub(crate) uses: Vec<Use>,
+    pub(crate) standing: Standing,
     /// Positions of its keys, ascending.
     pub(crate) members: Vec<usize>,
-    pub(crate) standing: Standing,
     /// Whether the configuration names it.
     pub(crate) is_declared: bool,
     /// The group that it is part of by now, being nothing but a place itself.
@@ -25,12 +29,8 @@ pub(crate) struct Group {
     pub(crate) tier: Option<Tier>,
     /// Limits the provider stated.
     pub(crate) limits: StatedLimits,
-    /// What its keys were used for lately.
-    pub(crate) uses: Vec<Use>,
     /// Limits of its own.
     pub(crate) allowance: Allowance,
-    /// What it used of its budgets.
-    pub(crate) meters: Meters,
 }
 
 /// Something a group's keys were used for: a model, or the opening of sessions.
@@ -44,10 +44,8 @@ pub(crate) struct Use {
 }
 
 impl Use {
-    fn is_same(&self, other: &Self) -> bool {
-        self.opens_session == other.opens_session
-            && self.operation == other.operation
-            && self.model == other.model
+    fn is_of(&self, operation: Operation, model: Option<&ModelName>, opens_session: bool) -> bool {
+        self.opens_session == opens_session && self.operation == operation && self.model.as_ref() == model
     }
 }
 
@@ -77,12 +75,28 @@ impl Group {
         spec.group.clone().unwrap_or_else(|| GroupId::new(format!("key:{}", spec.secret.id())))
     }
 
-    /// Notes what a key is used for. Of too many uses the one longest ago is forgotten.
-    pub(crate) fn used_for(&mut self, new: Use) {
-        if let Some(known) = self.uses.iter_mut().find(|known| known.is_same(&new)) {
-            known.at = known.at.max(new.at);
-            return;
+    /// Notes what a key is used for.
+    pub(crate) fn used_for(
+        &mut self,
+        operation: Operation,
+        model: Option<&ModelName>,
+        opens_session: bool,
+        at: Moment,
+    ) {
+        let is_same = |known: &Use| known.is_of(operation, model, opens_session);
+        match self.uses.iter_mut().find(|known| is_same(known)) {
+            Some(known) => known.at = known.at.max(at),
+            None => self.note_use(Use { operation, model: model.cloned(), opens_session, at }),
         }
+    }
+
+    /// Takes over a use of another group's.
+    pub(crate) fn share_use(&mut self, one: &Use) {
+        self.used_for(one.operation, one.model.as_ref(), one.opens_session, one.at);
+    }
+
+    /// Of too many uses the one longest ago is forgotten.
+    fn note_use(&mut self, new: Use) {
         if self.uses.len() == Self::MOST_USES {
             let oldest = (0..self.uses.len()).min_by_key(|position| self.uses[*position].at);
             oldest.map(|position| self.uses.swap_remove(position));

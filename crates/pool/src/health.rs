@@ -5,7 +5,6 @@
 //! or after 20 successes. What is kept of a key is the moment at which it will be whole: points
 //! then need no timer, and keys that are whole need no memory.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use keygate_domain::{Failure, Fault, Moment};
@@ -42,15 +41,31 @@ pub(crate) fn is_blamed(failure: &Failure) -> bool {
 }
 
 /// The scores of all keys that are not whole.
+///
+/// Where every tenth request fails that is most keys, and every success changes one: so finding a key, and
+/// noting when it will be whole, are no search.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Health {
     /// Time, in points that a key gets back meanwhile.
     tick: u64,
-    /// When which key will be whole.
-    whole_at: BTreeMap<usize, Moment>,
-    /// The same by time.
-    due: BTreeSet<(u64, usize)>,
+    /// By position; as many as were ever needed.
+    keys: Vec<Option<Recovery>>,
+    /// Which keys will be whole at a tick, at its place in the round.
+    due: Vec<Vec<usize>>,
+    /// How many are not whole.
+    count: usize,
 }
+
+/// A key that is not whole.
+#[derive(Clone, Copy, Debug)]
+struct Recovery {
+    whole_at: Moment,
+    /// Where it stands among those that will be whole at the same tick.
+    place: usize,
+}
+
+/// More ticks than any key takes to be whole.
+const ROUND: u64 = 128;
 
 impl Health {
     /// Scores of keys that are all whole.
@@ -71,23 +86,25 @@ impl Health {
 
     /// The tick at which a key will be whole; `None` while it is.
     pub(crate) fn whole_tick(&self, key: usize) -> Option<u64> {
-        self.whole_at.get(&key).map(|at| tick_from(*at))
+        self.whole_at(key).map(tick_from)
     }
 
     /// When a key will be whole; `None` while it is.
     pub(crate) fn whole_at(&self, key: usize) -> Option<Moment> {
-        self.whole_at.get(&key).copied()
+        self.keys.get(key)?.map(|recovery| recovery.whole_at)
     }
 
     /// Every key that is not whole.
     pub(crate) fn recovering(&self) -> impl Iterator<Item = usize> {
-        self.whole_at.keys().copied()
+        (0..self.keys.len()).filter(|key| self.keys[*key].is_some())
     }
 
     /// A key served. True if that changes its score.
     pub(crate) fn succeeded(&mut self, key: usize, now: Moment) -> bool {
         let lacking = self.lacking(key, self.tick);
-        self.set_lacking(key, lacking.saturating_sub(PER_SUCCESS), now);
+        if lacking > 0 {
+            self.set_lacking(key, lacking.saturating_sub(PER_SUCCESS), now);
+        }
         lacking > 0
     }
 
@@ -100,8 +117,14 @@ impl Health {
 
     /// Makes a key whole. True if it was not.
     pub(crate) fn forgive(&mut self, key: usize) -> bool {
-        let Some(at) = self.whole_at.remove(&key) else { return false };
-        self.due.remove(&(tick_from(at), key));
+        let Some(recovery) = self.keys.get_mut(key).and_then(Option::take) else { return false };
+        self.count -= 1;
+        let due = &mut self.due[place_of(tick_from(recovery.whole_at))];
+        due.swap_remove(recovery.place);
+        // Another one stands in its place now, if it was not the last.
+        if let Some(moved) = due.get(recovery.place).and_then(|key| self.keys[*key].as_mut()) {
+            moved.place = recovery.place;
+        }
         true
     }
 
@@ -118,23 +141,30 @@ impl Health {
         if tick <= self.tick {
             return whole;
         }
+        let first = self.tick + 1;
         self.tick = tick;
-        while let Some((_, key)) = self.due.first().copied().filter(|(due, _)| *due <= tick) {
-            self.due.pop_first();
-            self.whole_at.remove(&key);
-            whole.push(key);
+        if self.count == 0 {
+            return whole;
         }
+        for due in first..=tick.min(first + ROUND - 1) {
+            whole.append(&mut self.due[place_of(due)]);
+        }
+        for key in &whole {
+            self.keys[*key] = None;
+        }
+        self.count -= whole.len();
         whole
     }
 
     /// The same for keys that stand elsewhere by now.
     pub(crate) fn carried_over(self, moved: impl Fn(usize) -> Option<usize>) -> Self {
-        let Self { tick, whole_at, due } = self;
-        Self {
-            tick,
-            whole_at: whole_at.into_iter().filter_map(|(key, at)| Some((moved(key)?, at))).collect(),
-            due: due.into_iter().filter_map(|(tick, key)| Some((tick, moved(key)?))).collect(),
+        let mut carried = Self { tick: self.tick, ..Self::default() };
+        for (key, recovery) in self.keys.into_iter().enumerate() {
+            if let (Some(recovery), Some(place)) = (recovery, moved(key)) {
+                carried.note(place, recovery.whole_at);
+            }
         }
+        carried
     }
 
     fn lacking(&self, key: usize, tick: u64) -> u64 {
@@ -148,9 +178,23 @@ impl Health {
         }
         let whole = Duration::from_secs((self.tick + lacking).saturating_mul(SECONDS_PER_POINT));
         let whole_at = now.after(whole.saturating_sub(now.mono));
-        self.due.insert((tick_from(whole_at), key));
-        self.whole_at.insert(key, whole_at);
+        self.note(key, whole_at);
     }
+
+    fn note(&mut self, key: usize, whole_at: Moment) {
+        self.due.resize_with(ROUND as usize, Vec::new);
+        if self.keys.len() <= key {
+            self.keys.resize(key + 1, None);
+        }
+        let due = &mut self.due[place_of(tick_from(whole_at))];
+        self.keys[key] = Some(Recovery { whole_at, place: due.len() });
+        due.push(key);
+        self.count += 1;
+    }
+}
+
+fn place_of(tick: u64) -> usize {
+    (tick % ROUND) as usize
 }
 
 fn tick_at(now: Moment) -> u64 {
@@ -272,7 +316,8 @@ mod tests {
                     prop_assert_eq!(u64::from(health.points(key, at(now))), *points);
                     prop_assert_eq!(health.whole_at(key).is_none(), *points == 100);
                 }
-                prop_assert_eq!(health.due.len(), health.whole_at.len());
+                let due: usize = health.due.iter().map(Vec::len).sum();
+                prop_assert!(due == health.count && due == health.recovering().count());
             }
         }
     }

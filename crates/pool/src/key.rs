@@ -7,24 +7,25 @@ use keygate_domain::{ApiKey, GroupId, KeyId, KeySpec, Role};
 use crate::probing::Turns;
 use crate::standing::Standing;
 
-/// A key, its rank, and what became of it.
+/// A key, its rank, and what became of it. What every lease looks at comes first and is small: with
+/// thousands of keys each line of memory is one that is in no cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) secret: ApiKey,
     pub(crate) label: Arc<str>,
     /// Position of its group.
     pub(crate) group: usize,
-    /// Whether the configuration says so.
-    pub(crate) is_declared: bool,
+    pub(crate) counts: KeyUse,
+    pub(crate) standing: Standing,
+    /// How it was asked after since a fault disabled it.
+    pub(crate) probing: Option<Box<Turns>>,
     /// The project that the provider named for it.
     pub(crate) project: Option<GroupId>,
     /// At least 1.
     pub(crate) weight: u32,
     pub(crate) role: Role,
-    pub(crate) standing: Standing,
-    /// How it was asked after since a fault disabled it.
-    pub(crate) probing: Option<Turns>,
-    pub(crate) counts: KeyUse,
+    /// Whether the configuration says so.
+    pub(crate) is_declared: bool,
 }
 
 /// What became of a key's leases (KP-10).

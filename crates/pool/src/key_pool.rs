@@ -1,8 +1,9 @@
-//! The pool itself: the public way in, and the passing of time.
+//! The pool itself: the public way in.
 
 mod choose;
 mod explain;
 mod fare;
+mod fetch;
 mod gather;
 mod headroom;
 mod in_the_way;
@@ -17,6 +18,7 @@ mod reload;
 mod remember;
 mod settle;
 mod spend;
+mod time;
 mod trouble;
 mod wait;
 mod warn;
@@ -35,7 +37,7 @@ use crate::affinity::Affinity;
 use crate::breaker::Breaker;
 use crate::buckets::Buckets;
 use crate::budget::Estimates;
-use crate::cooldown::{Jitter, Rest};
+use crate::cooldown::Jitter;
 use crate::event::Events;
 use crate::health::Health;
 use crate::key::KeyUse;
@@ -45,7 +47,7 @@ use crate::narrow::NarrowGroups;
 use crate::order::Order;
 use crate::probing::Probing;
 use crate::queue::{Queue, Resolved, Ticket};
-use crate::roster::{Due, Owner, Place, Roster};
+use crate::roster::{Owner, Place, Roster};
 use crate::rotation::Rota;
 use crate::standing::{Part, Wish};
 use crate::state::Changes;
@@ -74,7 +76,7 @@ pub struct KeyPool {
     buckets: Buckets,
     estimates: Estimates,
     /// Groups and buckets whose use storage has not been given yet.
-    unsaved_spent: BTreeSet<(usize, BucketName)>,
+    unsaved_spent: Vec<(usize, BucketName)>,
     /// What storage still has under names that groups go by no longer.
     spent_elsewhere: BTreeSet<(GroupId, BucketName)>,
     pub(crate) narrow: NarrowGroups,
@@ -123,7 +125,7 @@ impl KeyPool {
             roster,
             buckets: Buckets::default(),
             estimates: Estimates::default(),
-            unsaved_spent: BTreeSet::new(),
+            unsaved_spent: Vec::new(),
             spent_elsewhere: BTreeSet::new(),
             narrow: NarrowGroups::default(),
             slides: Slides::default(),
@@ -250,39 +252,6 @@ impl KeyPool {
         self.attend();
     }
 
-    /// Lets time pass: ends rests that are over and leases that were held too long, and answers
-    /// those who wait. A clock that goes backwards is ignored.
-    pub fn advance(&mut self, now: Moment) {
-        self.now = self.now.max(now);
-        self.expire_leases();
-        self.finish_rests();
-        self.finish_trouble();
-        self.advance_turns();
-        self.advance_probing();
-        if self.affinity.next_expiry().is_some_and(|expiry| expiry <= self.now) {
-            let gone = Arc::make_mut(&mut self.affinity).expire(self.now);
-            for name in gone {
-                self.changes.binding(name);
-            }
-        }
-        self.attend();
-    }
-
-    /// When [`KeyPool::advance`] has something to do next.
-    pub fn next_wakeup(&self) -> Option<Moment> {
-        let rotation = self.rota.as_ref().and_then(Rota::next).map(|wall| self.now.at_wall(wall));
-        let dues = [
-            self.leases.next_expiry(),
-            self.roster.next_due(),
-            self.affinity.next_expiry(),
-            self.breaker.next_due(),
-            self.queue.next_due(),
-            self.probing.next_due(),
-            rotation,
-        ];
-        dues.into_iter().flatten().min()
-    }
-
     /// Somebody does not wait any more. False if the ticket was resolved already, or is of another
     /// life.
     pub fn leave(&mut self, ticket: Ticket, now: Moment) -> bool {
@@ -329,84 +298,6 @@ impl KeyPool {
     /// The moment the pool has reached.
     pub(crate) fn time(&self) -> Moment {
         self.now
-    }
-
-    fn expire_leases(&mut self) {
-        while let Some((number, held)) = self.leases.end_overdue(self.now) {
-            self.breaker.ended(number);
-            self.settle_budget(&held, number, None);
-            let key = &mut self.roster.keys[held.key];
-            key.counts.in_flight -= 1;
-            key.counts.lost += 1;
-            self.ledger.in_flight -= 1;
-            self.ledger.lost += 1;
-            self.events.push(PoolEvent::LeaseExpired {
-                lease: LeaseId { life: self.life, number },
-                id: key.id().clone(),
-                label: key.label.clone(),
-                held: held.granted.until(self.now),
-            });
-        }
-    }
-
-    fn finish_rests(&mut self) {
-        while let Some(due) = self.roster.pop_due(self.now) {
-            match due {
-                Due::Over(place, _) if matches!(place.part, Part::Budget(..)) => self.budget_due(&place),
-                Due::Over(place, fault) => {
-                    self.refresh(&place);
-                    self.tell_recovered(&place, fault);
-                }
-                Due::Forgotten(place) => self.changes.owner(place.owner),
-            }
-        }
-    }
-
-    /// Ends a rest before its time, with its escalation. True if it was running. That there was one
-    /// is remembered, so that a request which it refused may use the key again.
-    fn end_rest(&mut self, place: &Place) -> bool {
-        let Some(rest) = self.roster.end_rest(place) else { return false };
-        self.changes.owner(place.owner);
-        if rest.over {
-            return false;
-        }
-        let fault = rest.fault;
-        let ended = Rest { until: self.now, level: 0, next_level: 0, over: true, ..rest };
-        self.roster.put_rest(place, ended, self.now);
-        self.refresh(place);
-        self.tell_recovered(place, fault);
-        true
-    }
-
-    /// Brings the lanes up to date with what changed at `place`.
-    fn refresh(&mut self, place: &Place) {
-        let (roster, now) = (&self.roster, self.now);
-        self.lanes
-            .refresh(&place.part, roster.members(&place.owner), |key, wish| roster.is_usable(key, wish, now));
-        self.lanes.close_empty(&self.roster.resting);
-        match &place.part {
-            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => self.queue.stir_bucket(bucket),
-            Part::Whole | Part::Operation(_) | Part::Sessions => self.queue.stir(),
-        }
-    }
-
-    fn tell_recovered(&mut self, place: &Place, fault: Fault) {
-        if !self.roster.is_owner_in_use(place.owner) {
-            return;
-        }
-        let (group, key) = match place.owner {
-            Owner::Key(key) => {
-                let found = &self.roster.keys[key];
-                (found.group, Some((found.id().clone(), found.label.clone())))
-            }
-            Owner::Group(group) => (group, None),
-        };
-        let bucket = match &place.part {
-            Part::Bucket(bucket, _) | Part::Budget(bucket, _) => Some(bucket.clone()),
-            Part::Whole | Part::Operation(_) | Part::Sessions => None,
-        };
-        let group = self.roster.groups[group].id.clone();
-        self.events.push(PoolEvent::Recovered { group, key, bucket, fault });
     }
 }
 

@@ -7,7 +7,6 @@
 //! their own: one exhausted model does not disturb the shares of the others.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use keygate_domain::{BucketName, Spend};
 
@@ -55,11 +54,15 @@ impl Lane {
     }
 }
 
+/// Where a lane is kept until another one is opened or closed; none for that of all.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LanePlace(Option<usize>);
+
 /// All lanes.
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes {
     common: Lane,
-    special: BTreeMap<LaneScope, Lane>,
+    special: Vec<(LaneScope, Lane)>,
     clock: u64,
     /// The turns taken in all lanes.
     taken: u64,
@@ -74,7 +77,7 @@ impl Lanes {
         let turns = Turns::new(strategy, keys, seed);
         let mut common = Lane { usable: KeySet::new(keys.len()), turns, last_used: 0 };
         (0..keys.len()).for_each(|key| common.set_usable(key, true));
-        Self { common, special: BTreeMap::new(), clock: 0, taken: 0 }
+        Self { common, special: Vec::new(), clock: 0, taken: 0 }
     }
 
     /// Goes on with the order of use of earlier lanes, where both have one.
@@ -86,18 +89,26 @@ impl Lanes {
 
     /// Makes sure that the lane of `scope` exists. If it has to be made, `out` names the keys of
     /// which a part rests that its asks could meet.
-    pub(crate) fn open<K: IntoIterator<Item = usize>>(&mut self, scope: &LaneScope, out: impl FnOnce() -> K) {
+    pub(crate) fn open<K: IntoIterator<Item = usize>>(
+        &mut self,
+        scope: &LaneScope,
+        out: impl FnOnce() -> K,
+    ) -> LanePlace {
         if *scope == LaneScope::default() {
-            return;
+            return LanePlace(None);
         }
         self.clock += 1;
-        if !self.special.contains_key(scope) {
+        let place = self.place_of(scope).unwrap_or_else(|| {
             self.make_room();
-            self.special.insert(scope.clone(), self.common_without(out()));
-        }
-        if let Some(lane) = self.special.get_mut(scope) {
-            lane.last_used = self.clock;
-        }
+            self.special.push((scope.clone(), self.common_without(out())));
+            self.special.len() - 1
+        });
+        self.special[place].1.last_used = self.clock;
+        LanePlace(Some(place))
+    }
+
+    fn place_of(&self, scope: &LaneScope) -> Option<usize> {
+        self.special.iter().position(|(known, _)| known == scope)
     }
 
     /// The lane of `scope`, as it would be made if there is none yet: for looking only.
@@ -106,10 +117,11 @@ impl Lanes {
         scope: &LaneScope,
         out: impl FnOnce() -> K,
     ) -> Cow<'_, Lane> {
-        if *scope == LaneScope::default() || self.special.contains_key(scope) {
-            return Cow::Borrowed(self.lane(scope));
+        if *scope == LaneScope::default() {
+            return Cow::Borrowed(&self.common);
         }
-        Cow::Owned(self.common_without(out()))
+        let known = self.place_of(scope);
+        known.map_or_else(|| Cow::Owned(self.common_without(out())), |at| Cow::Borrowed(&self.special[at].1))
     }
 
     fn common_without(&self, out: impl IntoIterator<Item = usize>) -> Lane {
@@ -122,20 +134,19 @@ impl Lanes {
         if self.special.len() < Self::MOST {
             return;
         }
-        let oldest = self.special.iter().min_by_key(|(_, lane)| lane.last_used);
-        if let Some(scope) = oldest.map(|(scope, _)| scope.clone()) {
-            self.special.remove(&scope);
-        }
+        let oldest = (0..self.special.len()).min_by_key(|place| self.special[*place].1.last_used);
+        oldest.map(|place| self.special.swap_remove(place));
     }
 
-    /// The lane of `scope`, which [`Lanes::open`] was called with.
-    pub(crate) fn lane(&self, scope: &LaneScope) -> &Lane {
-        self.special.get(scope).unwrap_or(&self.common)
+    /// The lane that was opened last, or that of all.
+    pub(crate) fn lane(&self, place: LanePlace) -> &Lane {
+        place.0.map_or(&self.common, |place| &self.special[place].1)
     }
 
     /// A key had its turn.
-    pub(crate) fn took(&mut self, scope: &LaneScope, key: usize, free: bool) {
-        self.special.get_mut(scope).unwrap_or(&mut self.common).turns.took(key, free);
+    pub(crate) fn took(&mut self, place: LanePlace, key: usize, free: bool) {
+        let lane = place.0.map_or(&mut self.common, |place| &mut self.special[place].1);
+        lane.turns.took(key, free);
         self.taken += 1;
         let number = self.taken;
         self.each().for_each(|lane| lane.turns.leased(key, number));
@@ -162,7 +173,7 @@ impl Lanes {
     }
 
     fn each(&mut self) -> impl Iterator<Item = &mut Lane> {
-        std::iter::once(&mut self.common).chain(self.special.values_mut())
+        std::iter::once(&mut self.common).chain(self.special.iter_mut().map(|(_, lane)| lane))
     }
 
     /// A part of these keys began or stopped resting: asks anew whether they are usable.
@@ -189,7 +200,7 @@ impl Lanes {
 
     /// Closes lanes whose asks cannot meet a rest of their own any more.
     pub(crate) fn close_empty(&mut self, resting: &RestingParts) {
-        self.special.retain(|scope, _| resting.still_has(scope));
+        self.special.retain(|(scope, _)| resting.still_has(scope));
     }
 
     /// Every lane, for the invariants.

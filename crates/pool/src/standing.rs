@@ -112,7 +112,8 @@ impl Block<'_> {
 /// Whether a key or group is disabled, and what of it rests or rested lately.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Standing {
-    pub(crate) disabled: Option<Disabled>,
+    /// Apart, because nearly none is, and every lease looks at what stands beside it.
+    pub(crate) disabled: Option<Box<Disabled>>,
     rests: Vec<(Part, Rest)>,
 }
 

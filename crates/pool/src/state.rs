@@ -147,7 +147,7 @@ pub(crate) struct SavedBinding {
     reason = "each names a part that changed; together they are no state"
 )]
 pub(crate) struct Changes {
-    pub(crate) owners: BTreeSet<Owner>,
+    pub(crate) owners: Owners,
     /// Names that groups go by no longer.
     pub(crate) gone_groups: BTreeSet<GroupId>,
     pub(crate) names: bool,
@@ -157,6 +157,42 @@ pub(crate) struct Changes {
     pub(crate) all_bindings: bool,
     /// Set when positions mean other keys than before.
     pub(crate) everything: bool,
+}
+
+/// Keys and groups, each once. Most requests that fail change one, and to note it must be no search.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Owners {
+    list: Vec<Owner>,
+    keys: Vec<bool>,
+    groups: Vec<bool>,
+}
+
+impl Owners {
+    fn insert(&mut self, owner: Owner) {
+        let (known, position) = match owner {
+            Owner::Key(key) => (&mut self.keys, key),
+            Owner::Group(group) => (&mut self.groups, group),
+        };
+        if known.len() <= position {
+            known.resize(position + 1, false);
+        }
+        if !std::mem::replace(&mut known[position], true) {
+            self.list.push(owner);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+impl IntoIterator for Owners {
+    type Item = Owner;
+    type IntoIter = std::vec::IntoIter<Owner>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
 }
 
 impl Changes {

@@ -7,33 +7,35 @@ use crate::surface::Surface;
 
 const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
-/// Headers that pass, by name.
+/// Whether a header passes, by its name.
 ///
 /// A list of what may pass, not of what may not: a header nobody thought of (a credential, a
 /// user's name, a trace id, a cookie, an `x-forwarded-for`) then stays in the house. Left out on
 /// purpose: `accept-encoding`, because a compressed stream could not be metered on its way, and
 /// `x-goog-user-project`, because it bills a project that the key may not bill.
-const PASSING: [&str; 8] = [
-    "content-type",
-    "content-encoding",
-    "accept",
-    "user-agent",
-    "x-goog-api-client",
-    "x-goog-request-params",
-    "x-server-timeout",
-    "api-revision",
-];
-
-/// Beginnings of the names of further headers that pass: options of the Gemini API itself.
-const PASSING_PREFIX: &str = "x-gemini-";
+fn passes(name: &str) -> bool {
+    let is_listed = matches!(
+        name,
+        "content-type"
+            | "content-encoding"
+            | "accept"
+            | "user-agent"
+            | "x-goog-api-client"
+            | "x-goog-request-params"
+            | "x-server-timeout"
+            | "api-revision"
+    );
+    // Options of the Gemini API itself.
+    is_listed || name.starts_with("x-gemini-")
+}
 
 /// The headers for upstream: what may pass of the caller's, and `key` in the place where the
 /// surface expects it. Native paths answer 401 to a bearer key; the OpenAI-compatible ones want
 /// nothing else.
 pub(crate) fn upstream_headers(surface: Surface, from_caller: &HeaderMap, key: Option<&ApiKey>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(PASSING.len());
+    let mut headers = HeaderMap::with_capacity(from_caller.len() + 1);
     for (name, value) in from_caller {
-        if PASSING.contains(&name.as_str()) || name.as_str().starts_with(PASSING_PREFIX) {
+        if passes(name.as_str()) {
             headers.append(name.clone(), value.clone());
         }
     }

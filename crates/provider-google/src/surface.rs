@@ -14,12 +14,10 @@ pub(crate) enum Surface {
 impl Surface {
     /// The dialect of a path, known or not: an error about an unknown path needs a shape too.
     pub(crate) fn of(path: &str) -> Self {
-        let mut segments = path.split('/').skip(1);
-        let first = segments.next();
-        let second = segments.next();
-        match (first, second) {
-            (Some("openai"), _) | (_, Some("openai")) => Self::OpenAi,
-            (_, Some("interactions")) => Self::Interactions,
+        let mut segments = path.as_bytes().split(|byte| *byte == b'/').skip(1);
+        match (segments.next(), segments.next()) {
+            (Some(b"openai"), _) | (_, Some(b"openai")) => Self::OpenAi,
+            (_, Some(b"interactions")) => Self::Interactions,
             _ => Self::Native,
         }
     }

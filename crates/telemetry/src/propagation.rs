@@ -4,7 +4,7 @@
 //! business learning the trace ids of its customers. `tracestate` is left alone for the same
 //! reason: it is other vendors' text, and with no hop after this one nobody would read it.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
@@ -12,7 +12,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-const TRACEPARENT: &str = "traceparent";
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// `00-` + 32 + `-` + 16 + `-01`; a later version may be longer.
 const SHORTEST: usize = 55;
@@ -47,14 +47,14 @@ struct Traceparent<'a>(&'a HeaderMap);
 
 impl Extractor for Traceparent<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        if key != TRACEPARENT {
+        if key != TRACEPARENT.as_str() {
             return None;
         }
         self.0.get(TRACEPARENT)?.to_str().ok()
     }
 
     fn keys(&self) -> Vec<&str> {
-        vec![TRACEPARENT]
+        vec!["traceparent"]
     }
 }
 
@@ -73,8 +73,7 @@ mod tests {
     #[case::forbidden_version("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", None)]
     #[case::nonsense("hello", None)]
     fn reads_the_flag_or_nothing(#[case] header: &str, #[case] expected: Option<bool>) {
-        let headers =
-            HeaderMap::from_iter([(http::HeaderName::from_static(TRACEPARENT), header.parse().unwrap())]);
+        let headers = HeaderMap::from_iter([(TRACEPARENT, header.parse().unwrap())]);
         assert_eq!(RemoteParent::of(&headers).map(|parent| parent.is_sampled()), expected);
     }
 

@@ -52,8 +52,10 @@ pub(crate) struct Desk {
 impl Desk {
     /// Leaves a notice.
     pub(crate) fn tell(&self, notice: Notice) {
-        let address = self.address.clone();
-        self.tray.lay(notice, move || address.do_send(ReadNotices));
+        self.tray.lay(notice, || {
+            let address = self.address.clone();
+            move || address.do_send(ReadNotices)
+        });
     }
 }
 

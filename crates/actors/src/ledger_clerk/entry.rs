@@ -30,6 +30,8 @@ pub struct LedgerEntry {
     pub attempt: u32,
     /// Who answers.
     pub source: AnswerSource,
+    /// When it was sent.
+    pub sent: Moment,
 }
 
 /// An attempt that has begun. It ends as one row whatever happens: if nobody closes it, it is lost.
@@ -45,7 +47,6 @@ pub struct OpenEntry {
 pub(crate) struct Closing {
     number: u64,
     entry: LedgerEntry,
-    sent: Moment,
     status: u16,
     first_byte: Option<Duration>,
     latency: Duration,
@@ -56,11 +57,10 @@ pub(crate) struct Closing {
 }
 
 impl OpenEntry {
-    pub(super) fn new(entry: LedgerEntry, number: u64, sent: Moment, ledger: Ledger) -> Self {
+    pub(super) fn new(entry: LedgerEntry, number: u64, ledger: Ledger) -> Self {
         let closing = Closing {
             number,
             entry,
-            sent,
             status: 0,
             first_byte: None,
             latency: Duration::ZERO,
@@ -76,7 +76,7 @@ impl OpenEntry {
     pub fn answered(&mut self, status: u16) {
         if let Some(closing) = &mut self.closing {
             closing.status = status;
-            closing.first_byte.get_or_insert_with(|| closing.sent.until(clock::now()));
+            closing.first_byte.get_or_insert_with(|| clock::since(closing.entry.sent));
         }
     }
 
@@ -94,7 +94,7 @@ impl OpenEntry {
 
     fn end(&mut self, outcome: Outcome, fault: Option<Fault>) {
         let Some(mut closing) = self.closing.take() else { return };
-        closing.latency = closing.sent.until(clock::now());
+        closing.latency = clock::since(closing.entry.sent);
         (closing.outcome, closing.fault) = (outcome, fault);
         self.ledger.post(closing);
     }
@@ -113,12 +113,12 @@ impl Closing {
 
     /// The row. `life` makes its id unlike those of other processes.
     pub(super) fn into_row(self, life: &str) -> LedgerRow {
-        let Self { number, entry, sent, status, first_byte, latency, usage, is_estimated, outcome, fault } =
+        let Self { number, entry, status, first_byte, latency, usage, is_estimated, outcome, fault } =
             self;
         let (key_id, group) = entry.key.map(|(key, group)| (key.to_string(), group.to_string())).unzip();
         LedgerRow {
             id: format!("{life}-{number}"),
-            time_ms: millis_since_1970(sent.wall),
+            time_ms: millis_since_1970(entry.sent.wall),
             request_id: entry.request_id.into(),
             client: entry.user.client.to_string(),
             user: entry.user.name.to_string(),

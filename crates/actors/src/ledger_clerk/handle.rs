@@ -13,7 +13,7 @@ use super::entry::{Closing, LedgerEntry, OpenEntry};
 use super::messages::{Finish, ReadNotices};
 use super::shelf::LedgerShelf;
 use crate::tray::{Tray, tray};
-use crate::{Home, clock};
+use crate::Home;
 
 /// Most rows on their way: some 20 MiB. What ends beyond it is counted and forgotten.
 const MOST_WAITING: u64 = 50_000;
@@ -45,7 +45,7 @@ impl Ledger {
     /// An attempt begins.
     pub fn open(&self, entry: LedgerEntry) -> OpenEntry {
         let number = self.desk.counters.opened();
-        OpenEntry::new(entry, number, clock::now(), self.clone())
+        OpenEntry::new(entry, number, self.clone())
     }
 
     /// What was counted since the process began.

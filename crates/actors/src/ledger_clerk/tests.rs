@@ -12,7 +12,7 @@ use tokio::task::LocalSet;
 use tokio::time::sleep;
 
 use super::{Ledger, LedgerEntry, LedgerShelf, start_ledger};
-use crate::{Home, ShelfTrouble};
+use crate::{Home, ShelfTrouble, clock};
 
 /// A database and a journal in memory, each of which can be out of order.
 #[derive(Default)]
@@ -65,6 +65,7 @@ fn entry() -> LedgerEntry {
         operation: Operation("generate_content"),
         attempt: 1,
         source: AnswerSource::Provider,
+        sent: clock::now(),
     }
 }
 

@@ -56,8 +56,10 @@ pub(crate) struct Desk {
 impl Desk {
     /// Leaves a notice.
     pub(crate) fn tell(&self, notice: Leave) {
-        let address = self.address.clone();
-        self.tray.lay(notice, move || address.do_send(ReadNotices));
+        self.tray.lay(notice, || {
+            let address = self.address.clone();
+            move || address.do_send(ReadNotices)
+        });
     }
 }
 

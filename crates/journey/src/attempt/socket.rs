@@ -47,8 +47,8 @@ impl Attempt<'_> {
         slot: &mut Slot,
     ) -> Result<Talk, Failed> {
         let span = self.span(lease.as_ref());
-        let mut account = Account::open(self, lease.as_ref());
         let sent = clock::now();
+        let mut account = Account::open(self, lease.as_ref(), sent);
         let (incoming, outgoing) = match self.dial(lease.as_ref()).await {
             Ok(socket) => socket.split(),
             Err(failed) => return Err(self.failed(lease, account, failed, &span)),

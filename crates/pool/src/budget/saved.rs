@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use keygate_domain::{BucketName, GroupId, Metric, Moment};
 use serde::{Deserialize, Serialize};
 
-use super::counter::Counter;
+use super::calendar_count::SavedCount;
 use super::pace::SavedPace;
+use super::tally::SavedTally;
 use super::{Budgets, Meter};
 
 /// What every group used of its budgets, by the wall clock. Apart from [`crate::PoolState`] because it
@@ -51,8 +52,8 @@ enum SavedUse {
 
 impl SavedMeter {
     pub(crate) fn of(group: &GroupId, bucket: &BucketName, meter: &Meter, now: Moment) -> Self {
-        let counters = meter.limits.iter();
-        let counters = counters.map(|one| SavedCounter { metric: one.metric, used: save(&one.counter, now) });
+        let counters =
+            meter.limits().map(|(metric, _)| SavedCounter { metric, used: save(meter, metric, now) });
         Self { group: group.clone(), bucket: bucket.clone(), counters: counters.collect() }
     }
 
@@ -60,70 +61,62 @@ impl SavedMeter {
     /// became one there may be several.
     pub(crate) fn restore(&self, meter: &mut Meter, budgets: &Budgets, now: Moment) {
         for saved in &self.counters {
-            let known = meter.limits.iter_mut().find(|one| one.metric == saved.metric);
-            if let Some(one) = known {
-                read(&saved.used, &mut one.counter, budgets.margin, now);
+            if meter.limits().any(|(metric, _)| metric == saved.metric) {
+                read(saved, meter, budgets.margin, now);
             }
         }
     }
 }
 
-fn save(counter: &Counter, now: Moment) -> SavedUse {
+fn save(meter: &Meter, metric: Metric, now: Moment) -> SavedUse {
     let wall = |mono: Duration| {
         now.wall - jiff::SignedDuration::try_from(now.mono.saturating_sub(mono)).unwrap_or_default()
     };
-    match counter {
-        Counter::Minute(window) => {
-            SavedUse::Minute(window.entries().map(|(at, amount)| (wall(at), amount)).collect())
+    match (meter.tally.save(metric), &meter.running) {
+        (Some(SavedTally::Minute(entries)), _) => {
+            SavedUse::Minute(entries.into_iter().map(|(at, amount)| (wall(at), amount)).collect())
         }
-        Counter::Calendar(count) => {
-            let pace = Some(count.pace.left());
-            SavedUse::Calendar { used: count.used, edge: count.edge, ends: count.ends, pace }
+        (Some(SavedTally::Period(SavedCount { used, edge, ends, pace })), _) => {
+            SavedUse::Calendar { used, edge, ends, pace }
         }
-        Counter::Running(running) => {
+        (None, Some(running)) if metric == Metric::Concurrent => {
             // What ran when the process died may run on at the provider until its lease would end.
             let leases = running.leases.values().map(|ends| (ends.wall, None));
             let sessions = running.sessions.all().map(|(ends, name)| (ends.wall, name.map(str::to_owned)));
             SavedUse::Running(leases.chain(sessions).collect())
         }
-        Counter::Interval { last } => SavedUse::Interval(last.map(|last| last.wall)),
+        (None, _) => SavedUse::Interval(meter.last_sent.map(|last| last.wall)),
     }
 }
 
-fn read(saved: &SavedUse, counter: &mut Counter, margin: Duration, now: Moment) {
-    match (saved, counter) {
-        (SavedUse::Minute(entries), Counter::Minute(window)) => {
-            for (at, amount) in entries {
-                window.add(*amount, before(*at, now), margin);
-            }
+fn read(saved: &SavedCounter, meter: &mut Meter, margin: Duration, now: Moment) {
+    match (&saved.used, &mut meter.running) {
+        (SavedUse::Minute(entries), _) => {
+            let entries = entries.iter().map(|(at, amount)| (before(*at, now), *amount)).collect();
+            meter.tally.restore(saved.metric, SavedTally::Minute(entries), now, margin);
         }
-        (SavedUse::Calendar { used, edge, ends, pace }, Counter::Calendar(count)) => {
-            count.absorb(count.saved(*used, *edge, *ends, *pace));
-            count.advance(now, margin);
+        (SavedUse::Calendar { used, edge, ends, pace }, _) => {
+            let (used, edge, ends, pace) = (*used, *edge, *ends, *pace);
+            let saved_count = SavedTally::Period(SavedCount { used, edge, ends, pace });
+            meter.tally.restore(saved.metric, saved_count, now, margin);
         }
-        (SavedUse::Sessions(ends), Counter::Running(running)) => {
+        (SavedUse::Sessions(ends), Some(running)) => {
             for at in ends {
                 running.sessions.open(None, now.at_wall(*at));
             }
             running.sessions.forget_old(now);
         }
-        (SavedUse::Running(sessions), Counter::Running(running)) => {
+        (SavedUse::Running(sessions), Some(running)) => {
             for (at, name) in sessions {
                 running.sessions.open(name.as_deref().map(Into::into), now.at_wall(*at));
             }
             running.sessions.forget_old(now);
         }
-        (SavedUse::Interval(saved), Counter::Interval { last }) => {
-            *last = (*last).max(saved.map(|at| Moment { wall: at, mono: before(at, now) }));
+        (SavedUse::Interval(last), _) => {
+            let last = last.map(|at| Moment { wall: at, mono: before(at, now) });
+            meter.last_sent = meter.last_sent.max(last);
         }
-        (
-            SavedUse::Minute(_)
-            | SavedUse::Calendar { .. }
-            | SavedUse::Sessions(_)
-            | SavedUse::Running(_)
-            | SavedUse::Interval(_),
-            _,
-        ) => {}
+        (SavedUse::Sessions(_) | SavedUse::Running(_), None) => {}
     }
 }
 

@@ -1,12 +1,10 @@
 //! Choosing a key and granting it.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 
 use keygate_domain::{Access, ApiKey, ClientId, GroupId, Keepsake, KeyId, LeaseId, Moment, Spend};
 
 use super::{KeyPool, wish};
-use crate::group::Use;
 use crate::lane::Lane;
 use crate::leases::Held;
 use crate::narrow::NarrowGroups;
@@ -62,22 +60,23 @@ impl KeyPool {
         let wish = wish(&self.buckets, ask.model.as_ref(), ask.operation, ask.opens_session, spend);
         let scope = self.roster.resting.scope_of(&wish);
         let (roster, now) = (&self.roster, self.now);
-        self.lanes.open(&scope, || {
+        let place = self.lanes.open(&scope, || {
             let resting = roster.resting.in_the_way_of(&scope.wish());
             resting.flat_map(|(_, place)| roster.members(&place.owner).iter().copied())
         });
         let tried = TriedKeys::find(&ask.tried, roster, &wish, now);
-        let lane = self.lanes.lane(&scope);
+        let lane = self.lanes.lane(place);
         self.narrow.advance(wish.bucket.unwrap_or_default(), now);
         let (key, too_narrow) = self.choose(lane, &ownership, &tried, &wish);
         note_narrow(&mut self.narrow, roster, &wish, too_narrow, now);
         let key = key.ok_or_else(|| self.refusal(lane, &wish, ownership.bound_to()));
         let key = self.past_breaker(&wish, key)?;
+        self.fetch(key);
         debug_assert!(invariants::may_be_leased(self, key, &wish), "{}", invariants::KP_3.sentence);
         let skipped = self.skipped(lane, &wish, &tried, key);
         let (usable, of_keys) = (lane.usable.count(), self.roster.in_use());
         let is_free = ownership.home() != Some(&self.roster.group_of(key).id);
-        self.lanes.took(&scope, key, is_free);
+        self.lanes.took(place, key, is_free);
         let mut lease = self.grant(key, ask, spend, ownership, skipped);
         lease.is_trial = self.is_trial(ask, lease.id.number);
         (lease.on_behalf_of, lease.usable, lease.of_keys) = (on_behalf_of, usable, of_keys);
@@ -131,13 +130,13 @@ impl KeyPool {
         ownership: &Ownership,
         tried: &TriedKeys,
         wish: &Wish<'_>,
-    ) -> (Option<usize>, BTreeSet<usize>) {
+    ) -> (Option<usize>, Vec<usize>) {
         let keys = &self.roster.keys;
-        let too_narrow = RefCell::new(BTreeSet::new());
+        let too_narrow = RefCell::new(Vec::new());
         let fits = |key: usize| {
             let has_room = self.roster.has_room_for(key, wish, self.now);
             if !has_room {
-                too_narrow.borrow_mut().insert(keys[key].group);
+                too_narrow.borrow_mut().push(keys[key].group);
             }
             has_room
         };
@@ -243,12 +242,8 @@ impl KeyPool {
     fn note_use(&mut self, key: usize, ask: &Ask) {
         if ask.model.is_some() || ask.opens_session {
             let group = self.roster.keys[key].group;
-            self.roster.groups[group].used_for(Use {
-                operation: ask.operation,
-                model: ask.model.clone(),
-                opens_session: ask.opens_session,
-                at: self.now,
-            });
+            let found = &mut self.roster.groups[group];
+            found.used_for(ask.operation, ask.model.as_ref(), ask.opens_session, self.now);
         }
     }
 
@@ -273,10 +268,12 @@ pub(super) fn note_narrow(
     narrow: &mut NarrowGroups,
     roster: &Roster,
     wish: &Wish<'_>,
-    groups: BTreeSet<usize>,
+    mut groups: Vec<usize>,
     now: Moment,
 ) {
     let Some(bucket) = wish.bucket else { return };
+    groups.sort_unstable();
+    groups.dedup();
     for group in groups {
         let Some(meter) = roster.groups[group].meters.get(bucket) else { continue };
         if let Some(until) = meter.next_slide(&roster.budgets, now) {

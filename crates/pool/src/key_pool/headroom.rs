@@ -4,7 +4,8 @@
 //! thousands of groups every second would cost more than the requests: so each that is in use
 //! says when something leaves its windows next, and is asked then.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use keygate_domain::Moment;
@@ -12,34 +13,49 @@ use keygate_domain::Moment;
 use super::KeyPool;
 use crate::Strategy;
 
-/// How old what is known of a group may be.
-const LAG: Duration = Duration::from_secs(1);
+/// How old what is known of a group may be. All groups look as much fuller than they are by it, about as many
+/// seconds of their minute, so that their order is nearly the same.
+const LAG: Duration = Duration::from_secs(5);
 
 /// When which group is to be asked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slides {
-    dues: BTreeSet<(Moment, usize)>,
-    /// Whether it has a place among them, by group.
-    is_due: Vec<bool>,
+    dues: BinaryHeap<Reverse<(Moment, usize)>>,
+    /// By group.
+    known: Vec<Known>,
+}
+
+/// What the lanes were told of a group.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// What is left, in parts per million.
+    left: Option<u32>,
+    /// Whether it is to be asked again.
+    is_due: bool,
 }
 
 impl Slides {
     fn add(&mut self, group: usize, due: Moment) {
-        self.dues.insert((due, group));
-        if self.is_due.len() <= group {
-            self.is_due.resize(group + 1, false);
-        }
-        self.is_due[group] = true;
+        self.dues.push(Reverse((due, group)));
+        self.of(group).is_due = true;
     }
 
-    fn knows(&self, group: usize) -> bool {
-        self.is_due.get(group).is_some_and(|is_due| *is_due)
+    fn of(&mut self, group: usize) -> &mut Known {
+        if self.known.len() <= group {
+            self.known.resize(group + 1, Known::default());
+        }
+        &mut self.known[group]
+    }
+
+    /// Other keys are in the group: they are to be told, too.
+    pub(super) fn forget(&mut self, group: usize) {
+        self.of(group).left = None;
     }
 
     fn pop(&mut self, now: Moment) -> Option<usize> {
-        let (_, group) = self.dues.first().copied().filter(|(due, _)| *due <= now)?;
-        self.dues.pop_first();
-        self.is_due[group] = false;
+        let Reverse((_, group)) = self.dues.peek().filter(|Reverse((due, _))| *due <= now).copied()?;
+        self.dues.pop();
+        self.of(group).is_due = false;
         Some(group)
     }
 }
@@ -61,11 +77,14 @@ impl KeyPool {
         let Some(left) = found.meters.values().map(|meter| meter.headroom(budgets, now)).min() else {
             return;
         };
-        for key in &found.members {
-            self.lanes.set_headroom(*key, left);
+        let known = self.slides.of(group);
+        if known.left.replace(left) != Some(left) {
+            for key in &found.members {
+                self.lanes.set_headroom(*key, left);
+            }
         }
         // More use makes nothing leave earlier.
-        if !self.slides.knows(group) {
+        if !known.is_due {
             let next = found.meters.values().filter_map(|meter| meter.next_slide(budgets, now)).min();
             if let Some(next) = next {
                 self.slides.add(group, next.max(now.after(LAG)));

@@ -28,10 +28,10 @@ impl KeyPool {
         // Positions mean others.
         self.narrow.clear();
         for bucket in &metered {
-            self.unsaved_spent.remove(&(from, bucket.clone()));
             self.allow_anew(into, bucket);
         }
         self.refresh(&Place::new(Owner::Group(into), Part::Whole));
+        self.slides.forget(into);
         self.tell_headroom(into);
         self.queue.stir();
     }
@@ -40,7 +40,9 @@ impl KeyPool {
     pub(super) fn group_renamed(&mut self, group: usize, was: &GroupId) {
         self.go_by_another_name(was, group);
         let limited = self.roster.groups[group].meters.iter().filter(|(_, meter)| meter.is_limited());
-        self.unsaved_spent.extend(limited.map(|(bucket, _)| (group, bucket.clone())));
+        for bucket in limited.map(|(bucket, _)| bucket.clone()).collect::<Vec<_>>() {
+            self.meter_moved(group, &bucket);
+        }
     }
 
     /// The limits of both hold for each, so that each counts what the other has to.

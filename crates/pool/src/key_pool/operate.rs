@@ -82,7 +82,7 @@ impl KeyPool {
         let owner = Owner::Key(key);
         let reason = "disabled by an operator";
         let disabled = Disabled { fault: None, reason: reason.into(), since: self.now };
-        let before = self.roster.standing_mut(owner).disabled.replace(disabled);
+        let before = self.roster.standing_mut(owner).disabled.replace(Box::new(disabled));
         self.changes.owner(owner);
         self.ask_no_more_after(owner);
         self.refresh(&Place::new(owner, Part::Whole));

@@ -124,7 +124,7 @@ impl KeyPool {
         let Owner::Key(key) = owner else { return };
         let read = saved.map(|saved| Turns::read(saved, |wall| self.at(wall)));
         let planned = read.and_then(|turns| turns.next_at);
-        self.roster.keys[key].probing = read.map(|turns| Turns { next_at: None, ..turns });
+        self.roster.keys[key].probing = read.map(|turns| Box::new(Turns { next_at: None, ..turns }));
         if !self.is_asked_after(key) {
             return;
         }
@@ -170,7 +170,7 @@ impl KeyPool {
         if !self.is_asked_after(key) {
             return None;
         }
-        let level = self.roster.keys[key].probing.map_or(0, |turns| turns.level);
+        let level = self.roster.keys[key].probing.as_ref().map_or(0, |turns| turns.level);
         let due = self.now.after(self.probing.wait(&self.policy.probe, level, at_least));
         self.plan_probe_at(key, due);
         Some(due)
@@ -233,7 +233,8 @@ impl KeyPool {
 
     /// How a key is asked after, for status.
     pub(super) fn observe_probing(&self, key: usize) -> ProbingSnapshot {
-        let Turns { level: _, sent, last_at, next_at } = self.roster.keys[key].probing.unwrap_or_default();
+        let Turns { level: _, sent, last_at, next_at } =
+            self.roster.keys[key].probing.as_deref().copied().unwrap_or_default();
         let next_at = next_at.map(|due| self.probing.earliest(due));
         ProbingSnapshot { probes: sent, last_at, next_at }
     }
@@ -243,11 +244,11 @@ impl KeyPool {
     pub(crate) fn plans_probes_truly(&self) -> bool {
         let keys = self.roster.keys.iter().enumerate();
         let planned = keys.filter_map(|(at, key)| {
-            let due = key.probing?.next_at?;
+            let due = key.probing.as_ref()?.next_at?;
             self.is_asked_after(at).then(|| (due, key.id().clone()))
         });
         let all_told = self.roster.keys[..self.roster.in_use()].iter().enumerate().all(|(at, key)| {
-            let next_at = key.probing.and_then(|turns| turns.next_at);
+            let next_at = key.probing.as_ref().and_then(|turns| turns.next_at);
             next_at.is_some() == (self.is_asked_after(at) && !self.is_being_probed(at))
         });
         planned.collect::<std::collections::BTreeSet<_>>() == *self.probing.planned() && all_told

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keygate_domain::{BucketName, GroupId, KeySpec, Moment};
 
 use super::KeyPool;
-use crate::lane::{LaneScope, Lanes};
+use crate::lane::{LanePlace, Lanes};
 use crate::roster::{Roster, Succession};
 use crate::rotation::Rota;
 use crate::standing::Part;
@@ -93,7 +93,7 @@ impl KeyPool {
         refresh_all(lanes, roster, *now);
         if let Some(key) = current.filter(|key| *key < roster.in_use()) {
             // The round goes on behind the key that had its turn last.
-            lanes.took(&LaneScope::default(), key, true);
+            lanes.took(LanePlace::default(), key, true);
         }
         *in_force = policy;
         // Those who wait may have waited for what came.

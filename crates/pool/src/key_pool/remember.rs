@@ -108,7 +108,7 @@ impl KeyPool {
                 let whole_at = self.health.whole_at(key).map(|at| at.wall);
                 let key = &self.roster.keys[key];
                 let project = key.project.clone();
-                let probing = key.probing.as_ref().map(Turns::save);
+                let probing = key.probing.as_deref().map(Turns::save);
                 let saved = SavedStanding { whole_at, project, probing, ..save_standing(&key.standing) };
                 state.put_key(key.id(), saved);
             }
@@ -210,11 +210,11 @@ impl KeyPool {
     fn remember_standing(&mut self, owner: Owner, saved: &SavedStanding) {
         if let Some(disabled) = &saved.disabled {
             self.last_disabling = disabled.fault.or(self.last_disabling);
-            self.roster.standing_mut(owner).disabled = Some(Disabled {
+            self.roster.standing_mut(owner).disabled = Some(Box::new(Disabled {
                 fault: disabled.fault,
                 reason: disabled.reason.clone().into(),
                 since: self.at(disabled.since),
-            });
+            }));
             self.refresh(&Place::new(owner, Part::Whole));
         }
         self.remember_probing(owner, saved.probing.as_ref());

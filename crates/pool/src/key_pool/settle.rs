@@ -166,7 +166,8 @@ impl KeyPool {
             return settled;
         }
         let reason = cooldown::Reason::from(failure.hint.reason);
-        *disabled = Some(Disabled { fault: Some(failure.fault), reason: reason.clone(), since: self.now });
+        let news = Disabled { fault: Some(failure.fault), reason: reason.clone(), since: self.now };
+        *disabled = Some(Box::new(news));
         self.last_disabling = Some(failure.fault);
         self.changes.owner(owner);
         self.ask_after(owner);

@@ -49,17 +49,21 @@ impl KeyPool {
         let is_served = matches!(verdict, Some(Verdict::Served(_)));
         let session = if held.opens_session && is_served { self.begun_session(held) } else { None };
         let group = held.group;
+        let renamed;
         let bucket = match &held.bucket {
-            (bucket, changes) if *changes == self.buckets.changes() => bucket.clone(),
-            _ => self.buckets.of(held.model.as_ref(), held.operation),
+            (bucket, changes) if *changes == self.buckets.changes() => bucket,
+            _ => {
+                renamed = self.buckets.of(held.model.as_ref(), held.operation);
+                &renamed
+            }
         };
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
-        let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
+        let Some(meter) = groups[group].meters.get_mut(bucket) else { return };
         meter.settle(&reservation(held, lease), &actual, session.as_ref(), budgets);
-        self.queue.stir_bucket(&bucket);
-        self.meter_moved(group, &bucket);
+        self.queue.stir_bucket(bucket);
+        self.meter_moved(group, bucket);
         if self.buckets.learned().next().is_some() {
-            self.ends_elsewhere(group, &bucket, lease);
+            self.ends_elsewhere(group, bucket, lease);
         }
     }
 
@@ -136,7 +140,7 @@ impl KeyPool {
         self.open_meter(group, bucket);
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
         let Some(meter) = groups[group].meters.get_mut(bucket) else { return };
-        meter.allow(&allowance, budgets, self.now);
+        meter.allow(&allowance, budgets);
         self.meter_moved(group, bucket);
         self.tell_headroom(group);
     }
@@ -161,10 +165,9 @@ impl KeyPool {
     pub(super) fn share_budgets(&mut self, from: &BucketName, to: &BucketName) {
         for group in 0..self.roster.groups.len() {
             let known = &mut self.roster.groups[group].meters;
-            let Some(mut meter) = known.get(from).cloned() else { continue };
-            meter.stop = None;
+            let Some(meter) = known.get(from).cloned().map(Meter::moved) else { continue };
             match known.get_mut(to) {
-                Some(known) => known.absorb(meter),
+                Some(known) => known.absorb(meter, &self.roster.budgets),
                 None => known.insert(to.clone(), meter),
             }
             self.allow_anew(group, to);
@@ -187,7 +190,7 @@ impl KeyPool {
 
     /// What was used since the last time, for storage: each row whole as it is now.
     pub fn take_spent_rows(&mut self, most: usize) -> Vec<StateRow> {
-        let names: Vec<_> = std::iter::from_fn(|| self.unsaved_spent.pop_first()).take(most).collect();
+        let names: Vec<_> = self.unsaved_spent.drain(..most.min(self.unsaved_spent.len())).collect();
         let room = most - names.len();
         let rows = names.into_iter().filter_map(|(group, bucket)| self.spent_row(group, &bucket));
         let mut rows: Vec<StateRow> = rows.collect();
@@ -196,9 +199,11 @@ impl KeyPool {
         rows
     }
 
-    fn spent_row(&self, group: usize, bucket: &BucketName) -> Option<StateRow> {
-        let group = &self.roster.groups[group];
-        let saved = SavedMeter::of(&group.id, bucket, group.meters.get(bucket)?, self.now);
+    fn spent_row(&mut self, group: usize, bucket: &BucketName) -> Option<StateRow> {
+        let group = &mut self.roster.groups[group];
+        let meter = group.meters.get_mut(bucket)?;
+        meter.is_unsaved = false;
+        let saved = SavedMeter::of(&group.id, bucket, meter, self.now);
         let value = serde_json::to_string(&saved).ok();
         Some(StateRow { part: "spent".into(), name: spent_row_name(&group.id, bucket), value })
     }
@@ -272,27 +277,32 @@ impl KeyPool {
     }
 
     /// Keeps the lanes up to date with what is left of a bucket.
-    fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
+    pub(super) fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
         self.narrow.moved(bucket.as_str(), group);
-        let meter = self.roster.groups[group].meters.get(bucket);
-        if meter.is_none_or(|meter| !meter.is_limited() && meter.stop.is_none()) {
+        let (found, budgets) = (&mut self.roster.groups[group], &self.roster.budgets);
+        let Some(meter) = found.meters.get_mut(bucket) else { return };
+        if !meter.is_limited() && meter.stop.is_none() {
             return;
         }
+        if !std::mem::replace(&mut meter.is_unsaved, true) {
+            self.unsaved_spent.push((group, bucket.clone()));
+        }
+        let (before, stop) = (meter.stop.as_deref().copied(), meter.stop_for_any(budgets, self.now));
         self.tell_headroom(group);
-        self.unsaved_spent.insert((group, bucket.clone()));
-        let budgets = &self.roster.budgets;
-        let Some(meter) = self.roster.groups[group].meters.get(bucket) else { return };
-        let (before, stop) = (meter.stop, meter.stop_for_any(budgets, self.now));
-        if before == stop {
-            return;
+        if before != stop {
+            self.stop_instead(group, bucket, before, stop);
         }
+    }
+
+    /// What a bucket was stopped by gives way to what it is stopped by.
+    fn stop_instead(&mut self, group: usize, bucket: &BucketName, before: Option<Stop>, stop: Option<Stop>) {
         if let Some(before) = before {
             let place = Place::new(Owner::Group(group), Part::Budget(bucket.clone(), before.metric));
             self.roster.end_rest(&place);
         }
         let place = stop.map(|stop| self.stop_at(group, bucket, stop));
         if let Some(meter) = self.roster.groups[group].meters.get_mut(bucket) {
-            meter.stop = stop;
+            meter.stop = stop.map(Box::new);
         }
         let changed = place.or_else(|| {
             let before = before?;

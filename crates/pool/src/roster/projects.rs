@@ -109,7 +109,7 @@ impl Roster {
         group.members.extend(members);
         group.members.sort_unstable();
         group.allowance = group.allowance.stricter(earlier.allowance);
-        carry::group(group, earlier, now);
+        carry::group(group, earlier, &self.budgets, now);
         for part in parts_of(self, merged[1]) {
             self.count(&Place::new(merged[1], part));
         }

@@ -129,7 +129,7 @@ impl Roster {
             return None;
         }
         let position = self.group_or_new(name);
-        carry::group(&mut self.groups[position], group, now);
+        carry::group(&mut self.groups[position], group, &self.budgets, now);
         Some(position)
     }
 

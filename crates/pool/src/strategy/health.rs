@@ -3,7 +3,7 @@
 //! The draws come from the pool's seed, so what a pool does can be repeated. Looking does not
 //! draw: until a key had its turn, the answer is the same (and so is that of a dry run).
 
-use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use super::Rank;
 use super::wheel::{WIDEST, Wheel};
@@ -14,8 +14,8 @@ use crate::key_set::KeySet;
 #[derive(Clone, Debug)]
 pub(crate) struct ByHealth {
     wheel: Wheel,
-    /// When the keys that are not whole will be, in points of health.
-    recovering: BTreeMap<usize, u64>,
+    /// When each key will be whole, in points of health; nothing for one that is.
+    whole_ticks: Vec<Option<NonZeroU64>>,
     draws: Jitter,
 }
 
@@ -25,7 +25,7 @@ impl ByHealth {
 
     /// Keys that are all whole.
     pub(super) fn new(size: usize, seed: u64) -> Self {
-        Self { wheel: Wheel::new(size), recovering: BTreeMap::new(), draws: Jitter::new(seed) }
+        Self { wheel: Wheel::new(size), whole_ticks: vec![None; size], draws: Jitter::new(seed) }
     }
 
     pub(super) fn set_tick(&mut self, tick: u64) {
@@ -44,13 +44,9 @@ impl ByHealth {
     /// A key's score changed: it will be whole at `whole_tick`, if it is not.
     pub(super) fn set_whole_tick(&mut self, key: usize, whole_tick: Option<u64>, usable: bool) {
         if usable {
-            self.wheel.take(key, self.whole_tick(key));
-            self.wheel.add(key, whole_tick);
+            self.wheel.alter(key, self.whole_tick(key), whole_tick);
         }
-        match whole_tick {
-            Some(tick) => self.recovering.insert(key, tick),
-            None => self.recovering.remove(&key),
-        };
+        self.whole_ticks[key] = whole_tick.and_then(NonZeroU64::new);
     }
 
     /// Turns the wheel again where it stops at a key that is not wanted, which leaves the chances
@@ -75,10 +71,11 @@ impl ByHealth {
     /// search: each key is found there as often as its own field is wide.
     fn turn_the_wheel(&self, usable: &KeySet, draws: &mut Jitter) -> usize {
         let (width, full_width) = (self.wheel.width(), self.wheel.full_width());
+        let all_are_whole = self.wheel.is_whole();
         for _ in 0..if width > full_width / 2 { Self::TRIES } else { 0 } {
             let point = draws.below(full_width);
             let (key, place) = ((point / WIDEST) as usize, point % WIDEST);
-            if usable.contains(key) && place < self.wheel.width_of(self.whole_tick(key)) {
+            if usable.contains(key) && (all_are_whole || place < self.wheel.width_of(self.whole_tick(key))) {
                 return key;
             }
         }
@@ -99,7 +96,7 @@ impl ByHealth {
     }
 
     fn whole_tick(&self, key: usize) -> Option<u64> {
-        self.recovering.get(&key).copied()
+        self.whole_ticks[key].map(NonZeroU64::get)
     }
 }
 

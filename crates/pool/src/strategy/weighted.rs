@@ -7,27 +7,47 @@
 //! share. The "smooth weighted round robin" of web servers has the same shares but looks at
 //! every key for every choice; here a choice costs O(log n).
 
-use std::collections::BTreeSet;
-
 use super::Rank;
+use super::ranking::Ranking;
 
 /// Virtual time in fractions of `ONE`, exact: what a division leaves is carried along.
 #[derive(Clone, Copy, Debug, Default)]
 struct Instant {
-    whole: u128,
+    whole: u64,
     /// What is left over, in parts of the divisor used last.
     rest: u64,
 }
 
-/// One unit of virtual time; large enough that the turns of any weights can be told apart.
-const ONE: u128 = 1 << 64;
+/// One unit of virtual time, in which a key has as many turns as it weighs; large enough that the turns of
+/// any weights can be told apart.
+const ONE: u64 = 1 << 40;
+/// When times have come as far as this, all of them are told anew from an earlier zero.
+const LATE: u64 = 1 << 62;
+/// By so many units a key may lag behind, or be ahead, when that happens.
+const MOST_BEHIND: u64 = 1 << 16;
+const MOST_AHEAD: u64 = 1 << 20;
 
 impl Instant {
+    fn at(whole: u64) -> Self {
+        Self { whole, rest: 0 }
+    }
+
     fn advance(&mut self, divisor: u64) {
-        let divisor = u128::from(divisor.max(1));
-        let sum = u128::from(self.rest) + ONE % divisor;
-        self.whole += ONE / divisor + sum / divisor;
-        self.rest = (sum % divisor) as u64;
+        let divisor = divisor.max(1);
+        let sum = self.rest + ONE % divisor;
+        self.whole += ONE / divisor;
+        // Nearly always it does not fill one up.
+        if sum < divisor {
+            self.rest = sum;
+        } else {
+            self.whole += sum / divisor;
+            self.rest = sum % divisor;
+        }
+    }
+
+    fn after(mut self, divisor: u64) -> Self {
+        self.advance(divisor);
+        self
     }
 }
 
@@ -36,19 +56,12 @@ impl Instant {
 struct Share {
     weight: u64,
     /// When its next turn is released.
-    release: Instant,
+    release: u64,
+    /// When its next turn is due: then the one after it is released.
+    due: Instant,
     usable: bool,
     /// Whether it stands among the released.
     released: bool,
-}
-
-impl Share {
-    /// When its next turn is due.
-    fn deadline(&self) -> u128 {
-        let mut due = self.release;
-        due.advance(self.weight);
-        due.whole
-    }
 }
 
 /// The turns of all usable keys.
@@ -56,108 +69,123 @@ impl Share {
 pub(crate) struct Weighted {
     shares: Vec<Share>,
     /// Keys whose turn is released, by deadline.
-    released: BTreeSet<(u128, usize)>,
+    released: Ranking,
     /// Keys whose turn is still to come, by release.
-    coming: BTreeSet<(u128, usize)>,
+    coming: Ranking,
     now: Instant,
     usable_weight: u64,
 }
 
 impl Weighted {
     pub(super) fn new(weights: impl Iterator<Item = u32>) -> Self {
-        let share = |weight: u32| Share {
-            weight: u64::from(weight.max(1)),
-            release: Instant::default(),
-            usable: false,
-            released: false,
+        let share = |weight: u32| {
+            let weight = u64::from(weight.max(1));
+            let due = Instant::default().after(weight);
+            Share { weight, release: 0, due, usable: false, released: false }
         };
-        Self {
-            shares: weights.map(share).collect(),
-            released: BTreeSet::new(),
-            coming: BTreeSet::new(),
-            now: Instant::default(),
-            usable_weight: 0,
-        }
+        let shares: Vec<Share> = weights.map(share).collect();
+        let (released, coming) = (Ranking::new(shares.len()), Ranking::new(shares.len()));
+        Self { shares, released, coming, now: Instant::default(), usable_weight: 0 }
     }
 
     /// A key that comes back does not catch up on what it missed, but a turn it took ahead of
     /// its time stays taken.
     pub(super) fn set_usable(&mut self, key: usize, usable: bool) {
-        if self.shares[key].usable == usable {
+        let share = &mut self.shares[key];
+        if share.usable == usable {
             return;
         }
-        self.shares[key].usable = usable;
+        share.usable = usable;
         if usable {
-            self.usable_weight += self.shares[key].weight;
-            let share = &mut self.shares[key];
-            if share.release.whole < self.now.whole {
-                share.release = Instant { whole: self.now.whole, rest: 0 };
+            self.usable_weight += share.weight;
+            if share.release < self.now.whole {
+                share.release = self.now.whole;
+                share.due = Instant::at(self.now.whole).after(share.weight);
             }
             self.queue(key);
         } else {
-            self.usable_weight -= self.shares[key].weight;
+            self.usable_weight -= share.weight;
             self.unqueue(key);
         }
         self.release_what_is_due();
     }
 
     pub(super) fn next(&self, wanted: impl Fn(usize) -> bool) -> Option<usize> {
-        self.released.iter().chain(&self.coming).map(|(_, key)| *key).find(|key| wanted(*key))
+        self.released.lowest(0, &wanted).or_else(|| self.coming.lowest(0, wanted))
     }
 
     pub(super) fn rank(&self, key: usize) -> Rank {
         let share = &self.shares[key];
-        if share.released { (0, share.deadline()) } else { (1, share.release.whole) }
+        let at = if share.released { share.due.whole } else { share.release };
+        (u8::from(!share.released), u128::from(at))
     }
 
     pub(super) fn took(&mut self, key: usize) {
-        if !self.shares[key].usable {
+        let share = &mut self.shares[key];
+        if !share.usable {
             return;
         }
-        self.unqueue(key);
-        let weight = self.shares[key].weight;
-        self.shares[key].release.advance(weight);
+        let was_released = share.released;
+        share.release = share.due.whole;
+        share.due.advance(share.weight);
         self.now.advance(self.usable_weight);
+        let is_released = share.release <= self.now.whole;
+        let is_late = share.due.whole.max(self.now.whole) >= LATE;
+        if was_released != is_released {
+            self.unqueue(key);
+        }
         self.queue(key);
         self.release_what_is_due();
+        if is_late {
+            self.begin_anew();
+        }
     }
 
     fn queue(&mut self, key: usize) {
         let share = &mut self.shares[key];
-        share.released = share.release.whole <= self.now.whole;
-        let added = if share.released {
-            self.released.insert((share.deadline(), key))
+        share.released = share.release <= self.now.whole;
+        if share.released {
+            self.released.enter(key, share.due.whole);
         } else {
-            self.coming.insert((share.release.whole, key))
-        };
-        debug_assert!(added, "a key is queued once");
+            self.coming.enter(key, share.release);
+        }
     }
 
     fn unqueue(&mut self, key: usize) {
-        let share = &self.shares[key];
-        let removed = if share.released {
-            self.released.remove(&(share.deadline(), key))
-        } else {
-            self.coming.remove(&(share.release.whole, key))
-        };
-        debug_assert!(removed, "a usable key is queued");
+        let queue = if self.shares[key].released { &mut self.released } else { &mut self.coming };
+        queue.set_usable(key, false);
     }
 
     /// Moves turns over whose release has come. When only turns to come are left (a key with
     /// released turns stopped being usable), time jumps to the first of them.
     fn release_what_is_due(&mut self) {
-        if let (None, Some((first, _))) = (self.released.first(), self.coming.first())
-            && *first > self.now.whole
-        {
-            self.now = Instant { whole: *first, rest: 0 };
+        let Some(mut first) = self.coming.least() else { return };
+        if first > self.now.whole && self.released.least().is_none() {
+            self.now = Instant::at(first);
         }
-        while let Some((release, key)) = self.coming.first().copied() {
-            if release > self.now.whole {
-                return;
+        while first <= self.now.whole {
+            let Some(key) = self.coming.lowest(0, |_| true) else { return };
+            self.coming.set_usable(key, false);
+            self.queue(key);
+            let Some(next) = self.coming.least() else { return };
+            first = next;
+        }
+    }
+
+    /// Tells all times from a later zero: the order stays as it is.
+    fn begin_anew(&mut self) {
+        let shift = self.now.whole.saturating_sub(MOST_BEHIND * ONE);
+        self.now.whole -= shift;
+        let last = self.now.whole + MOST_AHEAD * ONE;
+        for key in 0..self.shares.len() {
+            let share = &mut self.shares[key];
+            let length = share.due.whole - share.release;
+            share.release = share.release.saturating_sub(shift).min(last);
+            share.due.whole = share.release + length;
+            if share.usable {
+                self.unqueue(key);
+                self.queue(key);
             }
-            self.coming.pop_first();
-            self.shares[key].released = true;
-            self.released.insert((self.shares[key].deadline(), key));
         }
     }
 }
@@ -246,7 +274,7 @@ mod tests {
             for (key, comes) in steps {
                 turns.set_usable(key, comes);
                 let expected = turns.shares.iter().filter(|share| share.usable).count();
-                prop_assert_eq!(turns.released.len() + turns.coming.len(), expected);
+                prop_assert_eq!(turns.released.count() + turns.coming.count(), expected);
                 let next = turns.next(|_| true);
                 prop_assert_eq!(next.is_some(), expected > 0);
                 if let Some(next) = next {
@@ -255,5 +283,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_order_stays_when_times_are_told_anew() {
+        let mut turns = usable(&[5, 1, 1]);
+        take(&mut turns, 3);
+        let mut anew = turns.clone();
+        let far = LATE - anew.now.whole - 1;
+        anew.now.whole += far;
+        for key in 0..3 {
+            anew.unqueue(key);
+            anew.shares[key].release += far;
+            anew.shares[key].due.whole += far;
+            anew.queue(key);
+        }
+        assert_eq!(take(&mut anew, 70), take(&mut turns, 70));
+        assert!(anew.now.whole < LATE / 2, "they were told anew");
+    }
+
+    #[test]
+    fn who_is_far_ahead_ends_no_time() {
+        let mut turns = usable(&[1, 1]);
+        turns.unqueue(0);
+        (turns.shares[0].release, turns.shares[0].due.whole) = (LATE - 2 * ONE, LATE - ONE);
+        turns.queue(0);
+        turns.took(0);
+        assert_eq!(take(&mut turns, 5), [1; 5]);
+        assert!(turns.shares[0].release < LATE / 2);
     }
 }

@@ -81,6 +81,18 @@ impl Wheel {
         self.change(key, Run::of(whole_tick).negated());
     }
 
+    /// A key with a field will be whole at another time than was told.
+    pub(super) fn alter(&mut self, key: usize, was: Option<u64>, is: Option<u64>) {
+        let mut by = Run::of(is);
+        by.add(Run::of(was).negated());
+        self.change(key, by);
+    }
+
+    /// Whether every key that has a field is whole.
+    pub(super) fn is_whole(&self) -> bool {
+        self.all.recovering == 0
+    }
+
     /// How wide a key's field is, or would be.
     pub(super) fn width_of(&self, whole_tick: Option<u64>) -> u64 {
         Run::of(whole_tick).width(self.tick)

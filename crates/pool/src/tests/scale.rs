@@ -197,8 +197,8 @@ impl Trial {
         let scope = copy.roster.resting.scope_of(&wish);
         let usable = |key: &usize| copy.roster.is_usable(*key, &scope.wish(), self.now);
         let out: Vec<usize> = (0..self.keys.len()).filter(|key| !usable(key)).collect();
-        copy.lanes.open(&scope, || out);
-        let turns = &copy.lanes.lane(&scope).turns;
+        let place = copy.lanes.open(&scope, || out);
+        let turns = &copy.lanes.lane(place).turns;
         free.iter().copied().min_by_key(|key| (turns.rank(*key), *key))
     }
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use http::HeaderName;
 use keygate_domain::Streaming;
 use keygate_provider::Inbound;
 
 /// Where the SDKs say it, in seconds: JavaScript until the head of an answer is there (openai 7.55.0,
 /// `client.js`), Python between two bytes (openai 3.52.0, `_base_client.py`).
-const HEADERS: [&str; 2] = ["x-stainless-timeout", "x-stainless-read-timeout"];
+const HEADERS: [HeaderName; 2] =
+    [HeaderName::from_static("x-stainless-timeout"), HeaderName::from_static("x-stainless-read-timeout")];
 
 /// How long the caller waits for an answer in one piece, if it says so: it hangs up then, and asks again by
 /// itself. For a stream neither header says when it has to end.

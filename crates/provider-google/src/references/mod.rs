@@ -16,10 +16,10 @@ use keygate_provider::CallRejected;
 pub(crate) use collections::{OTHER, collection};
 pub(crate) use name::{auth_token, named, named_in_path, sum, with_id};
 pub(crate) use rebase::at_providers;
+pub(crate) use text::Text;
 
 use key::Key;
 use scan::Value;
-use text::Text;
 
 /// Most resources that one request may name. More are refused, because those left out would not be checked.
 const MOST_NAMED: usize = 1000;

@@ -1,5 +1,6 @@
 //! What a request wants.
 
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use keygate_domain::{
     Access, ErrorKind, Intent, ModelName, Operation, Placement, Replay, Resource, Spend, Streaming,
 };
@@ -60,9 +61,9 @@ fn all_named(in_path: Vec<Resource>, inbound: &Inbound<'_>) -> Result<Vec<Resour
 /// What cannot be read cannot be checked for the names of what belongs to others.
 fn must_be_readable(inbound: &Inbound<'_>) -> Result<(), CallRejected> {
     let is_coded =
-        inbound.header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+        inbound.header(CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
     let is_binary = inbound
-        .header("content-type")
+        .header(CONTENT_TYPE)
         .is_some_and(|kind| kind != "application/json" && kind.to_ascii_lowercase().contains("protobuf"));
     if is_coded || is_binary {
         let message =
@@ -116,7 +117,7 @@ fn told(operation: Operation, is_counted: bool, inbound: &Inbound<'_>) -> Result
 }
 
 fn is_json(inbound: &Inbound<'_>) -> bool {
-    inbound.header("content-type").is_some_and(|kind| kind.starts_with("application/json"))
+    inbound.header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"))
 }
 
 /// The cost of a request, roughly: four bytes to a token, rounded up. Counting tokens is free and

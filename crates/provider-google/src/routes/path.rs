@@ -35,10 +35,9 @@ fn segment(raw: &str) -> Result<Cow<'_, str>, CallRejected> {
 }
 
 fn is_harmless(decoded: &str) -> bool {
-    !decoded.is_empty()
-        && decoded != "."
-        && !decoded.contains("..")
-        && !decoded.contains(|c: char| c.is_control() || matches!(c, '/' | '\\' | '%'))
+    let has_dots = decoded.as_bytes().windows(2).any(|pair| pair == b"..");
+    let has_harm = |c: char| c.is_control() || matches!(c, '/' | '\\' | '%');
+    !decoded.is_empty() && decoded != "." && !has_dots && !decoded.chars().any(has_harm)
 }
 
 /// The model named by a segment or a body.

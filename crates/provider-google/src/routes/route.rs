@@ -173,7 +173,7 @@ fn action(
     Ok(Route {
         operation: action.operation,
         template,
-        upstream_path: format!("/{version}/{collection}/{}:{verb}", path::encode(name)),
+        upstream_path: ["/", version, "/", collection, "/", &path::encode(name), ":", verb].concat(),
         model: Some(tuned.map_or(plain, ModelName::new)),
         effect: Effect::Ask,
         is_counted: true,

@@ -1,172 +1,95 @@
 //! Google's counts of tokens as a usage.
 
-use std::fmt;
-
 use keygate_domain::Usage;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::members::{Member, members};
 use crate::surface::Surface;
 
 /// Reads the raw usage object of a surface; nothing if it is no object.
 pub(super) fn usage(surface: Surface, raw: &[u8]) -> Option<Usage> {
-    if !raw.trim_ascii_start().starts_with(b"{") {
-        return None;
+    let counts = Counts::of(raw)?;
+    Some(match surface {
+        Surface::Native => counts.native(),
+        Surface::OpenAi => counts.openai(),
+        Surface::Interactions => counts.interactions(),
+    })
+}
+
+/// An object of counts, read where it lies.
+struct Counts<'r> {
+    raw: &'r [u8],
+    members: Vec<Member>,
+}
+
+impl<'r> Counts<'r> {
+    fn of(raw: &'r [u8]) -> Option<Self> {
+        members(raw).map(|members| Self { raw, members })
     }
-    match surface {
-        Surface::Native => serde_json::from_slice::<Native>(raw).ok().map(Native::usage),
-        Surface::OpenAi => serde_json::from_slice::<OpenAi>(raw).ok().map(OpenAi::usage),
-        Surface::Interactions => serde_json::from_slice::<Interactions>(raw).ok().map(Interactions::usage),
+
+    /// `usageMetadata`: the prompt includes what was cached, the candidates exclude the thoughts,
+    /// tool use is apart, and a zero is left out.
+    fn native(&self) -> Usage {
+        summed(Usage {
+            input_tokens: self.count("promptTokenCount") + self.count("toolUsePromptTokenCount"),
+            output_tokens: self.count("candidatesTokenCount"),
+            thought_tokens: self.count("thoughtsTokenCount"),
+            cached_tokens: self.count("cachedContentTokenCount"),
+            total_tokens: self.count("totalTokenCount"),
+        })
     }
-}
 
-/// `usageMetadata`: the prompt includes what was cached, the candidates exclude the thoughts,
-/// tool use is apart, and a zero is left out.
-#[derive(Default, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "they are Google's names")]
-struct Native {
-    prompt_token_count: Count,
-    tool_use_prompt_token_count: Count,
-    candidates_token_count: Count,
-    thoughts_token_count: Count,
-    cached_content_token_count: Count,
-    total_token_count: Count,
-}
-
-impl Native {
-    fn usage(self) -> Usage {
-        let input_tokens = self.prompt_token_count.0 + self.tool_use_prompt_token_count.0;
-        let (output_tokens, thought_tokens) = (self.candidates_token_count.0, self.thoughts_token_count.0);
-        let summed = input_tokens + output_tokens + thought_tokens;
-        Usage {
-            input_tokens,
-            output_tokens,
-            thought_tokens,
-            cached_tokens: self.cached_content_token_count.0,
-            total_tokens: if self.total_token_count.0 > 0 { self.total_token_count.0 } else { summed },
-        }
-    }
-}
-
-/// `usage` of the OpenAI-compatible surface. `OpenAI` counts thoughts among the completion; Google
-/// leaves them out of it, and its total is then larger than the sum. Both are understood.
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct OpenAi {
-    prompt_tokens: Count,
-    completion_tokens: Count,
-    total_tokens: Count,
-    completion_tokens_details: Option<CompletionDetails>,
-    prompt_tokens_details: Option<PromptDetails>,
-}
-
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct CompletionDetails {
-    reasoning_tokens: Count,
-}
-
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct PromptDetails {
-    cached_tokens: Count,
-}
-
-impl OpenAi {
-    fn usage(self) -> Usage {
-        let (input_tokens, completion) = (self.prompt_tokens.0, self.completion_tokens.0);
-        let total_tokens = self.total_tokens.0.max(input_tokens + completion);
+    /// `usage` of the OpenAI-compatible surface. `OpenAI` counts thoughts among the completion; Google
+    /// leaves them out of it, and its total is then larger than the sum. Both are understood.
+    fn openai(&self) -> Usage {
+        let (input_tokens, completion) = (self.count("prompt_tokens"), self.count("completion_tokens"));
+        let total_tokens = self.count("total_tokens").max(input_tokens + completion);
         let beside = total_tokens - input_tokens - completion;
-        let reasoning = self.completion_tokens_details.map_or(0, |details| details.reasoning_tokens.0);
-        let within = reasoning.min(completion);
+        let within = self.count_inside("completion_tokens_details", "reasoning_tokens").min(completion);
         let (output_tokens, thought_tokens) =
             if beside > 0 { (completion, beside) } else { (completion - within, within) };
-        let cached_tokens = self.prompt_tokens_details.map_or(0, |details| details.cached_tokens.0);
+        let cached_tokens = self.count_inside("prompt_tokens_details", "cached_tokens");
         Usage { input_tokens, output_tokens, thought_tokens, cached_tokens, total_tokens }
     }
-}
 
-/// `usage` of an interaction: like the native one, in other words.
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-#[expect(clippy::struct_field_names, reason = "they are Google's names")]
-struct Interactions {
-    total_input_tokens: Count,
-    total_tool_use_tokens: Count,
-    total_output_tokens: Count,
-    total_thought_tokens: Count,
-    total_cached_tokens: Count,
-    total_tokens: Count,
-}
+    /// `usage` of an interaction: like the native one, in other words.
+    fn interactions(&self) -> Usage {
+        summed(Usage {
+            input_tokens: self.count("total_input_tokens") + self.count("total_tool_use_tokens"),
+            output_tokens: self.count("total_output_tokens"),
+            thought_tokens: self.count("total_thought_tokens"),
+            cached_tokens: self.count("total_cached_tokens"),
+            total_tokens: self.count("total_tokens"),
+        })
+    }
 
-impl Interactions {
-    fn usage(self) -> Usage {
-        Native {
-            prompt_token_count: self.total_input_tokens,
-            tool_use_prompt_token_count: self.total_tool_use_tokens,
-            candidates_token_count: self.total_output_tokens,
-            thoughts_token_count: self.total_thought_tokens,
-            cached_content_token_count: self.total_cached_tokens,
-            total_token_count: self.total_tokens,
-        }
-        .usage()
+    /// A count; as text, too, which proto3 JSON uses for 64 bits. Whatever is no count is none: a
+    /// usage must not be lost over one odd field. Bounded far above any real count, so that sums
+    /// cannot overflow.
+    fn count(&self, name: &str) -> u64 {
+        let digits = self.value(name).map(<[u8]>::trim_ascii).unwrap_or_default();
+        let digits = digits.strip_prefix(b"\"").and_then(|d| d.strip_suffix(b"\"")).unwrap_or(digits);
+        let count = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+        count.unwrap_or(0_u64).min(u64::from(u32::MAX))
+    }
+
+    fn count_inside(&self, object: &str, name: &str) -> u64 {
+        self.value(object).and_then(Counts::of).map_or(0, |inner| inner.count(name))
+    }
+
+    /// None of the names is ever spelled with an escape.
+    fn value(&self, name: &str) -> Option<&'r [u8]> {
+        let is_it = |member: &&Member| {
+            let key = &self.raw[member.key.clone()];
+            key.len() == name.len() + 2 && &key[1..key.len() - 1] == name.as_bytes()
+        };
+        self.members.iter().find(is_it).map(|member| &self.raw[member.value.clone()])
     }
 }
 
-/// A count; as text, too, which proto3 JSON uses for 64 bits. Whatever is no count is none: a
-/// usage must not be lost over one odd field. Bounded far above any real count, so that sums
-/// cannot overflow.
-#[derive(Clone, Copy, Default)]
-struct Count(u64);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyCount).map(|count| Self(count.min(u64::from(u32::MAX))))
-    }
-}
-
-struct AnyCount;
-
-impl<'de> Visitor<'de> for AnyCount {
-    type Value = u64;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a count")
-    }
-
-    fn visit_u64<E>(self, count: u64) -> Result<u64, E> {
-        Ok(count)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<u64, E> {
-        Ok(text.parse().unwrap_or_default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<u64, E> {
-        Ok(0)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<u64, E> {
-        Ok(0)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<u64, E> {
-        Ok(0)
-    }
-
-    fn visit_unit<E>(self) -> Result<u64, E> {
-        Ok(0)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<u64, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(0)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<u64, A::Error> {
-        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(0)
-    }
+/// With the sum for a total that is left out.
+fn summed(usage: Usage) -> Usage {
+    let sum = usage.input_tokens + usage.output_tokens + usage.thought_tokens;
+    Usage { total_tokens: if usage.total_tokens > 0 { usage.total_tokens } else { sum }, ..usage }
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! What a scanner found: the last raw value of each field.
 
+use std::borrow::Cow;
+
 use keygate_domain::{Failure, Spend};
 use keygate_provider::Metered;
 
 use super::counts;
 use super::words::Field;
 use crate::faults;
+use crate::references::Text;
 use crate::surface::Surface;
 
 /// The finish reason that bars an account (google-genai, `types.py`, `FinishReason`).
@@ -46,9 +49,9 @@ impl Findings {
         Metered {
             usage: counts::usage(surface, self.raw(Field::Usage)),
             failure: self.failure(estimate),
-            response_model: self.text(Field::Model),
-            response_id: self.text(Field::Id),
-            finish_reason: self.text(Field::Finish),
+            response_model: self.text(Field::Model).map(Cow::into_owned),
+            response_id: self.text(Field::Id).map(Cow::into_owned),
+            finish_reason: self.text(Field::Finish).map(Cow::into_owned),
             ..Metered::default()
         }
     }
@@ -61,8 +64,10 @@ impl Findings {
         (self.text(Field::Finish).as_deref() == Some(ACCOUNT_BARRED)).then(faults::account_barred)
     }
 
-    fn text(&self, field: Field) -> Option<String> {
-        serde_json::from_slice(self.raw(field)).ok()
+    fn text(&self, field: Field) -> Option<Cow<'_, str>> {
+        let raw = self.raw(field).trim_ascii();
+        let (text, end) = Text::at(raw, 0).filter(|_| raw.starts_with(b"\""))?;
+        if end == raw.len() { text.read() } else { None }
     }
 
     fn raw(&self, field: Field) -> &[u8] {

@@ -125,6 +125,10 @@ impl Scanner {
                 at = self.string(bytes, at);
                 continue;
             }
+            if self.depth > self.deepest_looked_at() {
+                at = self.pass_over(bytes, at);
+                continue;
+            }
             match byte {
                 b'"' => self.text = Text::Inside { is_key: self.string_begins() },
                 b'{' | b'[' => self.open(byte == b'{'),
@@ -146,6 +150,39 @@ impl Scanner {
         if let Some(capture) = &mut self.capture {
             capture.keep(&bytes[copied_from..]);
         }
+    }
+
+    /// The depth below which nothing is looked for in the member of a root object being read.
+    fn deepest_looked_at(&self) -> u32 {
+        if self.in_answers { self.root + 2 } else { self.root + u32::from(self.inside.is_some()) }
+    }
+
+    /// Passes over what lies deeper than anything looked for: all that matters is where it ends. Says where to
+    /// go on.
+    fn pass_over(&mut self, bytes: &[u8], from: usize) -> usize {
+        let end = self.deepest_looked_at();
+        let mut at = from;
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            match byte {
+                b'"' => {
+                    self.text = Text::Inside { is_key: false };
+                    while self.text != Text::Outside && at < bytes.len() {
+                        at = self.string(bytes, at);
+                    }
+                }
+                b'{' | b'[' => self.depth = self.depth.saturating_add(1),
+                b'}' | b']' => {
+                    self.depth -= 1;
+                    if self.depth == end {
+                        self.expects_key = false;
+                        return at;
+                    }
+                }
+                _ => {}
+            }
+        }
+        at
     }
 
     fn string_begins(&mut self) -> bool {
@@ -241,7 +278,10 @@ impl Scanner {
 
     /// A comma or a closing bracket: the value being copied may end here, with `last` bytes.
     fn end_value(&mut self, last: &[u8]) {
-        if let Some(mut capture) = self.capture.take_if(|capture| capture.depth == self.depth) {
+        if self.capture.as_ref().is_none_or(|capture| capture.depth != self.depth) {
+            return;
+        }
+        if let Some(mut capture) = self.capture.take() {
             capture.keep(last);
             if !capture.too_long {
                 self.findings.keep(capture.field, capture.bytes);

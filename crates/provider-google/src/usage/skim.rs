@@ -4,7 +4,7 @@
 //! costs more than to pass it on. So an event is looked over for the words that matter: with none
 //! but the usage it waits, unread, until a later one takes its place or the answer ends.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, Input, Match, Span, packed};
 
 use super::events::Events;
 use super::findings::Findings;
@@ -32,7 +32,9 @@ pub(super) fn glance(words: &Words, piece: &[u8], found: &Findings) -> Glance {
         return Glance::News;
     }
     let mut glance = Glance::Nothing;
-    for word in words.searcher.find_iter(piece) {
+    let mut at = 0;
+    while let Some(word) = words.searcher.find_from(piece, at) {
+        at = word.end();
         match words.root.get(word.pattern().as_usize()) {
             Some((_, Field::Usage)) => glance = Glance::Usage,
             Some((_, field)) if field.is_settled_by_first() && found.has(*field) => {}
@@ -42,14 +44,32 @@ pub(super) fn glance(words: &Words, piece: &[u8], found: &Findings) -> Glance {
     glance
 }
 
-/// Finds the members of a root object, in their order, and what else is to be read.
-pub(super) fn searcher(words: &Words) -> AhoCorasick {
-    let members = words.root.iter().map(|(word, _)| *word);
-    let inner = words.inner.iter().map(|(word, _)| *word);
-    let others = [words.finish, words.arguments].into_iter().chain(inner);
-    let quoted = members.chain(others).map(|word| [b"\"", word, b"\""].concat());
-    #[expect(clippy::expect_used, reason = "a few short words make a small searcher")]
-    AhoCorasick::new(quoted).expect("a few short words can be searched for")
+/// Finds the members of a root object, numbered in their order, and what else is to be read.
+#[derive(Debug)]
+pub(super) struct Searcher {
+    /// Looks at 16 bytes or more in one step; none where the processor cannot.
+    by_blocks: Option<packed::Searcher>,
+    by_bytes: AhoCorasick,
+}
+
+impl Searcher {
+    pub(super) fn of(words: &Words) -> Self {
+        let members = words.root.iter().map(|(word, _)| *word);
+        let inner = words.inner.iter().map(|(word, _)| *word);
+        let others = std::iter::once(words.finish).chain(words.arguments.iter().copied()).chain(inner);
+        let quoted: Vec<_> = members.chain(others).map(|word| [b"\"", word, b"\""].concat()).collect();
+        #[expect(clippy::expect_used, reason = "a few short words make a small searcher")]
+        let by_bytes = AhoCorasick::new(&quoted).expect("a few short words can be searched for");
+        Self { by_blocks: packed::Searcher::new(&quoted), by_bytes }
+    }
+
+    /// The next word from `at` on. No word is a part of another, so both ways find the same.
+    fn find_from(&self, piece: &[u8], at: usize) -> Option<Match> {
+        match &self.by_blocks {
+            Some(searcher) => searcher.find_in(piece, Span::from(at..piece.len())),
+            None => self.by_bytes.find(Input::new(piece).range(at..)),
+        }
+    }
 }
 
 /// The events that wait to be read.

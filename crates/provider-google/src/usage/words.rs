@@ -2,9 +2,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
-
-use super::skim;
+use super::skim::Searcher;
 use crate::surface::Surface;
 
 /// A field whose value is kept.
@@ -56,11 +54,11 @@ pub(super) struct Words {
     pub answers: &'static [u8],
     /// The member of an answer that says why it ended.
     pub finish: &'static [u8],
-    /// The member that holds the arguments of a function. What a model writes stands in strings, where quoted
-    /// words cannot be; but for these.
-    pub arguments: &'static [u8],
+    /// The members that hold what functions are called with, or gave back. What a model writes stands in
+    /// strings, where quoted words cannot be; but for these.
+    pub arguments: &'static [&'static [u8]],
     /// Finds the words in bytes that were not read yet.
-    pub searcher: LazyLock<AhoCorasick>,
+    pub searcher: LazyLock<Searcher>,
 }
 
 impl Words {
@@ -99,8 +97,8 @@ static NATIVE: Words = Words {
     inner: &[],
     answers: b"candidates",
     finish: b"finishReason",
-    arguments: b"args",
-    searcher: LazyLock::new(|| skim::searcher(&NATIVE)),
+    arguments: &[b"args", b"response"],
+    searcher: LazyLock::new(|| Searcher::of(&NATIVE)),
 };
 
 static OPENAI: Words = Words {
@@ -108,8 +106,8 @@ static OPENAI: Words = Words {
     inner: &[],
     answers: b"choices",
     finish: b"finish_reason",
-    arguments: b"args",
-    searcher: LazyLock::new(|| skim::searcher(&OPENAI)),
+    arguments: &[b"args"],
+    searcher: LazyLock::new(|| Searcher::of(&OPENAI)),
 };
 
 /// An interaction says its fields at its root; events say them of the interaction they are about.
@@ -137,6 +135,6 @@ static INTERACTIONS: Words = Words {
     // It has no answers beside each other.
     answers: b"",
     finish: b"status",
-    arguments: b"arguments",
-    searcher: LazyLock::new(|| skim::searcher(&INTERACTIONS)),
+    arguments: &[b"arguments"],
+    searcher: LazyLock::new(|| Searcher::of(&INTERACTIONS)),
 };

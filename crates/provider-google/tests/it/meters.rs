@@ -178,6 +178,16 @@ const HELLO_SEEN: &str = "in 7 out 17 thoughts 5 cached 3 total 29 | gemini-3.8-
     r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":4,"totalTokenCount":4}}"#,
     "in 4 out 0 thoughts 0 cached 0 total 4 | - | - | - | -"
 )]
+#[case::several_candidates(
+    WHOLE,
+    r#"{"candidates":[{"finishReason":"STOP"},{"finishReason":"MAX_TOKENS"}],"modelVersion":null,"responseId" : "r\u002d1"}"#,
+    "- | - | r-1 | MAX_TOKENS | -"
+)]
+#[case::error_in_a_success(
+    WHOLE,
+    r#"{"usageMetadata":{"promptTokenCount":4},"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}"#,
+    "in 4 out 0 thoughts 0 cached 0 total 4 | - | - | - | overloaded"
+)]
 #[case::barred_account(
     WHOLE,
     r#"{"candidates":[{"finishReason":"PUP_LIMITED_DISABLED"}]}"#,
@@ -262,6 +272,15 @@ fn answers_are_metered_in_every_framing(#[case] target: &str, #[case] answer: &s
 #[case::text(
     r#"{"candidates":[{"content":{"parts":[{"text":"}],\"usageMetadata\":{\"promptTokenCount\":999},\"error\":{\"code\":429}"}]},
        "finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1},"modelVersion":"m"}"#
+)]
+#[case::what_a_function_gave_back(
+    r#"{"candidates":[{"content":{"parts":[{"toolResponse":{"response":{"finishReason":"PUP_LIMITED_DISABLED",
+       "usageMetadata":{"promptTokenCount":999}}}}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1},
+       "modelVersion":"m"}"#
+)]
+#[case::a_word_as_text(
+    r#"{"candidates":[{"content":{"parts":[{"text":"error"},{"text":"usageMetadata" }]},"finishReason":"STOP"}],
+       "usageMetadata":{"promptTokenCount":1},"modelVersion":"m"}"#
 )]
 #[case::usage_first(
     r#"{"usageMetadata":{"promptTokenCount":1,"error":{"code":429}},"modelVersion":"m",
