@@ -161,8 +161,8 @@ pub(crate) fn beyond_repair(actor: &str, restarts: u32) {
     error!(actor, restarts, "too many restarts within a minute, restarting does not cure it");
 }
 
-/// What must outlive the process does not reach the disk.
-pub(crate) fn storage_failed(trouble: &(dyn std::error::Error + 'static)) {
+/// What must outlive the process cannot be written.
+pub(crate) fn storage_failed(reason: &str, trouble: &(dyn std::error::Error + 'static)) {
     let mut text = trouble.to_string();
     let mut cause = trouble.source();
     while let Some(next) = cause {
@@ -171,12 +171,25 @@ pub(crate) fn storage_failed(trouble: &(dyn std::error::Error + 'static)) {
         cause = next.source();
     }
     error!(
+        reason,
         trouble = text,
         "what must outlive the process cannot be written; requests are served, and it is tried again"
     );
 }
 
-/// It does again, and nothing is missing.
-pub(crate) fn storage_recovered() {
-    info!("what must outlive the process is written again, nothing is missing");
+/// A write takes long.
+pub(crate) fn storage_slow() {
+    warn!(
+        reason = "slow",
+        "what must outlive the process is long in being written; requests are served, and it goes on"
+    );
+}
+
+/// It is written again, but for rows that were dropped because too many waited.
+pub(crate) fn storage_recovered(dropped: u64) {
+    if dropped == 0 {
+        info!("what must outlive the process is written again, nothing is missing");
+    } else {
+        error!(dropped, "what must outlive the process is written again; what could not wait is missing");
+    }
 }

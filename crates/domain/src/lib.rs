@@ -4,11 +4,13 @@
 //! the front maps [`ErrorKind`] to a status, so that a decision never depends on a protocol.
 
 mod allowance;
+mod database_url;
 mod error;
 mod ids;
 mod intent;
 mod key_spec;
 mod known_secrets;
+mod ledger;
 mod moment;
 mod redact;
 mod resource;
@@ -17,10 +19,15 @@ mod spend;
 mod verdict;
 
 pub use allowance::Allowance;
+pub use database_url::DatabaseUrl;
 pub use error::{Blame, ErrorKind, Refusal};
 pub use ids::{BucketName, ClientId, GroupId, KeyId, LeaseId, ModelName, ProviderName, UserId};
 pub use intent::{Access, Intent, Operation, Placement, Replay, Right, Streaming};
 pub use key_spec::{KeySpec, Role};
+pub use ledger::{
+    AnswerSource, LedgerBalance, LedgerRow, Outcome, UnknownUsageGroup, UsageGroup, UsageQuery, UsageReport,
+    UsageRow, UsageSums,
+};
 pub use moment::Moment;
 pub use redact::{InvalidRedaction, Redactor};
 pub use resource::{Binding, Keepsake, OpenedSession, Resource};

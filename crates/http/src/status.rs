@@ -52,7 +52,8 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
     reader(worker, request).await?;
     let config = ConfigStatus::of(&worker.rules.state);
     let status = if config.problem.is_some() { "degraded" } else { "ok" };
-    let mut told = KeysStatus { status, api_keys: BTreeMap::new(), config };
+    let storage = StorageStatus::of(worker.bookkeeper.trouble());
+    let mut told = KeysStatus { status, api_keys: BTreeMap::new(), config, storage };
     for (name, lane) in &worker.house.lanes {
         // A supervisor that cannot tell is worth a word, and no reason to hide the others.
         let pool = snapshot(lane).await.ok();
@@ -61,9 +62,7 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
             told.api_keys.insert(name.as_str(), pool.counts);
         }
     }
-    if !worker.bookkeeper.is_well() {
-        told.status = worse(told.status, "degraded");
-    }
+    told.status = worse(told.status, told.storage.status);
     Ok(told)
 }
 
@@ -118,6 +117,21 @@ struct KeysStatus {
     status: &'static str,
     api_keys: BTreeMap<&'static str, KeyCounts>,
     config: ConfigStatus,
+    storage: StorageStatus,
+}
+
+/// Whether what must outlive the process is being written.
+#[derive(Serialize)]
+struct StorageStatus {
+    status: &'static str,
+    /// In a word or two, why not.
+    reason: Option<&'static str>,
+}
+
+impl StorageStatus {
+    fn of(trouble: Option<&'static str>) -> Self {
+        Self { status: if trouble.is_none() { "ok" } else { "degraded" }, reason: trouble }
+    }
 }
 
 /// Which configuration holds.

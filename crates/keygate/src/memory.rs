@@ -35,11 +35,7 @@ impl Memory {
         config: &StorageConfig,
         providers: &[ProviderConfig],
     ) -> Result<(Storage, Memories), StorageError> {
-        let storage = Storage::open(&match &config.place {
-            StoragePlace::File(path) => Place::File(path.clone()),
-            StoragePlace::Memory => Place::Memory,
-        })
-        .await?;
+        let storage = Storage::open(&place(config)).await?;
         let mut memories = Memories::new();
         for provider in providers {
             let name = provider.adapter.name;
@@ -78,12 +74,22 @@ impl Memory {
     }
 }
 
+/// Where the database is, in the words of who opens it.
+pub(crate) fn place(config: &StorageConfig) -> Place {
+    match &config.place {
+        StoragePlace::File(path) => Place::File(path.clone()),
+        StoragePlace::Memory => Place::Memory,
+        StoragePlace::Server(url) => Place::Server(url.clone()),
+    }
+}
+
 /// Where the bookkeeper puts what pools remember.
 struct PoolShelf(Arc<Storage>);
 
 #[async_trait]
 impl Shelf for PoolShelf {
     async fn put(&self, provider: ProviderName, rows: &[StateRow]) -> Result<(), ShelfTrouble> {
-        Ok(self.0.save_pool_rows(provider.as_str(), rows).await?)
+        let saved = self.0.save_pool_rows(provider.as_str(), rows).await;
+        saved.map_err(|error| ShelfTrouble::new(error.reason(), error))
     }
 }

@@ -94,14 +94,7 @@ where
 }
 
 fn failed(error: &dyn std::error::Error, exit: Exit) -> Exit {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    print::remark(&text);
+    print::failure(error);
     exit
 }
 
