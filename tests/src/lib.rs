@@ -11,6 +11,7 @@
 
 mod binary;
 mod keygate;
+mod postgres;
 mod providers;
 mod time_lapse;
 mod wait;
@@ -18,6 +19,7 @@ mod wait;
 pub use binary::keygate_binary;
 pub use keygate::{Exit, Keygate};
 pub use keygate_simulator as sim;
+pub use postgres::{PostgresDatabase, PostgresServer};
 pub use providers::{SIMULATED_KEYS, configuration, simulator};
 pub use time_lapse::time_lapse;
 pub use wait::{PATIENCE, eventually};

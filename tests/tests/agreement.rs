@@ -176,7 +176,7 @@ impl Stage {
         };
         let house = House {
             lanes: BTreeMap::from([(ADAPTER.name, lane)]),
-            limiter: start_limiter(scenario.per_user, Plans::default(), 4096, &Home::Here),
+            limiter: start_limiter(scenario.per_user, Plans::default(), vec![], 4096, &Home::Here),
             orphans: Orphans::default(),
             redactor: Redactor::new([], &[]).expect("a redactor"),
             status_of: |_| 500,

@@ -24,6 +24,8 @@ mod house {
     mod credentials;
     mod cut_secrets;
     mod database;
+    mod database_commands;
+    mod database_server;
     mod documents;
     mod doors;
     mod explaining;

@@ -85,6 +85,15 @@ pub enum Home {
 }
 
 impl Home {
+    /// Does `work` there, beside the actors.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        match self {
+            Self::Here => drop(actix_rt::spawn(work)),
+            // Nobody is left to do it for when the thread is gone.
+            Self::On(arbiter) => drop(arbiter.spawn(work)),
+        }
+    }
+
     pub(crate) fn start<A>(&self, build: impl FnOnce() -> A + Send + 'static) -> Addr<A>
     where
         A: Actor<Context = Context<A>> + Supervised,

@@ -161,22 +161,36 @@ pub(crate) fn beyond_repair(actor: &str, restarts: u32) {
     error!(actor, restarts, "too many restarts within a minute, restarting does not cure it");
 }
 
-/// What must outlive the process does not reach the disk.
-pub(crate) fn storage_failed(trouble: &(dyn std::error::Error + 'static)) {
+/// What must outlive the process cannot be written.
+pub(crate) fn storage_failed(reason: &str, trouble: &(dyn std::error::Error + 'static)) {
     error!(
+        reason,
         trouble = with_causes(trouble),
         "what must outlive the process cannot be written; requests are served, and it is tried again"
     );
 }
 
-/// It does again, and nothing is missing.
-pub(crate) fn storage_recovered() {
-    info!("what must outlive the process is written again, nothing is missing");
+/// A write takes long.
+pub(crate) fn storage_slow() {
+    warn!(
+        reason = "slow",
+        "what must outlive the process is long in being written; requests are served, and it goes on"
+    );
+}
+
+/// It is written again, but for rows that were dropped because too many waited.
+pub(crate) fn storage_recovered(dropped: u64) {
+    if dropped == 0 {
+        info!("what must outlive the process is written again, nothing is missing");
+    } else {
+        error!(dropped, "what must outlive the process is written again; what could not wait is missing");
+    }
 }
 
 /// Rows of the ledger do not reach the database; the journal keeps them.
-pub(crate) fn ledger_failed(trouble: &(dyn std::error::Error + 'static)) {
+pub(crate) fn ledger_failed(reason: &str, trouble: &(dyn std::error::Error + 'static)) {
     error!(
+        reason,
         trouble = with_causes(trouble),
         "the ledger cannot be written to the database; it goes to its journal until it can"
     );

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keygate_domain::{KeySpec, Right};
+use keygate_domain::{DatabaseUrl, KeySpec, Right};
 use keygate_limits::{Plans, RetryPolicy, UserPolicy};
 use keygate_pool::Policy;
 use keygate_provider::{Adapter, ProviderOptions};
@@ -157,6 +157,8 @@ pub enum StoragePlace {
     File(PathBuf),
     /// In memory: it ends with the process after all.
     Memory,
+    /// On a PostgreSQL server.
+    Server(DatabaseUrl),
 }
 
 /// Logs and traces.

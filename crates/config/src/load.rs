@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use keygate_provider::Adapter;
 
 use crate::build::{self, Judge};
-use crate::config::Config;
+use crate::config::{Config, StorageConfig};
 use crate::effective::{Effective, effective_values};
 use crate::environment::Environment;
 use crate::files::Files;
@@ -79,15 +79,28 @@ pub fn read(request: LoadRequest, catalogue: &[Adapter]) -> Reading {
 /// # Errors
 /// [`ConfigProblems`] when the file cannot be read, or the section `server` is not valid.
 pub fn read_bind(request: LoadRequest) -> Result<SocketAddr, ConfigProblems> {
+    Ok(read_section(request, "server")?.server.bind.0)
+}
+
+/// Reads only where the database is: for commands that work on it, and need not be able to read keys.
+///
+/// # Errors
+/// [`ConfigProblems`] when the file cannot be read, or the section `storage` is not valid.
+pub fn read_storage(request: LoadRequest) -> Result<StorageConfig, ConfigProblems> {
+    Ok(build::storage::build(&read_section(request, "storage")?.storage))
+}
+
+/// All sections, of which this one is valid.
+fn read_section(request: LoadRequest, section: &str) -> Result<Sections, ConfigProblems> {
     let files = Files::find(request.working_dir, request.config.as_deref());
     let mut findings = Findings::default();
     let file = read_file(&files).map_err(|problem| ConfigProblems(vec![problem]))?;
     let environment = Environment::read(request.environment, &files, &mut findings);
     let sections: Sections = Layers::new(file, &environment, request.bind).take(&mut findings);
-    if findings.is_blamed(&["server"]) {
+    if findings.is_blamed(&[section]) {
         findings.into_result()?;
     }
-    Ok(sections.server.bind.0)
+    Ok(sections)
 }
 
 fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {

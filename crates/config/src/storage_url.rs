@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use keygate_domain::DatabaseUrl;
 use schemars::{Schema, json_schema};
 
 use crate::setting::Scalar;
@@ -13,9 +14,8 @@ pub(crate) enum StorageUrl {
     Sqlite(PathBuf),
     /// In memory.
     Memory,
-    /// A server, which may have a password in its address; understood, so that it can be refused
-    /// with the right words.
-    Postgres,
+    /// On a server.
+    Postgres(DatabaseUrl),
 }
 
 impl std::fmt::Debug for StorageUrl {
@@ -31,11 +31,11 @@ impl Default for StorageUrl {
 }
 
 impl Scalar for StorageUrl {
-    const EXPECTED: &'static str = "a storage URL without parameters, such as sqlite://keygate.db or sqlite:///var/lib/keygate/keygate.db";
+    const EXPECTED: &'static str = "a storage URL, such as sqlite://keygate.db or postgres://user:password@host/name?sslmode=verify-full";
 
     fn read(text: &str) -> Option<Self> {
         if ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
-            return Some(Self::Postgres);
+            return DatabaseUrl::parse(text).map(Self::Postgres);
         }
         let path = text.strip_prefix("sqlite:")?;
         let path = path.strip_prefix("//").unwrap_or(path);
@@ -51,7 +51,7 @@ impl Scalar for StorageUrl {
         match self {
             Self::Sqlite(path) => format!("sqlite://{}", path.display()).into(),
             Self::Memory => "sqlite::memory:".into(),
-            Self::Postgres => "postgres://***".into(),
+            Self::Postgres(url) => url.to_string().into(),
         }
     }
 
@@ -73,7 +73,9 @@ mod tests {
     #[case("sqlite:///with a space/%41.db", Some("sqlite:///with a space/%41.db"))]
     #[case("sqlite::memory:", Some("sqlite::memory:"))]
     #[case("sqlite://:memory:", Some("sqlite::memory:"))]
-    #[case("postgres://keygate:hunter2@db/keygate", Some("postgres://***"))]
+    #[case("postgres://keygate:hunter2@db/keygate", Some("postgres://keygate:***@db/keygate"))]
+    #[case("postgresql://db:5433/keygate?sslmode=require", Some("postgresql://db:5433/keygate"))]
+    #[case("postgres://db/keygate?password=hunter2", None)]
     #[case("sqlite://", None)]
     #[case("sqlite://folder/", None)]
     #[case("sqlite://keygate.db?mode=ro", None)]

@@ -4,6 +4,7 @@
 //! the front maps [`ErrorKind`] to a status, so that a decision never depends on a protocol.
 
 mod allowance;
+mod database_url;
 mod error;
 mod ids;
 mod intent;
@@ -18,6 +19,7 @@ mod spend;
 mod verdict;
 
 pub use allowance::Allowance;
+pub use database_url::DatabaseUrl;
 pub use error::{Blame, ErrorKind, Refusal};
 pub use ids::{BucketName, ClientId, GroupId, KeyId, LeaseId, ModelName, PlanName, ProviderName, UserId};
 pub use intent::{Access, Intent, Operation, Placement, Replay, Right, Streaming};

@@ -29,11 +29,15 @@ pub(crate) async fn readyz(worker: OnDuty) -> HttpResponse {
         is_ready &= serves;
         providers.insert(name.to_string(), json!(if serves { "ready" } else { "unavailable" }));
     }
-    let body = json!({
+    let trouble = worker.bookkeeper.trouble();
+    let mut body = json!({
         "status": if is_ready { "ready" } else { "not_ready" },
         "providers": providers,
-        "storage": if worker.bookkeeper.is_well() { "ready" } else { "degraded" },
+        "storage": if trouble.is_none() { "ready" } else { "degraded" },
     });
+    if let Some(reason) = trouble {
+        body["storage_reason"] = json!(reason);
+    }
     if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
-use keygate_actors::clock;
+use keygate_actors::{LedgerCounts, clock};
 use keygate_domain::{BucketName, Fault, GroupId, KeyId, Metric, Moment, Refusal, Role, Tier};
 use keygate_journey::Lane;
 use keygate_pool::{
@@ -52,7 +52,9 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
     reader(worker, request).await?;
     let config = ConfigStatus::of(&worker.rules.state);
     let status = if config.problem.is_some() { "degraded" } else { "ok" };
-    let mut told = KeysStatus { status, api_keys: BTreeMap::new(), config };
+    let storage = StorageStatus::of(worker.bookkeeper.trouble());
+    let ledger = LedgerStatus::of(&worker.house.ledger.counts());
+    let mut told = KeysStatus { status, api_keys: BTreeMap::new(), config, storage, ledger };
     for (name, lane) in &worker.house.lanes {
         // A supervisor that cannot tell is worth a word, and no reason to hide the others.
         let pool = snapshot(lane).await.ok();
@@ -61,9 +63,8 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
             told.api_keys.insert(name.as_str(), pool.counts);
         }
     }
-    if !worker.bookkeeper.is_well() {
-        told.status = worse(told.status, "degraded");
-    }
+    told.status = worse(told.status, told.storage.status);
+    told.status = worse(told.status, told.ledger.status);
     Ok(told)
 }
 
@@ -118,6 +119,58 @@ struct KeysStatus {
     status: &'static str,
     api_keys: BTreeMap<&'static str, KeyCounts>,
     config: ConfigStatus,
+    storage: StorageStatus,
+    ledger: LedgerStatus,
+}
+
+/// Whether what must outlive the process is being written.
+#[derive(Serialize)]
+struct StorageStatus {
+    status: &'static str,
+    /// In a word or two, why not.
+    reason: Option<&'static str>,
+}
+
+impl StorageStatus {
+    fn of(trouble: Option<&'static str>) -> Self {
+        Self { status: if trouble.is_none() { "ok" } else { "degraded" }, reason: trouble }
+    }
+}
+
+/// What became of attempts since the process began, and of their rows. It balances: settled, refunded and
+/// lost together are entered, spooled, waiting and dropped together.
+#[derive(Serialize)]
+struct LedgerStatus {
+    status: &'static str,
+    /// Attempts under way.
+    open: u64,
+    settled: u64,
+    refunded: u64,
+    lost: u64,
+    /// Rows in the database.
+    entered: u64,
+    /// Rows in the file beside it.
+    spooled: u64,
+    waiting: u64,
+    /// Rows that nothing had room for.
+    dropped: u64,
+}
+
+impl LedgerStatus {
+    fn of(counts: &LedgerCounts) -> Self {
+        let is_well = counts.is_well && counts.dropped == 0;
+        Self {
+            status: if is_well { "ok" } else { "degraded" },
+            open: counts.open(),
+            settled: counts.settled,
+            refunded: counts.refunded,
+            lost: counts.lost,
+            entered: counts.entered,
+            spooled: counts.journaled,
+            waiting: counts.waiting,
+            dropped: counts.dropped,
+        }
+    }
 }
 
 /// Which configuration holds.

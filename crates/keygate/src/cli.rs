@@ -16,7 +16,8 @@ pub(crate) struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 64 the configuration or command line is wrong, \
-    69 something needed cannot be reached, 70 internal error.";
+    69 something needed cannot be reached, 70 internal error, \
+    74 the database cannot be used.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -32,6 +33,9 @@ pub(crate) enum Command {
     /// Look at the keys of a running gateway.
     #[command(subcommand)]
     Keys(Keys),
+    /// Look after the database. See docs/storage.md.
+    #[command(subcommand)]
+    Db(Db),
     /// Print the JSON Schema of the YAML file, for editors.
     Schema,
 }
@@ -119,4 +123,34 @@ pub(crate) struct Demo {
     /// Where the gateway listens.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) bind: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Db {
+    /// Write everything in the database to a file, while the gateway runs or not.
+    Backup(DbFile),
+    /// Fill an empty database, of either kind, from such a file. No gateway may run on it.
+    Restore(DbFile),
+    /// Make the database, or bring it up to date, without starting a gateway.
+    Migrate(Database),
+}
+
+/// A backup and a database.
+#[derive(Debug, Args)]
+pub(crate) struct DbFile {
+    /// The backup: a text of JSON lines.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) database: Database,
+}
+
+/// The database that `storage.url` names, in the YAML file or in `KEYGATE__STORAGE__URL`.
+#[derive(Debug, Args)]
+pub(crate) struct Database {
+    /// The YAML file [default: as `serve`].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON instead of a sentence.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod environment;
 mod exit;
+mod ledger_keeping;
 mod memory;
 mod probing;
 mod reloading;

@@ -6,12 +6,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use keygate_actors::{Bookkeeper, Clerks, Home, KeySupervisor, Shelf, ShelfTrouble, start_bookkeeper};
+use keygate_actors::{
+    Bookkeeper, Clerks, Home, KeySupervisor, Ledger, Shelf, ShelfTrouble, start_bookkeeper, start_ledger,
+};
 use keygate_config::{ProviderConfig, StorageConfig, StoragePlace};
 use keygate_domain::ProviderName;
+use keygate_http::UsageBooks;
 use keygate_pool::{PoolState, StateRow};
 use keygate_storage::{Place, Storage, StorageError};
 use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::ledger_keeping::{LedgerBooks, LedgerReader};
 
 /// How long the end of the process waits for actors to end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -27,6 +33,7 @@ pub(crate) struct Memory {
     storage: Arc<Storage>,
     clerks: Clerks,
     bookkeeper: Bookkeeper,
+    ledger: Ledger,
 }
 
 impl Memory {
@@ -35,11 +42,7 @@ impl Memory {
         config: &StorageConfig,
         providers: &[ProviderConfig],
     ) -> Result<(Storage, Memories), StorageError> {
-        let storage = Storage::open(&match &config.place {
-            StoragePlace::File(path) => Place::File(path.clone()),
-            StoragePlace::Memory => Place::Memory,
-        })
-        .await?;
+        let storage = Storage::open(&place(config)).await?;
         let mut memories = Memories::new();
         for provider in providers {
             let name = provider.adapter.name;
@@ -48,16 +51,28 @@ impl Memory {
         Ok((storage, memories))
     }
 
-    /// Starts the bookkeeper, on a thread that nothing else lives on: it waits for the disk.
-    pub(crate) fn start(storage: Storage) -> std::io::Result<Self> {
+    /// Starts the bookkeeper and the ledger's clerk, on a thread that nothing else lives on: they wait
+    /// for the disk.
+    pub(crate) fn start(storage: Storage, config: &StorageConfig) -> std::io::Result<Self> {
         let storage = Arc::new(storage);
         let clerks = Clerks::start()?;
         let bookkeeper = start_bookkeeper(Arc::new(PoolShelf(Arc::clone(&storage))), &clerks.home());
-        Ok(Self { storage, clerks, bookkeeper })
+        let books = Arc::new(LedgerBooks::new(Arc::clone(&storage), &place(config)));
+        let ledger = start_ledger(books, Uuid::new_v4().simple().to_string(), &clerks.home());
+        Ok(Self { storage, clerks, bookkeeper, ledger })
     }
 
     pub(crate) fn bookkeeper(&self) -> Bookkeeper {
         self.bookkeeper.clone()
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+
+    /// What is asked about what attempts cost.
+    pub(crate) fn books(&self) -> UsageBooks {
+        UsageBooks::new(Arc::new(LedgerReader::new(Arc::clone(&self.storage), self.clerks.home())))
     }
 
     /// The thread of clerks, where no request waits.
@@ -73,8 +88,20 @@ impl Memory {
         if !self.bookkeeper.finish(LAST_WRITES).await {
             tracing::error!("what changed last could not be written and is forgotten");
         }
+        if !self.ledger.finish(LAST_WRITES).await {
+            tracing::error!("the last rows of the ledger could not be written and are lost");
+        }
         self.clerks.stop();
         let _ = timeout(LAST_WRITES, self.storage.close()).await;
+    }
+}
+
+/// Where the database is, in the words of who opens it.
+pub(crate) fn place(config: &StorageConfig) -> Place {
+    match &config.place {
+        StoragePlace::File(path) => Place::File(path.clone()),
+        StoragePlace::Memory => Place::Memory,
+        StoragePlace::Server(url) => Place::Server(url.clone()),
     }
 }
 
@@ -84,6 +111,7 @@ struct PoolShelf(Arc<Storage>);
 #[async_trait]
 impl Shelf for PoolShelf {
     async fn put(&self, provider: ProviderName, rows: &[StateRow]) -> Result<(), ShelfTrouble> {
-        Ok(self.0.save_pool_rows(provider.as_str(), rows).await?)
+        let saved = self.0.save_pool_rows(provider.as_str(), rows).await;
+        saved.map_err(|error| ShelfTrouble::new(error.reason(), error))
     }
 }

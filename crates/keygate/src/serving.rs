@@ -10,11 +10,12 @@ use std::sync::{Arc, Weak};
 
 use actix_rt::System;
 use keygate_actors::{
-    Arbiters, Bookkeeper, Chaos, Home, KeySupervisor, Prober, Vital, beyond_repair, start_limiter,
+    Arbiters, Bookkeeper, Chaos, Home, KeySupervisor, Ledger, Prober, Vital, beyond_repair, start_limiter,
 };
 use keygate_config::{Config, Loaded, ProviderConfig};
-use keygate_domain::Redactor;
-use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, reload_desk};
+use keygate_domain::{Redactor, UserId};
+use keygate_limits::Used;
+use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, UsageBooks, reload_desk};
 use keygate_provider::Adapter;
 use keygate_storage::StorageError;
 use thiserror::Error;
@@ -24,7 +25,7 @@ use crate::exit::Exit;
 use crate::memory::{Memories, Memory};
 use crate::reloading::{Again, Hangups, Reloader, Surroundings, first_state, rules};
 use crate::shutdown::Signals;
-use crate::{probing, wiring};
+use crate::{ledger_keeping, probing, wiring};
 
 /// Why the gateway does not come up.
 #[derive(Debug, Error)]
@@ -94,14 +95,7 @@ where
 }
 
 fn failed(error: &dyn std::error::Error, exit: Exit) -> Exit {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    print::remark(&text);
+    print::failure(error);
     exit
 }
 
@@ -119,7 +113,8 @@ where
     let hangups = again.is_some().then(Hangups::listen).transpose()?;
     let config = loaded.config.clone();
     let (storage, memories) = Memory::open(&config.storage, &config.providers).await?;
-    let memory = Memory::start(storage)?;
+    let plan_use = ledger_keeping::plan_use(&storage).await?;
+    let memory = Memory::start(storage, &config.storage)?;
     let dwelling = Dwelling::for_workers(config.server.workers)?;
     let memories = Arc::new(memories);
     let state = first_state();
@@ -128,6 +123,9 @@ where
         chaos,
         homes: dwelling.homes(),
         bookkeeper: memory.bookkeeper(),
+        plan_use,
+        ledger: memory.ledger(),
+        books: memory.books(),
         prober: probing::start(board.clone(), &memory.clerks()),
         memories: Arc::downgrade(&memories),
     };
@@ -201,6 +199,10 @@ struct CrewPlan {
     chaos: Option<Chaos>,
     homes: Homes,
     bookkeeper: Bookkeeper,
+    /// What users had of their plans; read once, like the memories.
+    plan_use: Vec<(UserId, Used)>,
+    ledger: Ledger,
+    books: UsageBooks,
     prober: Prober,
     /// Read once, while the front opens; who plans holds no second copy of it ever after.
     memories: Weak<Memories>,
@@ -220,9 +222,11 @@ type CrewStarter = Box<dyn Fn() -> Crew + Send + Sync>;
 fn crew_starter(config: Config, plan: CrewPlan) -> CrewStarter {
     let Config { limits, plans, providers, .. } = config;
     Box::new(move || Crew {
-        limiter: start_limiter(limits.per_user, plans.clone(), wiring::GATE, &plan.homes.admission),
+        limiter: start_limiter(limits.per_user, plans.clone(), plan.plan_use.clone(), wiring::GATE, &plan.homes.admission),
         supervisors: providers.iter().map(|provider| plan.supervisor(provider)).collect(),
         bookkeeper: plan.bookkeeper.clone(),
+        ledger: plan.ledger.clone(),
+        books: plan.books.clone(),
     })
 }
 

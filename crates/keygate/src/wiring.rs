@@ -7,7 +7,7 @@ use std::sync::Arc;
 use keygate_actors::{
     Bookkeeper, Chaos, Home, InvalidChaos, KeySupervisor, Prober, SupervisorSpec, clock, start_supervisor,
 };
-use keygate_config::{Config, ConfigProblems, LoadRequest, Loaded, ProviderConfig};
+use keygate_config::{Config, ConfigProblems, LoadRequest, Loaded, ProviderConfig, StoragePlace};
 use keygate_domain::{InvalidRedaction, Redactor};
 use keygate_pool::PoolState;
 use keygate_provider::Adapter;
@@ -53,7 +53,11 @@ pub(crate) fn teach(redactor: &Redactor, config: &Config) -> Result<(), InvalidR
     let tokens = TOKEN_VARIABLES.iter().filter_map(|name| environment.get(*name));
     let tokens = tokens.flat_map(|list| list.split(',')).map(str::trim);
     let keys = config.providers.iter().flat_map(|p| p.keys.iter().map(|key| key.secret.expose()));
-    redactor.learn(keys.chain(tokens))
+    let database = match &config.storage.place {
+        StoragePlace::Server(url) => url.expose_password(),
+        StoragePlace::File(_) | StoragePlace::Memory => None,
+    };
+    redactor.learn(keys.chain(tokens).chain(database))
 }
 
 /// `google: configured with 3 keys in 2 quota groups`.
@@ -147,7 +151,7 @@ pub(crate) fn telemetry(config: &Config) -> TelemetrySettings {
 /// What libraries say of themselves. Whatever of it concerns an operator is told by the gateway in
 /// lines of its own; a port scanner must not be able to fill the log through `actix_http`.
 const LIBRARIES: &str = "actix_server=warn,actix_http=off,opentelemetry_sdk=off,mio=warn,hyper_util=warn,\
-                         reqwest=warn,rustls=warn";
+                         reqwest=warn,rustls=warn,sqlx=warn";
 
 /// A plain level is about the gateway; one that names targets is taken as it is.
 fn quieted(level: &str) -> String {

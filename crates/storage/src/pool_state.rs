@@ -1,14 +1,18 @@
 //! The repository of what key pools remember.
 
-use keygate_pool::{PoolState, StateRow};
-use sqlx::{Connection as _, SqliteConnection};
+use std::collections::BTreeMap;
 
+use keygate_pool::{PoolState, StateRow};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
+
+use crate::place::Kind;
+use crate::sql::places;
 use crate::{Storage, StorageError};
 
 const ALL: &str = "SELECT part, name, value FROM pool_state WHERE provider = $1";
-const PUT: &str = "INSERT INTO pool_state (provider, part, name, value) VALUES ($1, $2, $3, $4) \
-                   ON CONFLICT (provider, part, name) DO UPDATE SET value = excluded.value";
-const REMOVE: &str = "DELETE FROM pool_state WHERE provider = $1 AND part = $2 AND name = $3";
+
+/// Rows of one statement. A row each would be a way to the server and back each.
+const AT_ONCE: usize = 250;
 
 impl Storage {
     /// What the pool of `provider` remembered; nothing if it never wrote.
@@ -16,15 +20,16 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Damaged`] for a row that cannot be understood, else what the database said.
     pub async fn pool_state(&self, provider: &str) -> Result<PoolState, StorageError> {
+        let mut connection = self.reader().await?;
         let rows: Vec<(String, String, String)> = sqlx::query_as(ALL)
             .bind(provider)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *connection)
             .await
             .map_err(|error| self.failed(error))?;
         let rows = rows.into_iter();
         let rows = rows.map(|(part, name, value)| StateRow { part: part.into(), name, value: Some(value) });
         PoolState::from_rows(rows)
-            .map_err(|row| StorageError::Damaged { path: self.path.clone(), what: row.to_string() })
+            .map_err(|row| StorageError::Damaged { database: self.database(), what: row.to_string() })
     }
 
     /// Writes rows of `provider`'s pool, all or none. Writing them again does no harm.
@@ -32,24 +37,46 @@ impl Storage {
     /// # Errors
     /// What the database said.
     pub async fn save_pool_rows(&self, provider: &str, rows: &[StateRow]) -> Result<(), StorageError> {
-        let saved = async {
-            let mut connection = self.pool.acquire().await?;
-            save(&mut connection, provider, rows).await
-        };
-        saved.await.map_err(|error| self.failed(error))
+        let mut connection = self.writer().await?;
+        let saved = save(&mut connection, self.kind(), provider, rows).await;
+        saved.map_err(|error| self.failed(error))
     }
 }
 
-async fn save(connection: &mut SqliteConnection, provider: &str, rows: &[StateRow]) -> sqlx::Result<()> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for StateRow { part, name, value } in rows {
-        let statement = match value {
-            Some(value) => {
-                sqlx::query(PUT).bind(provider).bind(part.as_ref()).bind(name.as_str()).bind(value.as_str())
-            }
-            None => sqlx::query(REMOVE).bind(provider).bind(part.as_ref()).bind(name.as_str()),
-        };
-        statement.execute(&mut *transaction).await?;
+async fn save(
+    connection: &mut AnyConnection,
+    kind: Kind,
+    provider: &str,
+    rows: &[StateRow],
+) -> sqlx::Result<()> {
+    // A statement touches a row once; of several the last counts.
+    let last: BTreeMap<_, _> =
+        rows.iter().map(|row| ((row.part.as_ref(), row.name.as_str()), row.value.as_deref())).collect();
+    let put: Vec<_> = last.iter().filter_map(|(place, value)| Some((place, (*value)?))).collect();
+    let removed: Vec<_> = last.iter().filter(|(_, value)| value.is_none()).map(|(place, _)| place).collect();
+    let mut transaction = connection.begin_with(kind.begin_writing()).await?;
+    for rows in put.chunks(AT_ONCE) {
+        let statement = format!(
+            "INSERT INTO pool_state (provider, part, name, value) VALUES {} \
+             ON CONFLICT (provider, part, name) DO UPDATE SET value = excluded.value",
+            places(rows.len(), 4, 0)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement));
+        for ((part, name), value) in rows {
+            query = query.bind(provider).bind(*part).bind(*name).bind(*value);
+        }
+        query.execute(&mut *transaction).await?;
+    }
+    for rows in removed.chunks(AT_ONCE) {
+        let statement = format!(
+            "DELETE FROM pool_state WHERE provider = $1 AND (part, name) IN (VALUES {})",
+            places(rows.len(), 2, 1)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement)).bind(provider);
+        for (part, name) in rows {
+            query = query.bind(*part).bind(*name);
+        }
+        query.execute(&mut *transaction).await?;
     }
     transaction.commit().await
 }

@@ -27,7 +27,7 @@ async fn a_fresh_house_tells_that_all_is_well() {
     let expected = json!({"status": "ok", "api_keys": {
         "google": {"total": 3, "available": 3, "cooling_down": 0, "exhausted": 0, "disabled": 0},
         "anam": {"total": 2, "available": 2, "cooling_down": 0, "exhausted": 0, "disabled": 0},
-    }});
+    }, "storage": {"status": "ok", "reason": null}});
     assert_eq!((all.status, told), (200, expected));
     let counts = house.counts();
     assert_eq!((counts.google.requests, counts.anam.requests), (0, 0), "looking costs nothing");

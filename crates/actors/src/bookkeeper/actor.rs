@@ -17,8 +17,12 @@ use super::shelf::{Shelf, ShelfTrouble};
 use crate::alarm::Alarm;
 use crate::{clock, events};
 
-/// A write that takes longer counts as failed. Nobody waits for it, but somebody should know.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A write that takes longer is told of as slow, and goes on: nobody waits for it, but somebody
+/// should know.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// One that takes this much longer counts as failed and is begun anew.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// Fetches what changed and has it written.
 pub(crate) struct BookkeeperActor {
@@ -73,11 +77,11 @@ impl BookkeeperActor {
     }
 
     fn write(&mut self, batch: Arc<Batch>, ctx: &mut Context<Self>) {
-        let shelf = Arc::clone(&self.shelf);
+        let (shelf, condition) = (Arc::clone(&self.shelf), self.condition.clone());
         // A task of its own is a fence: what panics in there is a failure and no more.
-        let writing = tokio::spawn(async move { put(&*shelf, &batch).await });
+        let writing = tokio::spawn(async move { put(&*shelf, &batch, &condition).await });
         self.beside(ctx, writing, |actor, outcome| {
-            actor.heed(outcome.unwrap_or_else(|panicked| Err(panicked.into())));
+            actor.heed(outcome.unwrap_or_else(|panicked| Err(ShelfTrouble::new("failed", panicked))));
         });
     }
 
@@ -87,13 +91,13 @@ impl BookkeeperActor {
             Ok(()) => {
                 self.agenda.written(now);
                 if self.condition.cured() {
-                    events::storage_recovered();
+                    events::storage_recovered(self.agenda.take_dropped());
                 }
             }
             Err(trouble) => {
                 self.agenda.not_written(now);
-                if self.condition.troubled() {
-                    events::storage_failed(&*trouble);
+                if self.condition.troubled(trouble.reason) {
+                    events::storage_failed(trouble.reason, &*trouble.cause);
                 }
                 self.finish(false);
             }
@@ -122,8 +126,18 @@ impl BookkeeperActor {
     }
 }
 
-async fn put(shelf: &dyn Shelf, batch: &Batch) -> Result<(), ShelfTrouble> {
-    timeout(PATIENCE, shelf.put(batch.provider, &batch.rows)).await?
+async fn put(shelf: &dyn Shelf, batch: &Batch, condition: &Condition) -> Result<(), ShelfTrouble> {
+    let mut writing = shelf.put(batch.provider, &batch.rows);
+    if let Ok(outcome) = timeout(SLOW, &mut writing).await {
+        return outcome;
+    }
+    if condition.troubled("slow") {
+        events::storage_slow();
+    }
+    match timeout(PATIENCE, writing).await {
+        Ok(outcome) => outcome,
+        Err(elapsed) => Err(ShelfTrouble::new("slow", elapsed)),
+    }
 }
 
 impl Actor for BookkeeperActor {

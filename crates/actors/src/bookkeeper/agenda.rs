@@ -1,11 +1,13 @@
 //! What the bookkeeper does next. Pure: it is handed the time and says a step.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use keygate_domain::{Moment, ProviderName};
 use keygate_pool::{StateRow, Urgency};
+
+use super::spool::Spool;
 
 /// How long what is not urgent gathers before it is fetched. With the writing itself it must be on
 /// disk within a second.
@@ -20,6 +22,10 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Most rows fetched at once: a fetch is work on the thread that requests wait for.
 pub(crate) const MOST_ROWS: usize = 256;
+
+/// Most rows that wait to be written. Changes of pools wait where they happened, so this is for what
+/// nobody can be asked for again.
+const MOST_WAITING: usize = 100_000;
 
 /// Rows on their way to the disk.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,13 +54,13 @@ pub(crate) enum Step<D> {
 #[derive(Debug)]
 pub(crate) struct Agenda<D> {
     to_fetch: BTreeMap<ProviderName, (Moment, D)>,
-    to_write: VecDeque<Arc<Batch>>,
+    to_write: Spool<Batch>,
     not_before: Option<Moment>,
 }
 
 impl<D> Default for Agenda<D> {
     fn default() -> Self {
-        Self { to_fetch: BTreeMap::new(), to_write: VecDeque::new(), not_before: None }
+        Self { to_fetch: BTreeMap::new(), to_write: Spool::of(MOST_WAITING), not_before: None }
     }
 }
 
@@ -74,13 +80,14 @@ impl<D: Clone> Agenda<D> {
     /// Rows that nobody has to be asked for.
     pub(crate) fn given(&mut self, batch: Batch) {
         if !batch.rows.is_empty() {
-            self.to_write.push_back(Arc::new(batch));
+            let rows = batch.rows.len();
+            self.to_write.push(batch, rows);
         }
     }
 
     /// The next step. One at a time: the next is asked for when the last has ended.
     pub(crate) fn next(&mut self, now: Moment) -> Step<D> {
-        let due = match (self.to_write.front(), self.to_fetch.values().map(|(due, _)| *due).min()) {
+        let due = match (self.to_write.first(), self.to_fetch.values().map(|(due, _)| *due).min()) {
             (Some(_), _) => now,
             (None, Some(due)) => due,
             (None, None) => return Step::Rest,
@@ -89,8 +96,8 @@ impl<D: Clone> Agenda<D> {
         if due > now {
             return Step::WaitUntil(due);
         }
-        if let Some(batch) = self.to_write.front() {
-            return Step::Write(Arc::clone(batch));
+        if let Some(batch) = self.to_write.first() {
+            return Step::Write(batch);
         }
         let first = self.to_fetch.iter().min_by_key(|(_, (due, _))| *due).map(|(provider, _)| *provider);
         let fetched = first.and_then(|provider| Some((provider, self.to_fetch.remove(&provider)?)));
@@ -107,13 +114,18 @@ impl<D: Clone> Agenda<D> {
 
     /// The write succeeded.
     pub(crate) fn written(&mut self, now: Moment) {
-        self.to_write.pop_front();
+        self.to_write.done();
         self.not_before = Some(now.after(BREATH));
     }
 
     /// The write failed; it is tried again.
     pub(crate) fn not_written(&mut self, now: Moment) {
         self.not_before = Some(now.after(RETRY));
+    }
+
+    /// How many rows were dropped, because too many waited, since this was asked last.
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        self.to_write.take_dropped()
     }
 
     /// No more gathering and no more pauses: the house is closing.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::Addr;
+use arc_swap::ArcSwapOption;
 use keygate_domain::ProviderName;
 use keygate_pool::{StateRow, Urgency};
 use tokio::sync::oneshot;
@@ -34,7 +35,12 @@ pub struct Bookkeeper {
 impl Bookkeeper {
     /// Whether what it is told reaches the disk. If not, it tries again until it does.
     pub fn is_well(&self) -> bool {
-        self.condition.is_well()
+        self.trouble().is_none()
+    }
+
+    /// In a word or two why it does not, if it does not.
+    pub fn trouble(&self) -> Option<&'static str> {
+        self.condition.trouble()
     }
 
     /// Has everything written down that it was told of. False if that failed or took longer than
@@ -64,23 +70,27 @@ pub(crate) struct Condition {
 
 #[derive(Debug, Default)]
 struct Signs {
-    is_troubled: AtomicBool,
+    trouble: ArcSwapOption<&'static str>,
     has_ended: AtomicBool,
 }
 
 impl Condition {
-    fn is_well(&self) -> bool {
-        !self.signs.is_troubled.load(Ordering::Acquire) && !self.signs.has_ended.load(Ordering::Acquire)
+    fn trouble(&self) -> Option<&'static str> {
+        if self.signs.has_ended.load(Ordering::Acquire) {
+            return Some("ended");
+        }
+        self.signs.trouble.load().as_deref().copied()
     }
 
-    /// True if it was well before.
-    pub(crate) fn troubled(&self) -> bool {
-        !self.signs.is_troubled.swap(true, Ordering::AcqRel)
+    /// True if that is news.
+    pub(crate) fn troubled(&self, reason: &'static str) -> bool {
+        let before = self.signs.trouble.swap(Some(Arc::new(reason)));
+        before.as_deref() != Some(&reason)
     }
 
     /// True if it was not well before.
     pub(crate) fn cured(&self) -> bool {
-        self.signs.is_troubled.swap(false, Ordering::AcqRel)
+        self.signs.trouble.swap(None).is_some()
     }
 
     pub(crate) fn ended(&self) {

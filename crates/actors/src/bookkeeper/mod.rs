@@ -5,6 +5,7 @@ mod agenda;
 mod handle;
 mod messages;
 mod shelf;
+mod spool;
 #[cfg(test)]
 mod tests;
 

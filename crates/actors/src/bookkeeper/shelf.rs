@@ -5,7 +5,20 @@ use keygate_domain::ProviderName;
 use keygate_pool::StateRow;
 
 /// Why something could not be put there.
-pub type ShelfTrouble = Box<dyn std::error::Error + Send + Sync>;
+#[derive(Debug)]
+pub struct ShelfTrouble {
+    /// In a word or two, for whoever may see the status.
+    pub reason: &'static str,
+    /// In full, for the log.
+    pub cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl ShelfTrouble {
+    /// A trouble with its short name.
+    pub fn new(reason: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { reason, cause: cause.into() }
+    }
+}
 
 /// Where rows are put.
 #[async_trait]

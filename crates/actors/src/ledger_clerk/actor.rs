@@ -101,7 +101,7 @@ impl LedgerClerk {
         match outcome {
             Ok(rows) => self.counters.journaled(self.spool.journaled(rows, now)),
             Err(trouble) => {
-                events::journal_failed(&*trouble);
+                events::journal_failed(&*trouble.cause);
                 self.spool.not_journaled(now);
             }
         }
@@ -124,7 +124,7 @@ impl LedgerClerk {
     fn refused(&mut self, trouble: &ShelfTrouble) {
         self.spool.refused(clock::now());
         if self.counters.troubled() {
-            events::ledger_failed(&**trouble);
+            events::ledger_failed(trouble.reason, &*trouble.cause);
         }
     }
 
@@ -146,10 +146,12 @@ impl LedgerClerk {
     ) {
         self.is_busy = true;
         // A task of its own is a fence: what panics in there is a failure and no more.
-        let work = tokio::spawn(async move { timeout(patience, work).await? });
+        let work = tokio::spawn(async move {
+            timeout(patience, work).await.unwrap_or_else(|elapsed| Err(ShelfTrouble::new("slow", elapsed)))
+        });
         ctx.spawn(wrap_future::<_, Self>(work).map(move |outcome, actor, ctx| {
             actor.is_busy = false;
-            then(actor, outcome.unwrap_or_else(|panicked| Err(panicked.into())));
+            then(actor, outcome.unwrap_or_else(|panicked| Err(ShelfTrouble::new("failed", panicked))));
             actor.proceed(ctx);
         }));
     }

@@ -33,7 +33,7 @@ impl Desk {
 impl LedgerShelf for Desk {
     async fn enter(&self, rows: &[LedgerRow]) -> Result<(), ShelfTrouble> {
         if self.database_is_gone.load(Ordering::SeqCst) {
-            return Err("the database is gone".into());
+            return Err(ShelfTrouble::new("unreachable", "the database is gone"));
         }
         self.database.lock().unwrap().extend_from_slice(rows);
         Ok(())

@@ -1,15 +1,15 @@
 //! The mailbox and the fence around quotas and failed logins. Decides nothing.
 
 use actix::{Actor, ActorContext as _, Context, Handler, Supervised};
-use keygate_domain::Moment;
+use keygate_domain::{Moment, UserId};
 use keygate_limits::{
-    Peers, PlanStanding, Plans, RestartBudget, Turnstile, UserAsk, UserPolicy, UserStanding,
+    Peers, PlanStanding, Plans, RestartBudget, Turnstile, Used, UserAsk, UserPolicy, UserStanding,
 };
 
 use super::admission::{LimiterRefusal, Ticket};
 use super::call::UserCall;
 use super::messages::{
-    Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, RestorePlanUse, SetPlans, SetPolicy,
+    Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, SetPlans, SetPolicy,
 };
 use crate::alarm::Alarm;
 use crate::chaos::{Chaos, Saboteur};
@@ -43,6 +43,13 @@ impl Limits {
         Self { users, peers: Peers::new(policy.failed_logins_per_minute) }
     }
 
+    /// With what users had of their plans before.
+    fn with(mut self, used: Vec<(UserId, Used)>) -> Self {
+        let now = clock::now();
+        used.into_iter().for_each(|(user, used)| self.users.restore(user, used, now));
+        self
+    }
+
     /// Failed logins start over where their limit changes.
     fn set_policy(&mut self, policy: UserPolicy) {
         if policy.failed_logins_per_minute != self.users.policy().failed_logins_per_minute {
@@ -65,6 +72,7 @@ impl UserLimiterActor {
     pub(crate) fn new(
         policy: UserPolicy,
         plans: Plans,
+        used: Vec<(UserId, Used)>,
         notices: Notices<Leave>,
         chaos: Option<Chaos>,
         vitals: Vitals,
@@ -72,7 +80,7 @@ impl UserLimiterActor {
         Self {
             policy,
             notices,
-            limits: Limits::new(policy, plans.clone()),
+            limits: Limits::new(policy, plans.clone()).with(used),
             plans,
             life: 1,
             alarm: Alarm::default(),
@@ -227,26 +235,6 @@ impl Handler<SetPlans> for UserLimiterActor {
         // Before the call: a limiter that is rebuilt is rebuilt with them.
         self.plans.clone_from(&plans);
         self.call(ctx, |limits, _, _| limits.users.set_plans(plans))
-    }
-}
-
-impl Handler<RestorePlanUse> for UserLimiterActor {
-    type Result = Result<(), Unavailable>;
-
-    fn handle(&mut self, RestorePlanUse(used): RestorePlanUse, ctx: &mut Context<Self>) -> Self::Result {
-        self.call(ctx, |limits, _, now| {
-            used.into_iter().for_each(|(user, used)| limits.users.restore(user, used, now));
-        })
-    }
-}
-
-impl Handler<SetPolicy> for UserLimiterActor {
-    type Result = Result<(), Unavailable>;
-
-    fn handle(&mut self, SetPolicy(policy): SetPolicy, ctx: &mut Context<Self>) -> Self::Result {
-        // Before the call: a limiter that is rebuilt is rebuilt with it.
-        self.policy = policy;
-        self.call(ctx, |limits, _, _| limits.set_policy(policy))
     }
 }
 

@@ -12,20 +12,27 @@ use super::actor::UserLimiterActor;
 use super::admission::{Admission, LimiterRefusal};
 use super::call::UserCall;
 use super::messages::{
-    Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, RestorePlanUse, SetPlans, SetPolicy,
+    Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, SetPlans, SetPolicy,
 };
 use crate::gate::Gate;
 use crate::tray::{Tray, tray};
 use crate::{Chaos, Home, Unavailable, Vital, Vitals};
 
 /// Starts the limiter; `gate` asks may wait in its mailbox at once, one more is refused.
-pub fn start_limiter(policy: UserPolicy, plans: Plans, gate: usize, home: &Home) -> UserLimiter {
-    start(policy, plans, gate, None, home)
+pub fn start_limiter(
+    policy: UserPolicy,
+    plans: Plans,
+    used: Vec<(UserId, Used)>,
+    gate: usize,
+    home: &Home,
+) -> UserLimiter {
+    start(policy, plans, used, gate, None, home)
 }
 
 pub(super) fn start(
     policy: UserPolicy,
     plans: Plans,
+    used: Vec<(UserId, Used)>,
     gate: usize,
     chaos: Option<Chaos>,
     home: &Home,
@@ -34,7 +41,7 @@ pub(super) fn start(
     let vitals = Vitals::new("users", gate.clone());
     let its_vitals = vitals.clone();
     let (tray, notices) = tray();
-    let address = home.start(move || UserLimiterActor::new(policy, plans, notices, chaos, its_vitals));
+    let address = home.start(move || UserLimiterActor::new(policy, plans, used, notices, chaos, its_vitals));
     UserLimiter { desk: Arc::new(Desk { address, tray, gate, vitals }) }
 }
 
@@ -103,14 +110,6 @@ impl UserLimiter {
     /// When the limiter restarts; it does so with the new plans.
     pub async fn set_plans(&self, plans: Plans) -> Result<(), Unavailable> {
         self.desk.address.send(SetPlans(plans)).await?
-    }
-
-    /// Takes over what users had of their plans before this process began.
-    ///
-    /// # Errors
-    /// When the limiter restarts; it has forgotten then what it was told here.
-    pub async fn restore_plan_use(&self, used: Vec<(UserId, Used)>) -> Result<(), Unavailable> {
-        self.desk.address.send(RestorePlanUse(used)).await?
     }
 
     /// Counts a failed login of `peer`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use keygate_domain::{PlanName, UserId};
-use keygate_limits::{Amount, PlanStanding, Plans, Reservation, Used, UserPolicy, UserStanding};
+use keygate_limits::{Amount, PlanStanding, Plans, Reservation, UserPolicy, UserStanding};
 
 use super::admission::{LimiterRefusal, Ticket};
 use super::call::UserCall;
@@ -45,11 +45,6 @@ pub(crate) struct LookAtPlan {
 #[derive(Message)]
 #[rtype(result = "Result<(), Unavailable>")]
 pub(crate) struct SetPlans(pub(crate) Plans);
-
-/// "This is what users had of their plans before." Told once, before anybody is admitted.
-#[derive(Message)]
-#[rtype(result = "Result<(), Unavailable>")]
-pub(crate) struct RestorePlanUse(pub(crate) Vec<(UserId, Used)>);
 
 /// "Read your notices."
 #[derive(Message)]

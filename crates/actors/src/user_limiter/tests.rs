@@ -43,7 +43,7 @@ fn poll_once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn the_twenty_first_request_of_a_minute_waits_for_the_first_to_be_a_minute_old() {
     on_one_thread(async {
-        let limiter = start_limiter(UserPolicy::default(), Plans::default(), 64, &Home::Here);
+        let limiter = start_limiter(UserPolicy::default(), Plans::default(), vec![], 64, &Home::Here);
         for left in (0..20).rev() {
             let admission = limiter.admit(call("ann")).await.unwrap();
             assert_eq!(admission.facts().remaining, left);
@@ -61,7 +61,7 @@ async fn the_twenty_first_request_of_a_minute_waits_for_the_first_to_be_a_minute
 #[tokio::test(start_paused = true)]
 async fn a_call_occupies_its_user_until_the_admission_is_dropped() {
     on_one_thread(async {
-        let limiter = start_limiter(policy(20, 1), Plans::default(), 64, &Home::Here);
+        let limiter = start_limiter(policy(20, 1), Plans::default(), vec![], 64, &Home::Here);
         let admission = limiter.admit(call("ann")).await.unwrap();
         assert_eq!(turned_away(&limiter, "ann").await.why, TurnedAwayWhy::Concurrent);
         drop(admission);
@@ -73,7 +73,7 @@ async fn a_call_occupies_its_user_until_the_admission_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_vanishes_does_not_occupy_its_user() {
     on_one_thread(async {
-        let limiter = start_limiter(policy(20, 1), Plans::default(), 64, &Home::Here);
+        let limiter = start_limiter(policy(20, 1), Plans::default(), vec![], 64, &Home::Here);
         let mut asking = Box::pin(limiter.admit(call("ann")));
         assert!(!poll_once(asking.as_mut()));
         assert!(limiter.answers().await, "the answer is under way");
@@ -88,7 +88,7 @@ async fn a_caller_that_vanishes_does_not_occupy_its_user() {
 async fn a_panic_gives_nobody_a_fresh_minute() {
     on_one_thread(async {
         let chaos = Chaos { panic_every: NonZeroU64::new(3).unwrap() };
-        let limiter = start(policy(2, 16), Plans::default(), 64, Some(chaos), &Home::Here);
+        let limiter = start(policy(2, 16), Plans::default(), vec![], 64, Some(chaos), &Home::Here);
         for _ in 0..2 {
             assert!(limiter.admit(call("ann")).await.is_ok());
         }
@@ -105,7 +105,7 @@ async fn a_panic_gives_nobody_a_fresh_minute() {
 async fn a_panic_leaves_no_call_running_for_ever() {
     on_one_thread(async {
         let chaos = Chaos { panic_every: NonZeroU64::new(2).unwrap() };
-        let limiter = start(policy(20, 1), Plans::default(), 64, Some(chaos), &Home::Here);
+        let limiter = start(policy(20, 1), Plans::default(), vec![], 64, Some(chaos), &Home::Here);
         let old = limiter.admit(call("ann")).await.unwrap();
         assert!(limiter.admit(call("bob")).await.is_err(), "bob's call was counted, and nobody has it");
         let bobs = limiter.admit(call("bob")).await;
@@ -119,7 +119,7 @@ async fn a_panic_leaves_no_call_running_for_ever() {
 async fn a_call_of_before_a_panic_does_not_end_one_of_after() {
     on_one_thread(async {
         let chaos = Chaos { panic_every: NonZeroU64::new(3).unwrap() };
-        let limiter = start(policy(20, 1), Plans::default(), 64, Some(chaos), &Home::Here);
+        let limiter = start(policy(20, 1), Plans::default(), vec![], 64, Some(chaos), &Home::Here);
         let old = limiter.admit(call("ann")).await.unwrap();
         drop(limiter.admit(call("bob")).await);
         assert!(limiter.admit(call("bob")).await.is_err(), "the third ask panics");
@@ -134,7 +134,7 @@ async fn a_call_of_before_a_panic_does_not_end_one_of_after() {
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_says_so_at_the_door() {
     on_one_thread(async {
-        let limiter = start_limiter(UserPolicy::default(), Plans::default(), 4, &Home::Here);
+        let limiter = start_limiter(UserPolicy::default(), Plans::default(), vec![], 4, &Home::Here);
         let mut asking: Vec<_> = (0..4).map(|_| Box::pin(limiter.admit(call("ann")))).collect();
         assert!(asking.iter_mut().all(|ask| !poll_once(ask.as_mut())));
         let refused = limiter.admit(call("bob")).await.unwrap_err();
@@ -170,7 +170,7 @@ async fn another_policy_holds_at_once_and_after_a_panic() {
 #[tokio::test(start_paused = true)]
 async fn guessing_tokens_is_slowed_down() {
     on_one_thread(async {
-        let limiter = start_limiter(UserPolicy::default(), Plans::default(), 64, &Home::Here);
+        let limiter = start_limiter(UserPolicy::default(), Plans::default(), vec![], 64, &Home::Here);
         let peer = "192.0.2.1".parse().unwrap();
         for _ in 0..10 {
             assert_eq!(limiter.failed_login(peer).await, Ok(()));
@@ -195,7 +195,7 @@ fn two_a_day() -> Plans {
 async fn a_plan_counts_what_calls_came_to_and_survives_a_panic() {
     on_one_thread(async {
         let chaos = NonZeroU64::new(4).map(|panic_every| Chaos { panic_every });
-        let limiter = start(policy(20, 16), two_a_day(), 64, chaos, &Home::Here);
+        let limiter = start(policy(20, 16), two_a_day(), vec![], 64, chaos, &Home::Here);
         drop(limiter.admit(call("ann")).await.unwrap());
         let mut charged = limiter.admit(call("ann")).await.unwrap();
         charged.charge(Amount { requests: 1, tokens: 30 });
@@ -215,10 +215,10 @@ async fn a_plan_counts_what_calls_came_to_and_survives_a_panic() {
 #[tokio::test(start_paused = true)]
 async fn other_plans_and_what_was_used_before_hold_at_once() {
     on_one_thread(async {
-        let limiter = start_limiter(policy(20, 16), Plans::default(), 64, &Home::Here);
+        let had = Amount { requests: 2, tokens: 0 };
+        let used = vec![(user("ann"), Used { day: had, month: had })];
+        let limiter = start_limiter(policy(20, 16), Plans::default(), used, 64, &Home::Here);
         limiter.set_plans(two_a_day()).await.unwrap();
-        let used = Amount { requests: 2, tokens: 0 };
-        limiter.restore_plan_use(vec![(user("ann"), Used { day: used, month: used })]).await.unwrap();
         assert!(limiter.admit(call("ann")).await.is_err());
         assert!(limiter.admit(call("bob")).await.is_ok());
         limiter.set_plans(Plans::default()).await.unwrap();

@@ -11,7 +11,7 @@ mod provider;
 mod providers;
 mod rotation;
 mod server;
-mod storage;
+pub(crate) mod storage;
 mod telemetry;
 mod tls;
 
@@ -62,7 +62,7 @@ pub(crate) fn config(
     let limits = limits::build(&mut sections.limits, judge);
     let plans = plans::build(&sections.plans, judge);
     let assistant = assistant::build(&sections.assistant, judge);
-    let storage = storage::build(&sections.storage, judge);
+    let storage = storage::build(&sections.storage);
     let telemetry = telemetry::build(&sections.telemetry, judge);
     let (providers, keys) = providers::build(&mut sections.providers, catalogue, judge);
     shown.extend(keys);

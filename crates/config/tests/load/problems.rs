@@ -286,11 +286,13 @@ fn a_rotation_that_cannot_be_is_told_with_its_place(#[case] rotation: &str, #[ca
 }
 
 #[test]
-fn a_database_this_version_does_not_know_is_refused_without_its_password() {
-    let yaml = "storage:\n  url: postgres://keygate:hunter2@db/keygate\n";
-    let told = House::with_yaml(yaml).env("GEMINI_KEYS", "k").refused();
-    assert!(told.contains("keygate.yaml:2") && told.contains("PostgreSQL"), "{told}");
-    assert!(!told.contains("hunter2"), "{told}");
+fn an_address_of_a_database_that_cannot_be_is_refused_without_its_password() {
+    for url in ["postgres://keygate:hunter2@db:none/keygate", "postgres://db/keygate?password=hunter2"] {
+        let yaml = format!("storage:\n  url: {url}\n");
+        let told = House::with_yaml(&yaml).env("GEMINI_KEYS", "k").refused();
+        assert!(told.contains("keygate.yaml:2") && told.contains("postgres://user:password@host"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
     let told = House::with_yaml("storage: { url: keygate.db }\n").env("GEMINI_KEYS", "k").refused();
     assert!(told.contains("sqlite://keygate.db"), "{told}");
 }

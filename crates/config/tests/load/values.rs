@@ -215,4 +215,14 @@ fn a_plan_that_is_not_described_is_refused_with_the_name_that_was_meant() {
     assert!(told.contains("requests_per_hour"), "{told}");
     let told = House::with_yaml("plans: { free: { overage: maybe } }\n").env("GEMINI_API_KEY", "k").refused();
     assert!(told.contains("block") && told.contains("allow"), "{told}");
+
+#[test]
+fn a_database_server_is_named_by_its_address_which_is_shown_without_its_password() {
+    let url = "postgres://keygate:hunter2@db:5433/keygate?sslmode=verify-full";
+    let house = House::with_yaml(&format!("storage: {{ url: '{url}' }}\n"));
+    let loaded = house.env("GEMINI_KEYS", "k").loaded();
+    let StoragePlace::Server(address) = &loaded.config.storage.place else { panic!("it is a server") };
+    assert_eq!((address.expose(), address.expose_password()), (url, Some("hunter2")));
+    let shown = loaded.sources.iter().find(|effective| effective.path == "storage.url");
+    assert_eq!(shown.map(|shown| shown.value.as_str()), Some("postgres://keygate:***@db:5433/keygate"));
 }

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod check;
+mod db;
 mod demo;
 mod gateway;
 mod keys;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Check(arguments) => check::run(&arguments, catalogue),
         Command::Plan(arguments) => plan::run(&arguments, catalogue),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Db(command) => db::run(&command),
         Command::Schema => schema::run(),
     }
 }

@@ -102,7 +102,7 @@ async fn a_second_gateway() {
     let first = folder.open().await.unwrap();
     let second = folder.open().await.unwrap_err();
     let StorageError::InUse { holder, .. } = &second else { panic!("{second:?}") };
-    assert_eq!(*holder, Some(std::process::id()));
+    assert_eq!(*holder, Some(format!("process {}", std::process::id())));
     assert!(second.to_string().contains("storage.url"), "{second}");
     first.close().await;
     drop(first);
@@ -143,5 +143,31 @@ async fn a_write_while_another_program_writes_fails_and_harms_nothing() {
     let error = storage.save_pool_rows("google", &rows).await.unwrap_err();
     assert!(matches!(error, StorageError::Locked { .. }), "{error:?}");
     held.rollback().await.unwrap();
+    storage.save_pool_rows("google", &rows).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_command_makes_no_database_that_it_only_looks_at() {
+    let folder = Folder::new();
+    let place = Place::File(folder.path("keygate.db"));
+    let error = Storage::visit(&place).await.unwrap_err();
+    assert!(matches!(error, StorageError::Missing { .. }), "{error:?}");
+    assert!(folder.names().is_empty());
+    folder.open().await.unwrap().close().await;
+    folder.run("PRAGMA user_version = 1").await;
+    let error = Storage::visit(&place).await.unwrap_err();
+    assert!(matches!(error, StorageError::Older { found: 1, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_away_under_a_gateway_is_not_written() {
+    let folder = Folder::new();
+    let storage = folder.open().await.unwrap();
+    let rows = [row("model", "pro", Some("\"m\""))];
+    storage.save_pool_rows("google", &rows).await.unwrap();
+    fs::rename(folder.path("keygate.db"), folder.path("elsewhere.db")).unwrap();
+    let error = storage.save_pool_rows("google", &rows).await.unwrap_err();
+    assert!(matches!(error, StorageError::Moved { .. }), "{error:?}");
+    fs::rename(folder.path("elsewhere.db"), folder.path("keygate.db")).unwrap();
     storage.save_pool_rows("google", &rows).await.unwrap();
 }

@@ -6,13 +6,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
 
 use crate::StorageError;
-use crate::migrations::{LATEST, schema_of};
+use crate::migrations::refuse_newer;
 
 /// Marks a file as Keygate's: `KGAT` in ASCII (sqlite.org/fileformat2.html, offset 68).
-pub(crate) const APPLICATION_ID: u32 = 0x4b47_4154;
+const APPLICATION_ID: u32 = 0x4b47_4154;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_BYTES: usize = 100;
@@ -28,12 +28,14 @@ pub(crate) enum Found {
 
 /// Looks at the file's own bytes, without SQLite: that would write files beside a foreign one.
 pub(crate) fn look_at(path: &Path) -> Result<Found, StorageError> {
-    let foreign = || StorageError::Foreign { path: path.to_owned() };
+    let foreign = || StorageError::Foreign { database: path.display().to_string() };
     let header = match read_header(path) {
         Ok(header) => header,
         Err(error) if error.kind() == ErrorKind::NotFound => return missing(path),
         Err(error) if error.kind() == ErrorKind::IsADirectory => return Err(foreign()),
-        Err(source) => return Err(StorageError::NotWritable { path: path.to_owned(), source }),
+        Err(source) => {
+            return Err(StorageError::NotWritable { database: path.display().to_string(), source });
+        }
     };
     if header.is_empty() {
         return Ok(Found::Nothing);
@@ -42,19 +44,22 @@ pub(crate) fn look_at(path: &Path) -> Result<Found, StorageError> {
         return Err(foreign());
     }
     // The header may be older than what lies in the write-ahead log, never newer.
-    refuse_newer(path, number_at(&header, 60).unwrap_or_default())?;
+    refuse_newer(&path.display().to_string(), number_at(&header, 60).unwrap_or_default())?;
     Ok(Found::Ours)
 }
 
 /// Reads a database of ours from end to end, without changing it.
 pub(crate) async fn examine(path: &Path) -> Result<(), StorageError> {
-    let failed = |error| StorageError::of(path, error);
+    let database = path.display().to_string();
+    let failed = |error| StorageError::of(&database, error);
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
     let mut connection = options.connect().await.map_err(failed)?;
-    refuse_newer(path, schema_of(&mut connection).await.map_err(failed)?)?;
+    let schema =
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(failed)?;
+    refuse_newer(&database, schema)?;
     let told = check(&mut connection).await.map_err(failed)?;
     connection.close().await.map_err(failed)?;
-    if told == "ok" { Ok(()) } else { Err(StorageError::Damaged { path: path.to_owned(), what: told }) }
+    if told == "ok" { Ok(()) } else { Err(StorageError::Damaged { database, what: told }) }
 }
 
 /// The tables that are read at start; a ledger of years is not.
@@ -66,24 +71,28 @@ async fn check(connection: &mut SqliteConnection) -> sqlx::Result<String> {
     sqlx::query_scalar("PRAGMA quick_check('pool_state')").fetch_one(connection).await
 }
 
-pub(crate) fn refuse_newer(path: &Path, found: u32) -> Result<(), StorageError> {
-    if found <= LATEST {
-        return Ok(());
-    }
-    Err(StorageError::Newer { path: path.to_owned(), found, known: LATEST })
-}
-
 /// Makes the file, for nobody but its owner; what SQLite puts beside it gets the same rights.
 pub(crate) fn create(path: &Path) -> Result<(), StorageError> {
     let mut options = OpenOptions::new();
     let opened = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    opened.map(drop).map_err(|source| StorageError::NotWritable { path: path.to_owned(), source })
+    opened
+        .map(drop)
+        .map_err(|source| StorageError::NotWritable { database: path.display().to_string(), source })
+}
+
+/// Marks an empty file as ours, before anything else is in it and before it has a write-ahead
+/// log: so the mark can be read from the file's own bytes from then on.
+pub(crate) async fn claim(path: &Path) -> sqlx::Result<()> {
+    let mut connection = SqliteConnectOptions::new().filename(path).connect().await?;
+    let mark = AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"));
+    sqlx::raw_sql(mark).execute(&mut connection).await?;
+    connection.close().await
 }
 
 fn missing(path: &Path) -> Result<Found, StorageError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if folder.is_some_and(|folder| !folder.is_dir()) {
-        return Err(StorageError::NoFolder { path: path.to_owned() });
+        return Err(StorageError::NoFolder { database: path.display().to_string() });
     }
     Ok(Found::Nothing)
 }

@@ -18,14 +18,18 @@ pub(crate) struct Lock(#[expect(dead_code, reason = "held for its drop")] File);
 impl Lock {
     /// Takes the lock of the database at `path`.
     pub(crate) fn take(path: &Path) -> Result<Self, StorageError> {
-        let not_writable = |source| StorageError::NotWritable { path: path.to_owned(), source };
+        let not_writable =
+            |source| StorageError::NotWritable { database: path.display().to_string(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(beside(path)).map_err(not_writable)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(StorageError::InUse { path: path.to_owned(), holder: read_id(&mut file) });
+                return Err(StorageError::InUse {
+                    database: path.display().to_string(),
+                    holder: read_id(&mut file).map(|id| format!("process {id}")),
+                });
             }
             Err(TryLockError::Error(source)) => return Err(not_writable(source)),
         }

@@ -1,0 +1,210 @@
+//! Sums over the ledger.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use keygate_domain::{UsageGroup, UsageQuery, UsageReport, UsageRow, UsageSums};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
+
+use super::DAY_MS;
+use super::text::kept;
+use crate::place::Kind;
+use crate::{Storage, StorageError};
+
+/// Lines of a report; the total is of everything.
+const MOST_LINES: usize = 100_000;
+
+impl Storage {
+    /// What was used, of what is kept.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn usage(&self, query: &UsageQuery) -> Result<UsageReport, StorageError> {
+        let mut connection = self.reader().await?;
+        report(&mut connection, self.kind(), query).await.map_err(|error| self.failed(error))
+    }
+}
+
+/// Where sums are taken from, and of which time: milliseconds of attempts, or days.
+#[derive(Clone)]
+enum Part {
+    Attempts(Range<i64>),
+    /// Most of the attempts there are: to be read by user, whenever they were.
+    MostAttempts(Range<i64>),
+    Days(Range<i64>),
+}
+
+/// Who a line is about: the client, where its users have names of their own, and the name.
+type Whose = (String, String);
+
+async fn report(connection: &mut AnyConnection, kind: Kind, query: &UsageQuery) -> sqlx::Result<UsageReport> {
+    let mut lines: BTreeMap<Whose, UsageSums> = BTreeMap::new();
+    let mut total = UsageSums::default();
+    let mut transaction = connection.begin_with(kind.begin_reading()).await?;
+    for part in parts(query) {
+        let part = part.chosen(kind, query, &mut transaction).await?;
+        let found = part.lines(query, &mut transaction).await?;
+        if found.len() < MOST_LINES {
+            for (_, sums) in &found {
+                total += *sums;
+            }
+        } else {
+            total += part.total(query, &mut transaction).await?;
+        }
+        for (whose, sums) in found {
+            *lines.entry(whose).or_default() += sums;
+        }
+    }
+    transaction.commit().await?;
+    Ok(UsageReport { rows: rows(lines, query.group_by), total })
+}
+
+/// Whole days from the sums of days, what is left at both ends from the attempts.
+fn parts(query: &UsageQuery) -> Vec<Part> {
+    let (from, to) = (query.from_ms.max(0), query.to_ms);
+    let days = from.saturating_add(DAY_MS - 1).div_euclid(DAY_MS)..to.div_euclid(DAY_MS);
+    if query.group_by == UsageGroup::User || days.is_empty() {
+        return vec![Part::Attempts(from..to)];
+    }
+    let ends = [from..days.start * DAY_MS, days.end * DAY_MS..to];
+    let ends = ends.into_iter().filter(|end| !end.is_empty()).map(Part::Attempts);
+    ends.chain([Part::Days(days)]).collect()
+}
+
+impl Part {
+    /// SQLite keeps no statistics, so it would look up a year of attempts one by one by their time.
+    async fn chosen(
+        self,
+        kind: Kind,
+        query: &UsageQuery,
+        connection: &mut AnyConnection,
+    ) -> sqlx::Result<Self> {
+        let Self::Attempts(asked) = self else { return Ok(self) };
+        if kind == Kind::Postgres || query.group_by != UsageGroup::User {
+            return Ok(Self::Attempts(asked));
+        }
+        let (first, last): (Option<i64>, Option<i64>) = sqlx::query_as(SPAN).fetch_one(connection).await?;
+        let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
+        let meant = asked.end.min(last).saturating_sub(asked.start.max(first));
+        let are_most = meant > (last - first) / 8;
+        Ok(if are_most { Self::MostAttempts(asked) } else { Self::Attempts(asked) })
+    }
+
+    async fn lines(
+        &self,
+        query: &UsageQuery,
+        connection: &mut AnyConnection,
+    ) -> sqlx::Result<Vec<(Whose, UsageSums)>> {
+        let by = match (query.group_by, self) {
+            (UsageGroup::User, _) => "client, user_name",
+            (UsageGroup::Client, _) => "'', client",
+            (UsageGroup::Key, _) => "'', key_id",
+            (UsageGroup::Model, _) => "'', model",
+            (UsageGroup::Day, Self::Days(_)) => "'', CAST(day AS TEXT)",
+            (UsageGroup::Day, Self::Attempts(_) | Self::MostAttempts(_)) => {
+                "'', CAST(time_ms / 86400000 AS TEXT)"
+            }
+        };
+        let lines = format!(" GROUP BY 1, 2 ORDER BY 10 DESC, 2, 1 LIMIT {MOST_LINES}");
+        let rows = self.select(by, &lines, query, connection).await?;
+        rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), sums(row)?))).collect()
+    }
+
+    async fn total(&self, query: &UsageQuery, connection: &mut AnyConnection) -> sqlx::Result<UsageSums> {
+        let rows = self.select("'', ''", "", query, connection).await?;
+        rows.first().map_or(Ok(UsageSums::default()), sums)
+    }
+
+    /// Sums of this part. What is told by, and how, are of this file: nothing of a caller's gets into
+    /// the statement.
+    async fn select(
+        &self,
+        by: &'static str,
+        how: &str,
+        query: &UsageQuery,
+        connection: &mut AnyConnection,
+    ) -> sqlx::Result<Vec<AnyRow>> {
+        let (sums, source, time, range) = match self {
+            Self::Attempts(range) => (OF_ATTEMPTS, "ledger", "time_ms", range),
+            // The plus keeps SQLite from taking the index by time.
+            Self::MostAttempts(range) => (OF_ATTEMPTS, "ledger", "+time_ms", range),
+            Self::Days(range) => (OF_DAYS, "usage_days", "day", range),
+        };
+        let client = if query.only_client.is_some() { " AND client = $3" } else { "" };
+        let statement =
+            format!("SELECT {by}, {sums} FROM {source} WHERE {time} >= $1 AND {time} < $2{client}{how}");
+        let bound = sqlx::query(AssertSqlSafe(statement)).bind(range.start).bind(range.end);
+        let bound = match &query.only_client {
+            Some(client) => bound.bind(kept(client)),
+            None => bound,
+        };
+        bound.fetch_all(connection).await
+    }
+}
+
+/// From the first to the last; each is a look at an end of an index.
+const SPAN: &str = "SELECT (SELECT MIN(time_ms) FROM ledger), (SELECT MAX(time_ms) FROM ledger)";
+
+const OF_ATTEMPTS: &str = "CAST(SUM(CASE WHEN attempt = 1 THEN 1 ELSE 0 END) AS BIGINT), COUNT(*), \
+     CAST(SUM(CASE WHEN fault = '' THEN 0 ELSE 1 END) AS BIGINT), CAST(SUM(input_tokens) AS BIGINT), \
+     CAST(SUM(output_tokens) AS BIGINT), CAST(SUM(thought_tokens) AS BIGINT), \
+     CAST(SUM(cached_tokens) AS BIGINT), CAST(SUM(total_tokens) AS BIGINT), \
+     CAST(SUM(is_estimated * total_tokens) AS BIGINT)";
+
+const OF_DAYS: &str = "CAST(SUM(requests) AS BIGINT), CAST(SUM(attempts) AS BIGINT), \
+     CAST(SUM(errors) AS BIGINT), CAST(SUM(input_tokens) AS BIGINT), CAST(SUM(output_tokens) AS BIGINT), \
+     CAST(SUM(thought_tokens) AS BIGINT), CAST(SUM(cached_tokens) AS BIGINT), \
+     CAST(SUM(total_tokens) AS BIGINT), CAST(SUM(estimated_tokens) AS BIGINT)";
+
+/// The sums of a line, which begin in its third column.
+fn sums(row: &AnyRow) -> sqlx::Result<UsageSums> {
+    // A sum over nothing is NULL.
+    let number = |column: usize| -> sqlx::Result<u64> {
+        let number: Option<i64> = row.try_get(column)?;
+        Ok(number.and_then(|number| number.try_into().ok()).unwrap_or_default())
+    };
+    Ok(UsageSums {
+        requests: number(2)?,
+        attempts: number(3)?,
+        errors: number(4)?,
+        input_tokens: number(5)?,
+        output_tokens: number(6)?,
+        thought_tokens: number(7)?,
+        cached_tokens: number(8)?,
+        total_tokens: number(9)?,
+        estimated_tokens: number(10)?,
+    })
+}
+
+/// The lines in their order, under the names that people know.
+fn rows(lines: BTreeMap<Whose, UsageSums>, by: UsageGroup) -> Vec<UsageRow> {
+    let mut clients_of: BTreeMap<String, u32> = BTreeMap::new();
+    for (_, name) in lines.keys() {
+        *clients_of.entry(name.clone()).or_default() += 1;
+    }
+    let shown = |(client, name): Whose| match by {
+        UsageGroup::Day => day(&name),
+        UsageGroup::User if clients_of.get(&name).is_some_and(|clients| *clients > 1) => {
+            format!("{client}/{name}")
+        }
+        UsageGroup::User | UsageGroup::Client | UsageGroup::Key | UsageGroup::Model => name,
+    };
+    let mut rows: Vec<_> =
+        lines.into_iter().map(|(whose, sums)| UsageRow { key: shown(whose), sums }).collect();
+    if by != UsageGroup::Day {
+        // Those of equal use stay in the order of their names.
+        rows.sort_by_key(|row| std::cmp::Reverse(row.sums.total_tokens));
+    }
+    rows.truncate(MOST_LINES);
+    rows
+}
+
+/// `2026-11-21` for the number of a day since 1970.
+fn day(number: &str) -> String {
+    let days = number.parse::<i64>().ok().and_then(|days| 0.days().try_days(days).ok());
+    let date = days.and_then(|days| Date::constant(1970, 1, 1).checked_add(days).ok());
+    date.map_or_else(|| number.to_owned(), |date| date.to_string())
+}

@@ -1,0 +1,34 @@
+//! Pieces of statements.
+
+use std::fmt::Write as _;
+
+/// `($1, $2), ($3, $4)`: places for `rows` rows of `columns` columns, after the first `before`.
+pub(crate) fn places(rows: usize, columns: usize, before: usize) -> String {
+    let mut text = String::with_capacity(rows * columns * 7);
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            let comma = if column == 0 { "" } else { ", " };
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{comma}${}", before + row * columns + column + 1);
+        }
+        text.push(')');
+    }
+    text
+}
+
+/// A count as databases have them. What providers report is never as much as the largest.
+pub(crate) fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_numbered_through() {
+        assert_eq!(places(2, 2, 0), "($1, $2), ($3, $4)");
+        assert_eq!(places(1, 3, 1), "($2, $3, $4)");
+    }
+}

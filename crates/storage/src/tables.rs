@@ -1,0 +1,76 @@
+//! The tables and what is in their columns: what a backup holds.
+
+/// What is in a column. A further kind is added here when a table needs it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Holds {
+    Text,
+    Number,
+}
+
+/// A table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// The schema from which on it is there.
+    pub(crate) since: u32,
+    pub(crate) columns: &'static [(&'static str, Holds)],
+}
+
+use Holds::{Number, Text};
+
+/// Every table, in an order in which rows can be put in.
+pub(crate) const TABLES: &[Table] = &[
+    Table {
+        name: "pool_state",
+        since: 1,
+        columns: &[("provider", Text), ("part", Text), ("name", Text), ("value", Text)],
+    },
+    Table {
+        name: "ledger",
+        since: 2,
+        columns: &[
+            ("id", Text),
+            ("time_ms", Number),
+            ("request_id", Text),
+            ("client", Text),
+            ("user_name", Text),
+            ("provider", Text),
+            ("model", Text),
+            ("key_id", Text),
+            ("key_group", Text),
+            ("operation", Text),
+            ("status", Number),
+            ("outcome", Text),
+            ("fault", Text),
+            ("attempt", Number),
+            ("input_tokens", Number),
+            ("output_tokens", Number),
+            ("thought_tokens", Number),
+            ("cached_tokens", Number),
+            ("total_tokens", Number),
+            ("is_estimated", Number),
+            ("latency_ms", Number),
+            ("first_byte_ms", Number),
+            ("source", Text),
+        ],
+    },
+    Table {
+        name: "usage_days",
+        since: 2,
+        columns: &[
+            ("day", Number),
+            ("client", Text),
+            ("key_id", Text),
+            ("model", Text),
+            ("requests", Number),
+            ("attempts", Number),
+            ("errors", Number),
+            ("input_tokens", Number),
+            ("output_tokens", Number),
+            ("thought_tokens", Number),
+            ("cached_tokens", Number),
+            ("total_tokens", Number),
+            ("estimated_tokens", Number),
+        ],
+    },
+];
