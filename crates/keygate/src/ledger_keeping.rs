@@ -84,7 +84,10 @@ impl LedgerShelf for LedgerBooks {
             entered += rows.len() as u64;
         }
         if reader.torn() > 0 {
-            tracing::warn!(lines = reader.torn(), "the ledger's spool held lines that were cut off; they are lost");
+            tracing::warn!(
+                lines = reader.torn(),
+                "the ledger's spool held lines that were cut off; they are lost"
+            );
         }
         on_disk(move || spool.clear()).await?;
         Ok(entered)

@@ -14,8 +14,8 @@ use keygate_actors::{
 };
 use keygate_config::{Config, Loaded, ProviderConfig};
 use keygate_domain::{Redactor, UserId};
-use keygate_limits::Used;
 use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, UsageBooks, reload_desk};
+use keygate_limits::Used;
 use keygate_provider::Adapter;
 use keygate_storage::StorageError;
 use thiserror::Error;
@@ -222,7 +222,13 @@ type CrewStarter = Box<dyn Fn() -> Crew + Send + Sync>;
 fn crew_starter(config: Config, plan: CrewPlan) -> CrewStarter {
     let Config { limits, plans, providers, .. } = config;
     Box::new(move || Crew {
-        limiter: start_limiter(limits.per_user, plans.clone(), plan.plan_use.clone(), wiring::GATE, &plan.homes.admission),
+        limiter: start_limiter(
+            limits.per_user,
+            plans.clone(),
+            plan.plan_use.clone(),
+            wiring::GATE,
+            &plan.homes.admission,
+        ),
         supervisors: providers.iter().map(|provider| plan.supervisor(provider)).collect(),
         bookkeeper: plan.bookkeeper.clone(),
         ledger: plan.ledger.clone(),

@@ -113,8 +113,7 @@ impl Closing {
 
     /// The row. `life` makes its id unlike those of other processes.
     pub(super) fn into_row(self, life: &str) -> LedgerRow {
-        let Self { number, entry, status, first_byte, latency, usage, is_estimated, outcome, fault } =
-            self;
+        let Self { number, entry, status, first_byte, latency, usage, is_estimated, outcome, fault } = self;
         let (key_id, group) = entry.key.map(|(key, group)| (key.to_string(), group.to_string())).unzip();
         LedgerRow {
             id: format!("{life}-{number}"),

@@ -12,8 +12,8 @@ use super::counts::{Counters, LedgerCounts};
 use super::entry::{Closing, LedgerEntry, OpenEntry};
 use super::messages::{Finish, ReadNotices};
 use super::shelf::LedgerShelf;
-use crate::tray::{Tray, tray};
 use crate::Home;
+use crate::tray::{Tray, tray};
 
 /// Most rows on their way: some 20 MiB. What ends beyond it is counted and forgotten.
 const MOST_WAITING: u64 = 50_000;
@@ -64,8 +64,10 @@ impl Ledger {
         let Desk { address, tray, counters } = &*self.desk;
         counters.closed(closing.outcome());
         if counters.waits(MOST_WAITING) {
-            let address = address.clone();
-            tray.lay(*closing, move || address.do_send(ReadNotices));
+            tray.lay(*closing, || {
+                let address = address.clone();
+                move || address.do_send(ReadNotices)
+            });
         }
     }
 }

@@ -238,6 +238,16 @@ impl Handler<SetPlans> for UserLimiterActor {
     }
 }
 
+impl Handler<SetPolicy> for UserLimiterActor {
+    type Result = Result<(), Unavailable>;
+
+    fn handle(&mut self, SetPolicy(policy): SetPolicy, ctx: &mut Context<Self>) -> Self::Result {
+        // Before the call: a limiter that is rebuilt is rebuilt with it.
+        self.policy = policy;
+        self.call(ctx, |limits, _, _| limits.set_policy(policy))
+    }
+}
+
 impl Handler<Ping> for UserLimiterActor {
     type Result = ();
 

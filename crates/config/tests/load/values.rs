@@ -215,6 +215,7 @@ fn a_plan_that_is_not_described_is_refused_with_the_name_that_was_meant() {
     assert!(told.contains("requests_per_hour"), "{told}");
     let told = House::with_yaml("plans: { free: { overage: maybe } }\n").env("GEMINI_API_KEY", "k").refused();
     assert!(told.contains("block") && told.contains("allow"), "{told}");
+}
 
 #[test]
 fn a_database_server_is_named_by_its_address_which_is_shown_without_its_password() {

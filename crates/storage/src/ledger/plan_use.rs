@@ -30,7 +30,11 @@ impl Storage {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn plan_use(&self, day_began_ms: i64, month_began_ms: i64) -> Result<Vec<PlanUse>, StorageError> {
+    pub async fn plan_use(
+        &self,
+        day_began_ms: i64,
+        month_began_ms: i64,
+    ) -> Result<Vec<PlanUse>, StorageError> {
         let mut connection = self.reader().await?;
         let rows = sqlx::query(USE).bind(day_began_ms).bind(month_began_ms).fetch_all(&mut *connection).await;
         let rows = rows.map_err(|error| self.failed(error))?;
