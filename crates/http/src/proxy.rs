@@ -42,7 +42,8 @@ pub(crate) async fn proxy(request: HttpRequest, payload: web::Payload, worker: O
         return error_response::on_surface(&worker.house, &path, &error_response::no_such_route(&path), &id);
     };
     if sockets::is_one(&request, lane, below) {
-        return sockets::serve(request.clone(), payload, worker.clone()).await;
+        // Boxed, as other rare ways are: else the memory of every request would have room for it.
+        return Box::pin(sockets::serve(request.clone(), payload, worker.clone())).await;
     }
     let method = method_of(&request);
     if let Some(status) = lane.provider.answers_alone(&method, below) {

@@ -90,13 +90,14 @@ impl Attempt<'_> {
     /// stays where it is otherwise.
     pub(crate) async fn make(&self, lease: Option<KeyLease>, slot: &mut Slot) -> Result<Opened, Failed> {
         let span = self.span(lease.as_ref());
-        let sent = clock::now();
+        let is_watched_stream = self.intent.streaming.is_stream() && !span.is_disabled();
+        let sent = is_watched_stream.then(clock::now);
         let answer = match self.open(lease.as_ref()).await {
             Ok(answer) => answer,
             Err(failed) => return Err(self.failed(lease, failed, &span)),
         };
         let opened = self.relay(answer, lease, slot, &span).await;
-        if self.intent.streaming.is_stream() && opened.is_ok() {
+        if let Some(sent) = sent.filter(|_| opened.is_ok()) {
             spans::record_time_to_first_chunk(&span, sent.until(clock::now()));
         }
         opened
@@ -145,7 +146,8 @@ impl Attempt<'_> {
         };
         let provider = &self.lane.provider;
         let prepared = match provider.preparation(self.intent, &grant) {
-            Some(request) => Some(self.prepare(request).await?),
+            // Boxed, as other rare ways are: else the memory of every request would have room for it.
+            Some(request) => Some(Box::pin(self.prepare(request)).await?),
             None => None,
         };
         grant.prepared = prepared.as_deref();
@@ -153,15 +155,16 @@ impl Attempt<'_> {
         let request = provider.request(self.intent, &self.call.inbound(), &grant);
         // 8 send
         let mut answer = match &self.call.inflow {
-            Some(body) => self.send_on(request, body).await?,
+            Some(body) => Box::pin(self.send_on(request, body)).await?,
             None => self.send(request).await?,
         };
         if let Some(intent) = self.onward(&answer) {
-            answer = self.send(provider.request(&intent, &self.call.inbound(), &grant)).await?;
+            let request = provider.request(&intent, &self.call.inbound(), &grant);
+            answer = Box::pin(self.send(request)).await?;
         }
         // 9 head -> verdict
         let is_served = provider.is_served(self.intent, answer.status());
-        if is_served { Ok(answer) } else { Err(self.judge(answer, false).await) }
+        if is_served { Ok(answer) } else { Err(Box::pin(self.judge(answer, false)).await) }
     }
 
     /// What to ask instead, where the provider keeps what was asked for in another place of its own. Once

@@ -47,22 +47,23 @@ pub async fn serve(
         if call.method == Method::GET { lane.provider.listing(&intent, &call.inbound()) } else { None };
     if let Some(listing) = listing {
         let gathering = Gathering { house, lane, call, caller, intent: &intent, listing };
-        let given_up = Refused { refusal: nobody_waits(), facts: facts.clone(), turned_away: None };
+        let known = facts.clone();
         return tokio::select! {
             biased;
-            gathered = gathering.gather(facts) => gathered,
-            () = hung_up => Err(given_up),
+            // Boxed, as other rare ways are: else the memory of every request would have room for it.
+            gathered = Box::pin(gathering.gather(facts)) => gathered,
+            () = hung_up => Err(refused(nobody_waits(), known)),
         };
     }
     let way = Way::new(house, lane, call, caller, &intent);
     if intent.replay == Replay::OnlyIfRefused {
         return way.answered(facts, slot, hung_up).await;
     }
-    let given_up = Refused { refusal: nobody_waits(), facts: facts.clone(), turned_away: None };
+    let known = facts.clone();
     tokio::select! {
         biased;
         served = way.answered(facts, slot, std::future::pending()) => served,
-        () = hung_up => Err(given_up),
+        () = hung_up => Err(refused(nobody_waits(), known)),
     }
 }
 
