@@ -205,6 +205,7 @@ impl Stage {
                 identity: Identity::Known(Caller { client, user, rights: [Right::Chat].into() }),
                 request_id: "a request",
                 origin: Origin::INSIDE,
+                request_id: "",
                 span: tracing::Span::none(),
             };
             let answer = serve(&house, &house.lanes[&ADAPTER.name], &call, std::future::pending()).await;

@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use keygate_actors::{KeyLease, clock};
+use keygate_actors::{GroupPass, KeyLease, clock};
 use keygate_domain::{ClientId, Failure, Fault, GroupId, Moment, Redactor, Spend};
 use keygate_provider::{Closing, Ended, Parting, Watcher};
 use keygate_upstream::{Heard, Incoming, Lost, Message, Outgoing, WebSocket};
@@ -38,6 +38,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub(crate) struct Watched {
     pub(crate) watcher: Box<dyn Watcher>,
     pub(crate) lease: Option<KeyLease>,
+    /// The group it is about, where it needs no key.
+    pub(crate) pass: Option<GroupPass>,
     pub(crate) client: ClientId,
     pub(crate) estimate: Spend,
     pub(crate) is_session: bool,
@@ -72,7 +74,11 @@ impl Watched {
         // Who was served and says so was served, however the connection ended.
         let broke = (*end == End::ProviderLost && metered.usage.is_none()).then_some(Fault::Unreachable);
         let failure = told.or_else(|| broke.map(Failure::of));
-        let group = self.lease.as_ref().map(|lease| lease.group().clone());
+        let group = self.lease.as_ref().map(KeyLease::group).or(self.pass.as_ref().map(GroupPass::group));
+        let group = group.cloned();
+        if let (Some(pass), Some(session)) = (self.pass, &metered.ended) {
+            pass.ended(session.clone());
+        }
         settle::by_watcher(self.lease, self.estimate, &metered, failure, self.is_session, &self.span);
         drop(self.slot);
         (group, metered.ended.is_some())

@@ -11,6 +11,7 @@ mod learn;
 mod merge;
 mod observe;
 mod operate;
+mod pass;
 mod placement;
 mod probe;
 mod refuse;

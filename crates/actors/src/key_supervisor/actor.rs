@@ -246,6 +246,7 @@ impl Handler<LeaseKey> for KeySupervisorActor {
         match granted.map_err(LeaseRefused::Pool)? {
             Granted::Lease(lease) => Ok(Delivery::Key(Box::new(Parcel::new(lease, desk)))),
             Granted::NotOurs => Ok(Delivery::NotOurs),
+            Granted::Pass(group) => Ok(Delivery::Pass(group)),
             Granted::Wait { ticket, .. } => Ok(Delivery::Wait(self.askers.seat(ticket, desk))),
         }
     }

@@ -1,12 +1,12 @@
-//! What those ask who put a list together from the parts of several groups.
+//! What those ask who put a list together from the parts of several groups, or look for what was lost.
 
 use actix::{Context, Handler};
-use keygate_domain::{ClientId, GroupId, Resource};
+use keygate_domain::{ClientId, GroupId, Keepsake, Resource};
 use keygate_pool::Whose;
 
 use super::actor::KeySupervisorActor;
 use super::handle::KeySupervisor;
-use super::messages::{GroupsHaving, WhoseAre};
+use super::messages::{GroupsHaving, KeptOf, WhoseAre};
 use crate::Unavailable;
 
 impl KeySupervisor {
@@ -30,6 +30,14 @@ impl KeySupervisor {
     pub async fn whose(&self, resources: Vec<Resource>, client: ClientId) -> Result<Vec<Whose>, Unavailable> {
         self.ask_for_caller(|permit| WhoseAre { resources, client, permit }).await?
     }
+
+    /// What is kept of a resource, if anything is.
+    ///
+    /// # Errors
+    /// When the supervisor restarts or too many asks wait.
+    pub async fn keepsake_of(&self, resource: Resource) -> Result<Option<Keepsake>, Unavailable> {
+        self.ask_for_caller(|permit| KeptOf { resource, permit }).await?
+    }
 }
 
 impl Handler<GroupsHaving> for KeySupervisorActor {
@@ -47,5 +55,14 @@ impl Handler<WhoseAre> for KeySupervisorActor {
     fn handle(&mut self, question: WhoseAre, ctx: &mut Context<Self>) -> Self::Result {
         let WhoseAre { resources, client, permit: _permit } = question;
         self.call(ctx, |pool, _, now| pool.whose(&resources, &client, now))
+    }
+}
+
+impl Handler<KeptOf> for KeySupervisorActor {
+    type Result = Result<Option<Keepsake>, Unavailable>;
+
+    fn handle(&mut self, question: KeptOf, ctx: &mut Context<Self>) -> Self::Result {
+        let KeptOf { resource, permit: _permit } = question;
+        self.call(ctx, |pool, _, now| pool.keepsake_of(&resource, now))
     }
 }

@@ -9,7 +9,7 @@ use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded};
 
 use super::SupervisorSpec;
 use super::actor::KeySupervisorActor;
-use super::lease::{Delivery, LeaseRefused, Leased};
+use super::lease::{Delivery, GroupPass, LeaseRefused, Leased};
 use super::messages::{
     ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ReloadKeys, ResetKeys, SwitchKey,
 };
@@ -77,6 +77,7 @@ impl KeySupervisor {
         Ok(match answer? {
             Delivery::Key(parcel) => Leased::Key(parcel.open()),
             Delivery::NotOurs => Leased::NotOurs,
+            Delivery::Pass(group) => Leased::Pass(GroupPass::new(group, Arc::clone(&self.desk))),
             Delivery::Wait(place) => place.leased().await?,
         })
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use actix::Message;
-use keygate_domain::{Binding, ClientId, GroupId, KeyId, KeySpec, LeaseId, OpenedSession, Resource, Verdict};
+use keygate_domain::{
+    Binding, ClientId, GroupId, Keepsake, KeyId, KeySpec, LeaseId, OpenedSession, Resource, Verdict,
+};
 use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded, Ticket, Whose};
 
 use super::handle::Desk;
@@ -117,6 +119,14 @@ pub(crate) struct GroupsHaving {
 pub(crate) struct WhoseAre {
     pub(crate) resources: Vec<Resource>,
     pub(crate) client: ClientId,
+    pub(crate) permit: Permit,
+}
+
+/// "What is kept of it?"
+#[derive(Message)]
+#[rtype(result = "Result<Option<Keepsake>, Unavailable>")]
+pub(crate) struct KeptOf {
+    pub(crate) resource: Resource,
     pub(crate) permit: Permit,
 }
 

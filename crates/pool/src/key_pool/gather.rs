@@ -1,8 +1,9 @@
-//! Questions of those who put a list together: which groups have a part of it, and whose its items are.
+//! Questions of those who put a list together (which groups have a part of it, and whose its items are), and of
+//! those who look for what was lost.
 
 use std::collections::BTreeSet;
 
-use keygate_domain::{ClientId, GroupId, Moment, Resource};
+use keygate_domain::{ClientId, GroupId, Keepsake, Moment, Resource};
 
 use super::KeyPool;
 
@@ -38,5 +39,11 @@ impl KeyPool {
             Some(_) | None => Whose::Nobodys,
         };
         resources.iter().map(whose).collect()
+    }
+
+    /// What is kept of a resource.
+    pub fn keepsake_of(&mut self, resource: &Resource, now: Moment) -> Option<Keepsake> {
+        self.advance(now);
+        self.affinity.owner(resource, self.now)?.keepsake.clone()
     }
 }

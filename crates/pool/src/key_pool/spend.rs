@@ -46,8 +46,9 @@ impl KeyPool {
             return;
         }
         let actual = self.used(held, verdict);
-        let is_served = matches!(verdict, Some(Verdict::Served(_)));
-        let session = if held.opens_session && is_served { self.begun_session(held) } else { None };
+        // One whose answer was lost may be running too, and is told under a name of the house's own.
+        let may_run = matches!(verdict, Some(Verdict::Served(_))) || held.session.is_some();
+        let session = if held.opens_session && may_run { self.begun_session(held) } else { None };
         let group = held.group;
         let renamed;
         let bucket = match &held.bucket {

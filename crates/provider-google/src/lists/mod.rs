@@ -185,6 +185,7 @@ mod tests {
             headers: &headers,
             body: &body,
             origin: Origin::INSIDE,
+            request_id: "",
         };
         listing(&crate::routes::understand(&inbound).unwrap(), &inbound)
     }

@@ -61,6 +61,7 @@ impl Call {
             headers: &self.headers,
             body: &self.body,
             origin: Origin { scheme: "https", authority: "gateway.example" },
+            request_id: "order-17",
         }
     }
 
