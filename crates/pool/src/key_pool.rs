@@ -15,6 +15,7 @@ mod probe;
 mod refuse;
 mod reload;
 mod remember;
+mod running;
 mod settle;
 mod spend;
 mod trouble;

@@ -174,6 +174,24 @@ impl Meter {
         }
     }
 
+    /// Counts what was used at `at`, of what is counted over a time.
+    pub(crate) fn count(&mut self, used: &Spend, at: Moment, budgets: &Budgets) {
+        for (metric, counter) in self.counters_mut() {
+            if matches!(counter, Counter::Minute(_) | Counter::Calendar(_)) {
+                counter.reserve(used.amount(metric), (0, at), at, budgets.margin);
+            }
+        }
+    }
+
+    /// Counts a reservation as one without tokens: they are counted as they are used.
+    pub(crate) fn release_tokens(&mut self, reservation: &Reservation, budgets: &Budgets) {
+        let rest = Spend { requests: reservation.spend.requests, ..Spend::default() };
+        for (metric, counter) in self.counters_mut() {
+            let (was, is) = (reservation.spend.amount(metric), rest.amount(metric));
+            counter.correct(reservation.at, was, is, budgets.margin);
+        }
+    }
+
     /// The lease ended; `actual` was used. A session that began goes on.
     pub(crate) fn settle(
         &mut self,

@@ -45,14 +45,12 @@ impl KeyPool {
         if held.reserved == Spend::default() {
             return;
         }
-        let actual = self.used(held, verdict);
+        let told = self.count_untold(held, lease, verdict);
+        let actual = told.unwrap_or_else(|| self.used(held, verdict));
         let is_served = matches!(verdict, Some(Verdict::Served(_)));
         let session = if held.opens_session && is_served { self.begun_session(held) } else { None };
         let group = held.group;
-        let bucket = match &held.bucket {
-            (bucket, changes) if *changes == self.buckets.changes() => bucket.clone(),
-            _ => self.buckets.of(held.model.as_ref(), held.operation),
-        };
+        let bucket = self.bucket_of(held);
         let (groups, budgets) = (&mut self.roster.groups, &self.roster.budgets);
         let Some(meter) = groups[group].meters.get_mut(&bucket) else { return };
         meter.settle(&reservation(held, lease), &actual, session.as_ref(), budgets);
@@ -272,7 +270,7 @@ impl KeyPool {
     }
 
     /// Keeps the lanes up to date with what is left of a bucket.
-    fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
+    pub(super) fn meter_moved(&mut self, group: usize, bucket: &BucketName) {
         self.narrow.moved(bucket.as_str(), group);
         let meter = self.roster.groups[group].meters.get(bucket);
         if meter.is_none_or(|meter| !meter.is_limited() && meter.stop.is_none()) {
@@ -326,6 +324,6 @@ pub(super) fn spent_row_name(group: &GroupId, bucket: &BucketName) -> String {
     format!("{group} {bucket}")
 }
 
-fn reservation(held: &Held, lease: u64) -> Reservation {
+pub(super) fn reservation(held: &Held, lease: u64) -> Reservation {
     Reservation { lease, spend: held.reserved, at: held.granted, expires: held.expires }
 }
