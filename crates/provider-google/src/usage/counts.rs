@@ -117,7 +117,7 @@ impl Interactions {
 /// usage must not be lost over one odd field. Bounded far above any real count, so that sums
 /// cannot overflow.
 #[derive(Clone, Copy, Default)]
-struct Count(u64);
+pub(crate) struct Count(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -13,4 +13,5 @@ mod scanner;
 mod skim;
 mod words;
 
+pub(crate) use counts::Count;
 pub(crate) use meters::meter;

@@ -46,7 +46,8 @@ pub(super) fn glance(words: &Words, piece: &[u8], found: &Findings) -> Glance {
 pub(super) fn searcher(words: &Words) -> AhoCorasick {
     let members = words.root.iter().map(|(word, _)| *word);
     let inner = words.inner.iter().map(|(word, _)| *word);
-    let others = [words.finish, words.arguments].into_iter().chain(inner);
+    let answer = words.answer.iter().map(|(word, _)| *word);
+    let others = [words.arguments].into_iter().chain(inner).chain(answer);
     let quoted = members.chain(others).map(|word| [b"\"", word, b"\""].concat());
     #[expect(clippy::expect_used, reason = "a few short words make a small searcher")]
     AhoCorasick::new(quoted).expect("a few short words can be searched for")
