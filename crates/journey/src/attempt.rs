@@ -289,10 +289,8 @@ impl Attempt<'_> {
         }
         if let Some(lease) = &watch.lease {
             lease.answered();
-            for binding in watch.meter.bindings_so_far() {
-                lease.bind(self.client, binding);
-            }
         }
+        watch.bind_created();
         watch.slot = slot.take();
         let length = declared_length(&answer).filter(|_| !changes_body);
         let pace = match self.intent.streaming {

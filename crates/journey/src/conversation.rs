@@ -55,6 +55,10 @@ impl Watched {
             for binding in self.watcher.created() {
                 lease.bind(&self.client, binding);
             }
+            if let Some(usage) = self.watcher.used() {
+                // The connection was counted as a request when it began.
+                lease.used(usage.as_spend(0));
+            }
         }
         without_key(self.lease.as_ref(), message)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keygate_actors::{LeaseRefused, LimiterRefusal};
-use keygate_domain::{ErrorKind, Fault, Refusal};
+use keygate_domain::{ErrorKind, Fault, Refusal, Resource};
 use keygate_limits::{TurnedAway, TurnedAwayWhy};
 use keygate_pool::PoolRefusal;
 
@@ -36,6 +36,13 @@ fn turned_away(away: &TurnedAway) -> Refusal {
     };
     let message = format!("{reason} Please retry in {} s.", whole_seconds(away.retry_after));
     Refusal::for_a_while(ErrorKind::UserLimited, message, away.retry_after)
+}
+
+/// A name is asked for that another client has.
+pub(crate) fn taken(name: &Resource) -> Refusal {
+    let message =
+        format!("The name {name} is taken: another client of this gateway has it. Choose another one.");
+    Refusal::new(ErrorKind::AffinityConflict, message)
 }
 
 /// The supervisor's refusal.

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use keygate_actors::{GroupPass, KeyLease, LeaseRefused, Leased, clock};
-use keygate_domain::{Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Streaming, Verdict};
+use keygate_domain::{
+    Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Resource, Streaming, Verdict,
+};
 use keygate_limits::{GaveUp, Next, RetryPlan};
-use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow};
+use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow, Whose};
 
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Failed, Kept, Opened};
@@ -38,11 +40,16 @@ pub async fn serve(
     let mut facts = Facts { provider: Some(lane.adapter.name), ..Facts::default() };
     // 3 adapter: intent
     let (caller, intent) = entered(lane, call, &facts)?;
-    if let Some(refusal) = call.inflow.as_ref().and_then(Inflow::inadmissible) {
+    let admit = |body: &Inflow| body.admit(lane.provider.extent(&call.inbound()));
+    if let Some(refusal) = call.inflow.as_ref().and_then(admit) {
         return Err(refused(refusal, facts));
     }
     // 4 ask limiter
     let slot = limited(house, caller, &intent, &mut facts).await?;
+    let intent = match lane.provider.chosen_name(&intent, &call.inbound()) {
+        Some(name) => with_name(lane, caller, intent, name, &facts).await?,
+        None => intent,
+    };
     let listing =
         if call.method == Method::GET { lane.provider.listing(&intent, &call.inbound()) } else { None };
     if let Some(listing) = listing {
@@ -65,6 +72,26 @@ pub async fn serve(
         served = way.answered(facts, slot, std::future::pending()) => served,
         () = hung_up => Err(refused(nobody_waits(), known)),
     }
+}
+
+/// The intent of a request that asks for a name. One that another client has would be its maker's alone and
+/// nobody could use it; one that is the caller's already is asked for where it is, and refused there.
+async fn with_name(
+    lane: &Lane,
+    caller: &Caller,
+    mut intent: Intent,
+    name: Resource,
+    facts: &Facts,
+) -> Result<Intent, Refused> {
+    let whose = lane.supervisor.whose(vec![name.clone()], caller.client.clone()).await;
+    let whose =
+        whose.map_err(|unavailable| refused(refuse::restarting(unavailable.retry_after), facts.clone()))?;
+    match whose.first() {
+        Some(Whose::Others) => return Err(refused(refuse::taken(&name), facts.clone())),
+        Some(Whose::Own) if !intent.references.contains(&name) => intent.references.push(name),
+        Some(Whose::Own | Whose::Nobodys) | None => {}
+    }
+    Ok(intent)
 }
 
 pub(crate) fn refused(refusal: Refusal, facts: Facts) -> Refused {

@@ -17,6 +17,7 @@ mod probe;
 mod refuse;
 mod reload;
 mod remember;
+mod running;
 mod settle;
 mod spend;
 mod time;

@@ -6,6 +6,7 @@
 mod adapter;
 mod answer;
 mod engine_hosts;
+mod extent;
 mod free_call;
 mod inbound;
 mod listing;
@@ -25,6 +26,7 @@ use serde_json::Value;
 pub use adapter::{Adapter, KeyVariables, KnownOperation};
 pub use answer::{AnswerHead, SurfaceAnswer};
 pub use engine_hosts::{EngineHost, EngineHosts, NoEngineHost};
+pub use extent::Extent;
 pub use free_call::FreeCall;
 pub use inbound::{CallRejected, Inbound};
 pub use listing::{Listed, ListedPage, Listing, PageMark};
@@ -49,10 +51,23 @@ pub trait Provider: Send + Sync + 'static {
         false
     }
 
+    /// How large the whole is of which a request's body is a part, where [`Provider::streams_body`].
+    fn extent(&self, inbound: &Inbound<'_>) -> Extent {
+        let _ = inbound;
+        Extent::default()
+    }
+
     /// The status that answers a call at `path` without a key, a caller or the provider: for what SDKs report
     /// by themselves and nobody waits for.
     fn answers_alone(&self, method: &Method, path: &str) -> Option<u16> {
         let _ = (method, path);
+        None
+    }
+
+    /// The name that a request asks for what it makes, where callers choose names. Each group has names of its
+    /// own, and they are one name here.
+    fn chosen_name(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<Resource> {
+        let _ = (intent, inbound);
         None
     }
 

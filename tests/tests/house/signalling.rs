@@ -198,7 +198,11 @@ async fn what_an_engine_does_is_held_against_no_key() {
     assert_eq!(signallings(&house), 3, "it was tried again");
     let pool = house.anam().await;
     let counts = &pool.key("studio_1")["counts"];
-    assert_eq!((&counts["attempts"], &counts["failed"]), (&json!(1), &json!(0)), "the start was all: {pool:?}");
+    assert_eq!(
+        (&counts["attempts"], &counts["failed"]),
+        (&json!(1), &json!(0)),
+        "the start was all: {pool:?}"
+    );
     house.close().await;
 }
 

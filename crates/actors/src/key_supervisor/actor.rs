@@ -183,6 +183,7 @@ fn heed(pool: &mut KeyPool, askers: &mut Askers, notice: Notice, now: Moment) {
     match notice {
         Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
         Notice::Answered { lease } => pool.answered(lease, now),
+        Notice::Used { lease, more } => pool.used_so_far(lease, more, now),
         Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
         Notice::SessionOpened { lease, session } => pool.session_opened(lease, session, now),
         Notice::SessionEnded { group, session } => pool.session_ended(&group, &session, now),

@@ -84,7 +84,11 @@ impl KeySupervisor {
 
     /// Tells that a session of a group ended, whoever found out. Tells, never waits.
     pub fn session_ended(&self, group: GroupId, session: Resource) {
-        self.desk.tell(Notice::SessionEnded { group, session });
+        self.tell(Notice::SessionEnded { group, session });
+    }
+
+    pub(super) fn tell(&self, notice: Notice) {
+        self.desk.tell(notice);
     }
 
     /// The pool as status pages show it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keygate_domain::{
-    ApiKey, Binding, BucketName, ClientId, GroupId, Keepsake, KeyId, LeaseId, OpenedSession, Resource,
+    ApiKey, Binding, BucketName, ClientId, GroupId, Keepsake, KeyId, LeaseId, OpenedSession, Resource, Spend,
     Verdict,
 };
 use keygate_pool::{Lease, PoolRefusal, Skip};
@@ -181,6 +181,11 @@ impl KeyLease {
         if self.parcel.lease.is_trial {
             self.parcel.returns.desk.tell(Notice::Answered { lease: self.parcel.lease.id });
         }
+    }
+
+    /// Tells what was used since this was told last, while the answer goes on.
+    pub fn used(&self, more: Spend) {
+        self.parcel.returns.desk.tell(Notice::Used { lease: self.parcel.lease.id, more });
     }
 
     /// Tells that this request opened a session, which takes one of the group's places after it.

@@ -46,4 +46,17 @@ impl KeyPool {
         self.advance(now);
         self.affinity.owner(resource, self.now)?.keepsake.clone()
     }
+
+    /// The group that has a thing, if anybody knows; with a `client`, if it is not another client's.
+    pub fn group_of(
+        &mut self,
+        resource: &Resource,
+        client: Option<&ClientId>,
+        now: Moment,
+    ) -> Option<GroupId> {
+        self.advance(now);
+        let bound = self.affinity.owner(resource, self.now)?;
+        let is_anothers = client.is_some_and(|client| bound.client != *client && !bound.client.is_nobody());
+        (!is_anothers).then(|| bound.group.clone())
+    }
 }

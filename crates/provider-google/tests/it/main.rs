@@ -4,7 +4,9 @@
 
 mod bindings;
 mod catalogue;
+mod creations;
 mod free_call;
+mod last_words;
 mod live;
 mod meters;
 mod refusals;
