@@ -13,11 +13,16 @@ use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use jiff::tz::TimeZone;
-use keygate_actors::{Home, SupervisorSpec, clock, start_limiter, start_supervisor};
-use keygate_domain::{Allowance, ApiKey, ClientId, GroupId, KeySpec, Redactor, Reset, Right, Role, UserId};
-use keygate_journey::{Call, Caller, House, Identity, Lane, Orphans, serve};
+use keygate_actors::{
+    Home, LedgerShelf, ShelfTrouble, SupervisorSpec, clock, start_ledger, start_limiter, start_supervisor,
+};
+use keygate_domain::{
+    Allowance, ApiKey, ClientId, GroupId, KeySpec, LedgerRow, Redactor, Reset, Right, Role, UserId,
+};
+use keygate_journey::{Call, Caller, Errands, House, Identity, Lane, serve};
 use keygate_limits::{Plans, RetryPolicy, UserPolicy};
 use keygate_planner::{Arrival, Profile, Report, Scenario, Shape, Traffic as _, rehearse};
 use keygate_pool::{Budgets, Policy};
@@ -139,6 +144,24 @@ fn simulator(starts: jiff::Timestamp) -> RunningSimulator {
     Simulator::start(still).expect("the simulator starts")
 }
 
+/// What attempts cost is nobody's concern here.
+struct Nowhere;
+
+#[async_trait]
+impl LedgerShelf for Nowhere {
+    async fn enter(&self, _: &[LedgerRow]) -> Result<(), ShelfTrouble> {
+        Ok(())
+    }
+
+    async fn journal(&self, rows: &[LedgerRow]) -> Result<usize, ShelfTrouble> {
+        Ok(rows.len())
+    }
+
+    async fn replay(&self) -> Result<u64, ShelfTrouble> {
+        Ok(0)
+    }
+}
+
 /// The house without its front door, on this thread.
 struct Stage {
     sim: RunningSimulator,
@@ -177,7 +200,8 @@ impl Stage {
         let house = House {
             lanes: BTreeMap::from([(ADAPTER.name, lane)]),
             limiter: start_limiter(scenario.per_user, Plans::default(), vec![], 4096, &Home::Here),
-            orphans: Orphans::default(),
+            ledger: start_ledger(Arc::new(Nowhere), String::new(), &Home::Here),
+            errands: Errands::default(),
             redactor: Redactor::new([], &[]).expect("a redactor"),
             status_of: |_| 500,
         };

@@ -10,8 +10,11 @@ mod house {
     mod admin;
     mod answer;
     mod assistant;
+    mod avatar_belongings;
     mod avatar_engines;
+    mod avatar_losses;
     mod avatar_management;
+    mod avatar_silence;
     mod avatars;
     mod bad_keys;
     mod belongings;

@@ -53,6 +53,7 @@ impl Case {
                     headers: &headers,
                     body: black_box(&self.body),
                     origin: Origin::INSIDE,
+                    request_id: "",
                 };
                 assert!(provider.understand(&inbound).is_ok_and(|intent| intent.references.is_empty()));
             }

@@ -24,7 +24,9 @@ pub use arbiters::{Arbiters, Clerks, Home};
 pub use bookkeeper::{Bookkeeper, Shelf, ShelfTrouble, start_bookkeeper};
 pub use chaos::{Chaos, InvalidChaos};
 pub use gate::Unavailable;
-pub use key_supervisor::{KeyLease, KeySupervisor, LeaseRefused, Leased, SupervisorSpec, start_supervisor};
+pub use key_supervisor::{
+    GroupPass, KeyLease, KeySupervisor, LeaseRefused, Leased, SupervisorSpec, start_supervisor,
+};
 pub use ledger_clerk::{Ledger, LedgerCounts, LedgerEntry, LedgerShelf, OpenEntry, start_ledger};
 pub use prober::{Errand, Prober, start_prober};
 pub use user_limiter::{Admission, LimiterRefusal, UserCall, UserLimiter, start_limiter};

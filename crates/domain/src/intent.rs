@@ -81,15 +81,27 @@ pub enum Access {
     /// upstream. No gateway token is asked for, and a credential nobody here knows is passed as it is.
     OwnCredential,
     /// Knowing the name of something that was made through this gateway and that nobody can guess: an
-    /// upload, an avatar's engine. SDKs send no credential there. `references` names it; what nobody here
-    /// made is not found.
+    /// upload. SDKs send no credential there. `references` names it; what nobody here made is not found.
     Reference,
+    /// The same where the provider asks for no key either: the engine of an avatar. Such a request goes on
+    /// whatever the keys of its group do.
+    ReferenceAlone,
 }
 
 impl Access {
     /// Whether a client's token is asked for.
     pub fn needs_token(self) -> bool {
         matches!(self, Self::Token)
+    }
+
+    /// Whether something has to be known here that the request names.
+    pub fn needs_reference(self) -> bool {
+        matches!(self, Self::Reference | Self::ReferenceAlone)
+    }
+
+    /// Whether a key of the pool, or the caller's own in its place, goes along.
+    pub fn needs_key(self) -> bool {
+        !matches!(self, Self::ReferenceAlone)
     }
 }
 

@@ -47,27 +47,40 @@ impl fmt::Display for Resource {
 /// What an adapter wants back when the resource is used again: enough to make an equal one in
 /// another group (for a session token, the request that minted it). Opaque to everyone else.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Keepsake(Bytes);
+pub struct Keepsake {
+    bytes: Bytes,
+    is_portable: bool,
+}
 
 impl Keepsake {
     /// Longest keepsake kept, in bytes; a longer one is dropped and its resource stays bound.
     pub const MAX_BYTES: usize = 64 * 1024;
 
-    /// Keeps `bytes`, unless they are too many.
+    /// Keeps `bytes`, of which an equal resource can be made, unless they are too many.
     pub fn new(bytes: Bytes) -> Option<Self> {
-        (bytes.len() <= Self::MAX_BYTES).then_some(Self(bytes))
+        (bytes.len() <= Self::MAX_BYTES).then_some(Self { bytes, is_portable: true })
+    }
+
+    /// Keeps what is to be known of a resource that is nowhere else: it stays bound.
+    pub fn note(bytes: Bytes) -> Option<Self> {
+        Self::new(bytes).map(|keepsake| Self { is_portable: false, ..keepsake })
     }
 
     /// The bytes kept.
     pub fn bytes(&self) -> &Bytes {
-        &self.0
+        &self.bytes
+    }
+
+    /// Whether an equal resource can be made of it in another group.
+    pub fn is_portable(&self) -> bool {
+        self.is_portable
     }
 }
 
 impl fmt::Debug for Keepsake {
     /// A keepsake may hold a user's credentials (a LiveKit token): its size is all that is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Keepsake({} bytes)", self.0.len())
+        write!(f, "Keepsake({} bytes)", self.bytes.len())
     }
 }
 
@@ -87,7 +100,7 @@ pub struct Binding {
     pub resource: Resource,
     /// How long the provider keeps it.
     pub lifetime: Duration,
-    /// With a keepsake the binding is a preference: another group can make an equal resource.
+    /// With a portable keepsake the binding is a preference: another group can make an equal resource.
     /// Without one it is a law (KP-11).
     pub keepsake: Option<Keepsake>,
 }

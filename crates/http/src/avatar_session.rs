@@ -87,7 +87,7 @@ async fn made(
     };
     let call = Call {
         path: &call.path,
-        query: None,
+        query: call.query.as_deref(),
         origin: origin::of(request, &worker.rules),
         headers: passed(&headers),
         body: call.body,

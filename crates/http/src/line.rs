@@ -8,8 +8,12 @@ use std::any::Any;
 use std::net::TcpStream;
 use std::time::Duration;
 
+#[cfg(unix)]
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::HttpRequest;
 use actix_web::dev::Extensions;
+#[cfg(unix)]
+use actix_web::rt::net::TcpStream as Socket;
 use actix_web::rt::time::sleep;
 
 /// How often a line is looked at while its caller waits.
@@ -28,13 +32,19 @@ pub(crate) fn hold(socket: &dyn Any, connection: &mut Extensions) {
 #[cfg(unix)]
 fn second_handle(socket: &dyn Any) -> Option<TcpStream> {
     use std::os::fd::AsFd;
-    let socket = socket.downcast_ref::<actix_web::rt::net::TcpStream>()?;
-    socket.as_fd().try_clone_to_owned().ok().map(TcpStream::from)
+    raw(socket)?.as_fd().try_clone_to_owned().ok().map(TcpStream::from)
 }
 
 #[cfg(not(unix))]
 fn second_handle(_socket: &dyn Any) -> Option<TcpStream> {
     None
+}
+
+/// The socket itself, or the one below TLS.
+#[cfg(unix)]
+fn raw(socket: &dyn Any) -> Option<&Socket> {
+    let below_tls = || socket.downcast_ref::<TlsStream<Socket>>().map(|stream| stream.get_ref().0);
+    socket.downcast_ref::<Socket>().or_else(below_tls)
 }
 
 /// Waits until the caller has hung up; for ever where that cannot be seen. Who closes only its own
@@ -55,7 +65,20 @@ pub(crate) fn is_gone(request: &HttpRequest) -> bool {
 }
 
 impl Line {
-    /// Never blocks: the handle shares the mode of the socket it was made of.
+    /// The system is asked whether the other end has closed, not whether there is nothing to read: what TLS
+    /// says before it closes, and what a caller sent ahead, lies unread before that.
+    #[cfg(target_os = "linux")]
+    fn is_dead(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        const NOT_WAITING: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut line = [PollFd::new(&self.0, PollFlags::RDHUP)];
+        let closed = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+        poll(&mut line, Some(&NOT_WAITING)).is_ok() && line[0].revents().intersects(closed)
+    }
+
+    /// Never blocks: the handle shares the mode of the socket it was made of. Sees nothing behind what lies
+    /// unread.
+    #[cfg(not(target_os = "linux"))]
     fn is_dead(&self) -> bool {
         match self.0.peek(&mut [0]) {
             Ok(bytes) => bytes == 0,

@@ -100,7 +100,7 @@ impl Visit<'_> {
         match self.served(payload).await {
             Ok(mut answer) => {
                 if let Some(session) = answer.session.take_if(|_| is_gone(request)) {
-                    session.end(&house.orphans);
+                    session.end(&house.errands);
                 }
                 let facts = &answer.facts;
                 spans::record_response(&span, answer.status.as_u16(), facts.attempts, facts.key.as_ref());

@@ -13,7 +13,7 @@ use http::HeaderName;
 use keygate_actors::{Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_domain::Redactor;
-use keygate_journey::{House, Lane, Orphans, Switchboard};
+use keygate_journey::{Errands, House, Lane, Switchboard};
 use keygate_upstream::UpstreamClient;
 use tokio::sync::watch;
 
@@ -101,7 +101,7 @@ impl Worker {
             lanes: lanes.collect(),
             limiter: crew.limiter.clone(),
             ledger: crew.ledger.clone(),
-            orphans: Orphans::default(),
+            errands: Errands::default(),
             redactor: redactor.clone(),
             status_of,
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use keygate_actors::{KeyLease, clock};
+use keygate_actors::{GroupPass, KeyLease, clock};
 use keygate_domain::{Failure, Fault, Intent, Moment, RetryAdvice, Streaming, Verdict};
 use keygate_limits::Reach;
 use keygate_provider::{AnswerHead, Closing, Grant, Rewrite, UpstreamRequest};
@@ -22,7 +22,7 @@ use crate::pieces::joined;
 use crate::relay::{Pace, Watch};
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
-use crate::{AnswerBody, Call, Caller, House, Lane, OpenSession, Relay, events, headers};
+use crate::{AnswerBody, Call, Caller, House, Lane, OpenSession, Relay, events, headers, lost};
 
 pub(crate) use socket::{Dial, Talk, without_key};
 
@@ -44,6 +44,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) call: &'a Call<'a>,
     pub(crate) caller: &'a Caller,
     pub(crate) intent: &'a Intent,
+    /// The group it is about, where it needs no key.
+    pub(crate) pass: Option<GroupPass>,
     pub(crate) first_byte_by: Moment,
     pub(crate) deadline: Moment,
     /// A file goes by, which may take long: its deadline is far, and each wait is bounded by itself.
@@ -134,7 +136,12 @@ impl Attempt<'_> {
         match lease {
             // The caller broke it off: nothing is known of the key.
             Some(lease) if self.call.body_lost().is_some() => lease.settle(Verdict::Abandoned),
-            lease => settle::by_failure(lease, &failed.failure, span),
+            lease => {
+                if let Some(lease) = &lease {
+                    lost::look_after(self, lease, &failed);
+                }
+                settle::by_failure(lease, &failed.failure, span);
+            }
         }
         failed
     }
@@ -161,7 +168,7 @@ impl Attempt<'_> {
             prepared: None,
         };
         let provider = &self.lane.provider;
-        let prepared = match provider.preparation(self.intent, &grant) {
+        let prepared = match provider.preparation(self.intent, &self.call.inbound(), &grant) {
             // Boxed, as other rare ways are: else the memory of every request would have room for it.
             Some(request) => Some(Box::pin(self.prepare(request)).await?),
             None => None,
@@ -304,10 +311,8 @@ impl Attempt<'_> {
         }
         if let Some(lease) = &watch.lease {
             lease.answered();
-            for binding in watch.meter.bindings_so_far() {
-                lease.bind(&self.caller.client, binding);
-            }
         }
+        watch.bind_created();
         watch.slot = slot.take();
         let length = declared_length(&answer).filter(|_| !changes_body);
         let pace = match self.intent.streaming {

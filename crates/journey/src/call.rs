@@ -47,6 +47,7 @@ impl Call<'_> {
             headers: &self.headers,
             body: &self.body,
             origin: self.origin,
+            request_id: self.request_id,
         }
     }
 

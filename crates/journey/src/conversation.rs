@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use keygate_actors::{KeyLease, clock};
+use keygate_actors::{GroupPass, KeyLease, clock};
 use keygate_domain::{ClientId, Failure, Fault, GroupId, Moment, Redactor, Spend};
 use keygate_provider::{Closing, Ended, Parting, Watcher};
 use keygate_upstream::{Heard, Incoming, Lost, Message, Outgoing, WebSocket};
@@ -39,6 +39,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub(crate) struct Watched {
     pub(crate) watcher: Box<dyn Watcher>,
     pub(crate) lease: Option<KeyLease>,
+    /// The group it is about, where it needs no key.
+    pub(crate) pass: Option<GroupPass>,
     pub(crate) client: ClientId,
     pub(crate) estimate: Spend,
     pub(crate) is_session: bool,
@@ -57,6 +59,10 @@ impl Watched {
         if let Some(lease) = &self.lease {
             for binding in self.watcher.created() {
                 lease.bind(&self.client, binding);
+            }
+            if let Some(usage) = self.watcher.used() {
+                // The connection was counted as a request when it began.
+                lease.used(usage.as_spend(0));
             }
         }
         without_key(self.lease.as_ref(), message)
@@ -82,7 +88,11 @@ impl Watched {
             let cut = failure.as_ref().map(|failure| Ending::Cut(failure.fault));
             account.served(&metered, cut.unwrap_or(Ending::Complete));
         }
-        let group = self.lease.as_ref().map(|lease| lease.group().clone());
+        let group = self.lease.as_ref().map(KeyLease::group).or(self.pass.as_ref().map(GroupPass::group));
+        let group = group.cloned();
+        if let (Some(pass), Some(session)) = (self.pass, &metered.ended) {
+            pass.ended(session.clone());
+        }
         settle::by_watcher(self.lease, self.estimate, &metered, failure, self.is_session, &self.span);
         drop(self.slot);
         (group, metered.ended.is_some())

@@ -15,7 +15,13 @@ pub(crate) fn entered<'c>(
     call: &'c Call<'_>,
     facts: &Facts,
 ) -> Result<(&'c Caller, Intent), Refused> {
-    let understood = lane.provider.understand(&call.inbound());
+    let understood = match lane.provider.understand(&call.inbound()) {
+        // Where nobody may go is told to anybody, and nothing about whoever asks.
+        Err(rejected) if rejected.kind == ErrorKind::Forbidden => {
+            return Err(refused(rejection(rejected), facts.clone()));
+        }
+        understood => understood,
+    };
     let caller = match admitted(&call.identity, understood.as_ref().ok()) {
         Ok(caller) => caller,
         Err(refusal) => return Err(refused(refusal, facts.clone())),

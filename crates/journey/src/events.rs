@@ -29,13 +29,23 @@ pub(crate) fn attempt_failed(
     }
 }
 
-/// A session whose caller had gone before it could be told of it.
+/// A session of which no caller could be told.
 pub(crate) fn orphan(provider: ProviderName, session: &Resource, is_over: bool) {
     let (provider, session) = (provider.as_str(), &*session.name);
     if is_over {
-        info!(provider, session, "ended a session whose caller had gone");
+        info!(provider, session, "ended a session that no caller came to know of");
     } else {
-        warn!(provider, session, "a session whose caller had gone could not be ended");
+        warn!(provider, session, "a session that no caller came to know of could not be ended");
+    }
+}
+
+/// A start that was not answered opened nothing that could be found, or could not be looked for.
+pub(crate) fn lost_start(provider: ProviderName, request_id: &str, is_known: bool) {
+    let provider = provider.as_str();
+    if is_known {
+        info!(provider, %request_id, "a session start that was not answered opened no session");
+    } else {
+        warn!(provider, %request_id, "a session start was not answered, and may have opened a session");
     }
 }
 

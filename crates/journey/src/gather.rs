@@ -1,13 +1,16 @@
 //! A list that every group has a part of, as one.
 //!
 //! Groups are asked one after the other, in the order of the configuration, until the caller's page is full; its
-//! token says in which group the next page begins, and where. A client sees what it made through this
+//! token says in which group the next page begins, and where; or it is known of the last item, where pages are
+//! asked for by that. A client sees what it made through this
 //! gateway. Whoever may manage things sees besides what nobody here made, and an operator sees all. A group that
 //! cannot be asked is left out, and the answer says that it is not complete.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use keygate_domain::{ErrorKind, GroupId, Intent, Refusal, Resource, Right};
+use keygate_domain::{Binding, ErrorKind, GroupId, Intent, Refusal, Resource, Right};
 use keygate_pool::Whose;
 use keygate_provider::{Listed, ListedPage, Listing, PageMark};
 
@@ -23,6 +26,8 @@ const MOST_PART_BYTES: usize = 32 * 1024 * 1024;
 /// A page is full with this many bytes, whatever its caller would take: with a part more it is the most that is
 /// held.
 const FULL_PAGE_BYTES: usize = 32 * 1024 * 1024;
+/// How long it is known where a page ended whose last item nobody here made.
+const END_IS_KNOWN: Duration = Duration::from_hours(1);
 /// Tells how many groups could not be asked.
 const INCOMPLETE: &str = "x-keygate-incomplete";
 
@@ -48,6 +53,8 @@ struct Place {
 struct Page {
     items: Vec<Bytes>,
     bytes: usize,
+    /// The last item, and where it is.
+    last: Option<(Resource, usize)>,
     left_out: u32,
     facts: Facts,
     /// What a group said that could not give its part.
@@ -60,9 +67,12 @@ impl Page {
         self.items.len() >= wanted || self.bytes >= FULL_PAGE_BYTES
     }
 
-    fn add(&mut self, items: Vec<Bytes>) {
-        self.bytes += items.iter().map(Bytes::len).sum::<usize>();
-        self.items.extend(items);
+    fn add(&mut self, items: Vec<Listed>, group: usize) {
+        self.bytes += items.iter().map(|item| item.json.len()).sum::<usize>();
+        if let Some(last) = items.last() {
+            self.last = last.resource.clone().map(|resource| (resource, group));
+        }
+        self.items.extend(items.into_iter().map(|item| item.json));
     }
 }
 
@@ -70,7 +80,7 @@ impl Gathering<'_> {
     /// Puts the caller's page together.
     pub(crate) async fn gather(mut self, facts: Facts) -> Result<Answer, Refused> {
         let groups = self.groups(&facts).await?;
-        let mut place = Some(self.start(&groups, &facts)?);
+        let mut place = Some(self.start(&groups, &facts).await?);
         let wanted = self.listing.page_size().unwrap_or(USUAL_PAGE);
         let mut page = Page { facts, ..Page::default() };
         let mut next = None;
@@ -106,7 +116,7 @@ impl Gathering<'_> {
                 // Nothing more in this group: the next page begins in the one behind it.
                 next.clone_from(&place);
             } else if !is_full {
-                page.add(seen);
+                page.add(seen, here.group);
             }
         }
         if !page.was_answered
@@ -126,13 +136,22 @@ impl Gathering<'_> {
         groups.map_err(|unavailable| refused(refuse::restarting(unavailable.retry_after), facts))
     }
 
-    fn start(&self, groups: &[GroupId], facts: &Facts) -> Result<Place, Refused> {
+    async fn start(&self, groups: &[GroupId], facts: &Facts) -> Result<Place, Refused> {
         match self.listing.mark() {
             PageMark::Start => Ok(Place { group: 0, token: None }),
             PageMark::At { group, token } => {
                 let group = groups.iter().position(|known| known.fingerprint() == group);
                 let place = group.map(|group| Place { group, token: token.map(str::to_owned) });
                 place.ok_or_else(|| refused(unknown_token(), facts))
+            }
+            PageMark::Behind { item, name } => {
+                let client = (!self.caller.may(Right::Admin)).then(|| self.caller.client.clone());
+                let group = self.lane.supervisor.group_of(item, client).await;
+                let group = group
+                    .map_err(|unavailable| refused(refuse::restarting(unavailable.retry_after), facts))?;
+                let group = group.and_then(|group| groups.iter().position(|known| *known == group));
+                let place = group.map(|group| Place { group, token: Some(name.to_owned()) });
+                place.ok_or_else(|| refused(unknown_item(name), facts))
             }
             PageMark::Foreign => Err(refused(unknown_token(), facts)),
         }
@@ -177,9 +196,9 @@ impl Gathering<'_> {
     }
 
     /// What of a part the caller may see.
-    async fn visible(&self, part: ListedPage, facts: &Facts) -> Result<Vec<Bytes>, Refused> {
+    async fn visible(&self, part: ListedPage, facts: &Facts) -> Result<Vec<Listed>, Refused> {
         if self.caller.may(Right::Admin) {
-            return Ok(part.items.into_iter().map(|item| item.json).collect());
+            return Ok(part.items);
         }
         let named: Vec<Resource> = part.items.iter().filter_map(|item| item.resource.clone()).collect();
         let whose = self.lane.supervisor.whose(named, self.caller.client.clone()).await;
@@ -190,7 +209,7 @@ impl Gathering<'_> {
             let whose = item.resource.as_ref().and_then(|_| whose.next()).unwrap_or(Whose::Nobodys);
             whose == Whose::Own || (whose == Whose::Nobodys && self.sees_nobodys())
         };
-        Ok(part.items.into_iter().filter(|item| is_visible(item)).map(|item| item.json).collect())
+        Ok(part.items.into_iter().filter(|item| is_visible(item)).collect())
     }
 
     fn sees_nobodys(&self) -> bool {
@@ -198,6 +217,14 @@ impl Gathering<'_> {
     }
 
     fn answer(&self, page: Page, next: Option<&Place>, groups: &[GroupId]) -> Answer {
+        if self.listing.is_paged_by_items()
+            && next.is_some()
+            && let Some((resource, group)) = page.last
+        {
+            // What nobody here made is known to nobody yet.
+            let binding = Binding { resource, lifetime: END_IS_KNOWN, keepsake: None };
+            self.lane.supervisor.found(groups[group].clone(), binding);
+        }
         let fingerprint =
             next.and_then(|place| Some((groups.get(place.group)?.fingerprint(), place.token.as_deref())));
         let next = fingerprint.as_ref().map(|(group, token)| (group.as_str(), *token));
@@ -246,6 +273,12 @@ fn refused(refusal: Refusal, facts: &Facts) -> Refused {
 fn unknown_token() -> Refusal {
     let message =
         "This page token is not one of this gateway's, or its project is gone. Begin with the first page.";
+    Refusal::new(ErrorKind::BadRequest, message)
+}
+
+fn unknown_item(name: &str) -> Refusal {
+    let shown: String = name.chars().take(100).collect();
+    let message = format!("There is no {shown} in this list to go on behind. Begin with the first page.");
     Refusal::new(ErrorKind::BadRequest, message)
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use keygate_domain::{ErrorKind, Refusal};
+use keygate_provider::Extent;
 use thiserror::Error;
 use tokio::time::timeout;
 
@@ -33,6 +34,8 @@ pub struct Inflow {
     source: RefCell<Source>,
     declared: Option<u64>,
     limit: u64,
+    /// How much came before, of what it is a part of.
+    before: Cell<u64>,
     taken: Cell<u64>,
     /// All of it, once a short one was read.
     kept: RefCell<Option<Bytes>>,
@@ -50,12 +53,14 @@ impl fmt::Debug for Inflow {
 }
 
 impl Inflow {
-    /// A body of `declared` bytes, if the caller said how many, of which `limit` are admitted.
+    /// A body of `declared` bytes, if the caller said how many. Of the whole that it is a part of, `limit` are
+    /// admitted.
     pub fn new(source: Source, declared: Option<u64>, limit: u64) -> Self {
         Self {
             source: RefCell::new(source),
             declared,
             limit,
+            before: Cell::new(0),
             taken: Cell::new(0),
             kept: RefCell::default(),
             lost: RefCell::default(),
@@ -67,9 +72,11 @@ impl Inflow {
         self.declared
     }
 
-    /// Why it is not even begun.
-    pub(crate) fn inadmissible(&self) -> Option<Refusal> {
-        self.declared.filter(|length| *length > self.limit).map(|_| too_large(self.limit))
+    /// Notes what it is a part of; says why it is not even begun, if it is not.
+    pub(crate) fn admit(&self, Extent { whole, before }: Extent) -> Option<Refusal> {
+        self.before.set(before);
+        let known = whole.unwrap_or(0).max(before.saturating_add(self.declared.unwrap_or(0)));
+        (known > self.limit).then(|| too_large(self.limit))
     }
 
     /// Whether it is small enough to be kept.
@@ -126,7 +133,8 @@ impl Inflow {
         }
         let taken = self.taken.get() + chunk.len() as u64;
         self.taken.set(taken);
-        if taken > self.limit { Err(self.lose(too_large(self.limit))) } else { Ok(Some(chunk)) }
+        let whole = self.before.get().saturating_add(taken);
+        if whole > self.limit { Err(self.lose(too_large(self.limit))) } else { Ok(Some(chunk)) }
     }
 
     fn lose(&self, why: Refusal) -> BodyLost {
@@ -136,7 +144,7 @@ impl Inflow {
 }
 
 fn too_large(limit: u64) -> Refusal {
-    let message = format!("The upload is larger than the {limit} bytes this gateway admits in one request.");
+    let message = format!("The upload is larger than the {limit} bytes that this gateway admits.");
     Refusal::new(ErrorKind::TooLarge, message)
 }
 
@@ -169,7 +177,7 @@ mod tests {
     #[tokio::test]
     async fn a_short_body_is_kept() {
         let body = inflow(&["one", "two"], Some(6), 6);
-        assert!(body.is_short() && body.inadmissible().is_none());
+        assert!(body.is_short() && body.admit(Extent::default()).is_none());
         for _ in 0..2 {
             assert_eq!(body.whole(PATIENCE).await.unwrap(), "onetwo");
         }
@@ -190,12 +198,24 @@ mod tests {
 
     #[tokio::test]
     async fn too_much_is_noticed_where_it_is_said_and_where_it_comes() {
-        assert_eq!(inflow(&[], Some(7), 6).inadmissible().unwrap().kind, ErrorKind::TooLarge);
+        let refused = |declared, whole, before| {
+            inflow(&[], declared, 6).admit(Extent { whole, before }).map(|refusal| refusal.kind)
+        };
+        assert_eq!(refused(Some(7), None, 0), Some(ErrorKind::TooLarge));
+        assert_eq!(refused(Some(1), Some(7), 0), Some(ErrorKind::TooLarge), "announced");
+        assert_eq!(refused(Some(3), None, 4), Some(ErrorKind::TooLarge), "with what came before");
+        assert_eq!(refused(None, None, u64::MAX), Some(ErrorKind::TooLarge));
+        assert_eq!((refused(Some(2), Some(6), 4), refused(None, None, 0)), (None, None));
         let body = inflow(&["one", "two", "!"], None, 6);
-        assert!(!body.is_short() && body.inadmissible().is_none());
+        assert!(!body.is_short() && body.admit(Extent::default()).is_none());
         assert!(body.chunk(PATIENCE).await.is_ok() && body.chunk(PATIENCE).await.is_ok());
         assert_eq!(body.chunk(PATIENCE).await, Err(BodyLost));
         assert_eq!(why(&body), ErrorKind::TooLarge);
+        let last = inflow(&["one", "two"], None, 6);
+        assert!(
+            last.admit(Extent { whole: None, before: 2 }).is_none() && last.chunk(PATIENCE).await.is_ok()
+        );
+        assert_eq!(last.chunk(PATIENCE).await, Err(BodyLost));
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use keygate_pool::Strategy;
 use keygate_provider::{Adapter, Provider};
 use keygate_upstream::Upstream;
 
-use crate::Orphans;
+use crate::Errands;
 
 /// One provider, ready to serve on this worker.
 pub struct Lane {
@@ -39,8 +39,8 @@ pub struct House {
     pub limiter: UserLimiter,
     /// What attempts cost.
     pub ledger: Ledger,
-    /// Sessions being ended whose callers have gone.
-    pub orphans: Orphans,
+    /// Sessions being looked for, or ended, of which no caller came to know.
+    pub errands: Errands,
     /// Takes secrets out of what providers say.
     pub redactor: Redactor,
     /// The front's table of statuses, for errors told inside a stream.

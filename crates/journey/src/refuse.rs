@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keygate_actors::{LeaseRefused, LimiterRefusal};
-use keygate_domain::{ErrorKind, Fault, Refusal};
+use keygate_domain::{ErrorKind, Fault, Refusal, Resource};
 use keygate_limits::{PlanExhausted, TurnedAway, TurnedAwayWhy};
 use keygate_pool::PoolRefusal;
 
@@ -55,6 +55,13 @@ fn plan_exhausted(exhausted: &PlanExhausted) -> Refusal {
             Refusal::new(ErrorKind::PlanExhausted, message)
         }
     }
+}
+
+/// A name is asked for that another client has.
+pub(crate) fn taken(name: &Resource) -> Refusal {
+    let message =
+        format!("The name {name} is taken: another client of this gateway has it. Choose another one.");
+    Refusal::new(ErrorKind::AffinityConflict, message)
 }
 
 /// The supervisor's refusal.

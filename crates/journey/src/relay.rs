@@ -66,6 +66,16 @@ impl Watch {
         }
     }
 
+    /// Tells what the answer has created by now: before the caller can use it.
+    pub(crate) fn bind_created(&mut self) {
+        let created = self.meter.created();
+        if let Some(lease) = &self.lease {
+            for binding in created {
+                lease.bind(&self.client, binding);
+            }
+        }
+    }
+
     /// The last bytes, if any waited.
     pub(crate) fn rest(&mut self) -> Option<Bytes> {
         let clean = self.scrub.rest();
@@ -228,7 +238,11 @@ impl Flow {
         if let Poll::Ready(chunk) = rest.poll_chunk(cx) {
             shared.is_moving = true;
             return Poll::Ready(match chunk {
-                Ok(Some(chunk)) => Step::Chunk(watch.pass(chunk)),
+                Ok(Some(chunk)) => {
+                    let passed = watch.pass(chunk);
+                    watch.bind_created();
+                    Step::Chunk(passed)
+                }
                 Ok(None) => Step::Complete(watch.rest()),
                 Err(_broken) => Step::Broken,
             });

@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use keygate_actors::{KeyLease, LeaseRefused, Leased, clock};
-use keygate_domain::{Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Streaming, Verdict};
+use keygate_actors::{GroupPass, KeyLease, LeaseRefused, Leased, clock};
+use keygate_domain::{
+    Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Resource, Streaming, Verdict,
+};
 use keygate_limits::{GaveUp, Next, RetryPlan};
-use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow};
+use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow, Whose};
 
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Failed, Kept, Opened};
@@ -38,11 +40,16 @@ pub async fn serve(
     let mut facts = Facts { provider: Some(lane.adapter.name), ..Facts::default() };
     // 3 adapter: intent
     let (caller, intent) = entered(lane, call, &facts)?;
-    if let Some(refusal) = call.inflow.as_ref().and_then(Inflow::inadmissible) {
+    let admit = |body: &Inflow| body.admit(lane.provider.extent(&call.inbound()));
+    if let Some(refusal) = call.inflow.as_ref().and_then(admit) {
         return Err(refused(refusal, facts));
     }
     // 4 ask limiter
     let slot = limited(house, caller, &intent, &mut facts).await?;
+    let intent = match lane.provider.chosen_name(&intent, &call.inbound()) {
+        Some(name) => with_name(lane, caller, intent, name, &facts).await?,
+        None => intent,
+    };
     let listing =
         if call.method == Method::GET { lane.provider.listing(&intent, &call.inbound()) } else { None };
     if let Some(listing) = listing {
@@ -65,6 +72,26 @@ pub async fn serve(
         served = way.answered(facts, slot, std::future::pending()) => served,
         () = hung_up => Err(refused(nobody_waits(), known)),
     }
+}
+
+/// The intent of a request that asks for a name. One that another client has would be its maker's alone and
+/// nobody could use it; one that is the caller's already is asked for where it is, and refused there.
+async fn with_name(
+    lane: &Lane,
+    caller: &Caller,
+    mut intent: Intent,
+    name: Resource,
+    facts: &Facts,
+) -> Result<Intent, Refused> {
+    let whose = lane.supervisor.whose(vec![name.clone()], caller.client.clone()).await;
+    let whose =
+        whose.map_err(|unavailable| refused(refuse::restarting(unavailable.retry_after), facts.clone()))?;
+    match whose.first() {
+        Some(Whose::Others) => return Err(refused(refuse::taken(&name), facts.clone())),
+        Some(Whose::Own) if !intent.references.contains(&name) => intent.references.push(name),
+        Some(Whose::Own | Whose::Nobodys) | None => {}
+    }
+    Ok(intent)
 }
 
 pub(crate) fn refused(refusal: Refusal, facts: Facts) -> Refused {
@@ -173,23 +200,26 @@ impl<'a> Way<'a> {
                 leased = self.lease(facts.attempts + 1) => leased,
                 () = &mut hung_up => return Err(refused(nobody_waits(), facts)),
             };
-            let lease = match leased {
-                Ok(Some(lease)) if self.comes_too_late(&lease) => {
+            let (lease, pass) = match leased {
+                Ok(Leased::Key(lease)) if self.comes_too_late(&lease) => {
                     lease.settle(Verdict::Unsent);
                     return self.without_time(facts);
                 }
-                Ok(Some(lease)) if self.search.ends_with(&lease, self.lane.retry.max_refusals) => {
+                Ok(Leased::Key(lease)) if self.search.ends_with(&lease, self.lane.retry.max_refusals) => {
                     lease.settle(Verdict::Unsent);
                     return self.in_vain(facts);
                 }
-                Ok(lease) => lease,
+                Ok(Leased::Key(lease)) => (Some(lease), None),
+                Ok(Leased::Pass(pass)) => (None, Some(pass)),
+                Ok(Leased::NotOurs) => (None, None),
                 Err(no_lease) => return self.without_lease(no_lease, facts),
             };
+            let is_nobodys = lease.is_none() && pass.is_none();
             let knows_owner = lease.as_ref().is_none_or(KeyLease::is_owners);
             facts.attempts += 1;
             let used = lease.as_ref().map(|lease| (lease.key_id().clone(), lease.group().clone()));
             facts.key = used.as_ref().map(|(key, _)| key.clone());
-            let attempt = self.attempt(facts.attempts);
+            let attempt = self.attempt(facts.attempts, pass);
             let failed = match make(&attempt, lease, &mut slot).await {
                 Ok(opened) => return Ok(Went::Opened(opened, facts)),
                 Err(failed) => failed,
@@ -198,13 +228,14 @@ impl<'a> Way<'a> {
                 return Err(refused(lost, facts));
             }
             // 11 retry plan
-            let Some((key, group)) = used else {
+            if is_nobodys {
                 return self.give_up(failed, GaveUp::Attempts, facts);
-            };
+            }
             let now = clock::now();
+            let tried = used.map(|(key, group)| Tried { key, group, at: now, how: tried_how(&failed) });
             let is_spent = self.call.is_body_spent();
             if !knows_owner && !is_spent && Search::helps(self.intent, &failed) {
-                self.not_there(Tried { key, group, at: now, how: TriedHow::Failed }, failed);
+                self.not_there(tried, failed);
                 continue;
             }
             let next = if is_spent {
@@ -212,7 +243,7 @@ impl<'a> Way<'a> {
             } else {
                 self.plan.after(&failed.failure, failed.reach, now)
             };
-            self.tried.push(Tried { key, group, at: now, how: tried_how(&failed) });
+            self.tried.extend(tried);
             let told = self.worth_telling(failed);
             match next {
                 Next::Again { pause } => {
@@ -225,9 +256,11 @@ impl<'a> Way<'a> {
     }
 
     /// This group has not what is named; the next one may.
-    fn not_there(&mut self, tried: Tried, failed: Failed) {
-        self.search.not_in(tried.group.clone());
-        self.tried.push(tried);
+    fn not_there(&mut self, tried: Option<Tried>, failed: Failed) {
+        if let Some(tried) = tried {
+            self.search.not_in(tried.group.clone());
+            self.tried.push(Tried { how: TriedHow::Failed, ..tried });
+        }
         // The first of these answers is the caller's, if none of the others is better.
         if self.last.as_ref().is_none_or(|last| last.failure.fault != Fault::AffinityLost) {
             self.last = Some(failed);
@@ -243,13 +276,14 @@ impl<'a> Way<'a> {
         }
     }
 
-    fn attempt(&self, number: u32) -> Attempt<'a> {
+    fn attempt(&self, number: u32, pass: Option<GroupPass>) -> Attempt<'a> {
         Attempt {
             house: self.house,
             lane: self.lane,
             call: self.call,
             caller: self.caller,
             intent: self.intent,
+            pass,
             first_byte_by: self.plan.first_byte_by(self.intent.streaming.is_stream(), clock::now()),
             deadline: self.deadline,
             is_transfer: self.is_transfer,
@@ -257,7 +291,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    async fn lease(&self, attempt: u32) -> Result<Option<KeyLease>, LeaseRefused> {
+    async fn lease(&self, attempt: u32) -> Result<Leased, LeaseRefused> {
         let span = told::ask(&self.call.span, self.lane, &self.caller.user, attempt);
         let mut leased = self.lane.supervisor.lease(self.ask()).await;
         if let Err(LeaseRefused::Unavailable { .. }) = leased {
@@ -265,17 +299,12 @@ impl<'a> Way<'a> {
             // its restarts.
             leased = self.lane.supervisor.lease(self.ask()).await;
         }
-        match leased {
-            Ok(Leased::Key(lease)) => {
-                told::lease(&span, &lease);
-                Ok(Some(lease))
-            }
-            Ok(Leased::NotOurs) => Ok(None),
-            Err(refused) => {
-                told::refusal(&span, &refused);
-                Err(refused)
-            }
+        match &leased {
+            Ok(Leased::Key(lease)) => told::lease(&span, lease),
+            Ok(Leased::NotOurs | Leased::Pass(_)) => {}
+            Err(refused) => told::refusal(&span, refused),
         }
+        leased
     }
 
     fn ask(&self) -> Ask {
@@ -333,7 +362,8 @@ impl<'a> Way<'a> {
     fn give_up<T>(&self, failed: Failed, why: GaveUp, facts: Facts) -> Result<Went<T>, Refused> {
         let fault = failed.failure.fault;
         // A preparation goes under a key of the house even when the request carries the caller's own.
-        let is_about_ours = failed.is_preparations || self.intent.access != Access::OwnCredential;
+        let went_under_ours = self.intent.access.needs_key() && self.intent.access != Access::OwnCredential;
+        let is_about_ours = failed.is_preparations || went_under_ours;
         if failed.failure.takes_out() && is_about_ours {
             // The provider's words are about a key of the house: not for the caller.
             let refusal = match why {

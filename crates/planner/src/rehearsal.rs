@@ -272,7 +272,7 @@ impl<'a> Rehearsal<'a> {
                 self.seat(place, ticket);
             }
             Ok(Granted::Lease(lease)) => self.send(place, &lease),
-            Ok(Granted::NotOurs) | Err(_) => {
+            Ok(Granted::NotOurs | Granted::Pass(_)) | Err(_) => {
                 self.note_stop(bucket, true);
                 self.finish(place, End::RefusedByPool);
             }

@@ -12,7 +12,7 @@ pub(crate) struct Bound {
     pub(crate) group: GroupId,
     pub(crate) client: ClientId,
     pub(crate) expires: Moment,
-    /// With one, another group will do.
+    /// With a portable one, another group will do.
     pub(crate) keepsake: Option<Keepsake>,
     /// Its place in the order of arrival.
     number: u64,

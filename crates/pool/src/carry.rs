@@ -77,6 +77,7 @@ pub(crate) fn lease(earlier: Held, place_of: impl Fn(usize, usize) -> (usize, us
         estimate,
         reserved,
         expires,
+        told,
         session,
     } = earlier;
     let (key, group) = place_of(key, group);
@@ -92,6 +93,7 @@ pub(crate) fn lease(earlier: Held, place_of: impl Fn(usize, usize) -> (usize, us
         estimate,
         reserved,
         expires,
+        told,
         session,
     }
 }

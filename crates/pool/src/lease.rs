@@ -16,6 +16,8 @@ pub enum Granted {
     Lease(Lease),
     /// The request brings its own credential and names nothing this pool knows: pass it as it is.
     NotOurs,
+    /// The request needs no key, and is about something of this group's.
+    Pass(GroupId),
     /// No key is free, but one may be soon enough: [`KeyPool::drain_resolved`] tells what became
     /// of it, at `until` or before.
     ///

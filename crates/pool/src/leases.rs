@@ -28,6 +28,8 @@ pub(crate) struct Held {
     /// What it was counted as.
     pub(crate) reserved: Spend,
     pub(crate) expires: Moment,
+    /// What was counted of its use while it goes on.
+    pub(crate) told: Spend,
     /// The session that its answer opened.
     pub(crate) session: Option<Box<OpenedSession>>,
 }
@@ -53,6 +55,7 @@ impl Held {
             estimate: ask.estimate,
             reserved,
             expires: now.after(ask.hold),
+            told: Spend::default(),
             session: None,
         }
     }
@@ -110,10 +113,20 @@ impl Leases {
 
     /// Notes which session the answer to a lease opened.
     pub(crate) fn opened(&mut self, number: u64, session: OpenedSession) {
-        let place = self.places.get_mut(place_of(number)).and_then(Option::as_mut);
-        if let Some((_, held)) = place.filter(|(kept, _)| *kept == number) {
+        if let Some(held) = self.held_mut(number) {
             held.session = Some(Box::new(session));
         }
+    }
+
+    /// What a lease was granted for, if it is outstanding.
+    pub(crate) fn held(&self, number: u64) -> Option<&Held> {
+        self.kept(number)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn held_mut(&mut self, number: u64) -> Option<&mut Held> {
+        let (kept, held) = self.places.get_mut(place_of(number))?.as_mut()?;
+        (*kept == number).then_some(held)
     }
 
     pub(crate) fn end(&mut self, number: u64) -> Option<Held> {
@@ -208,6 +221,7 @@ mod tests {
             estimate: Spend::default(),
             reserved: Spend::default(),
             expires: at(expires),
+            told: Spend::default(),
             session: None,
         }
     }

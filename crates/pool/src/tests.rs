@@ -25,6 +25,7 @@ mod reference;
 mod reload_stories;
 mod restart_stories;
 mod row_stories;
+mod running_stories;
 mod scale;
 mod session_stories;
 mod status_stories;

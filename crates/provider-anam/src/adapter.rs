@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use keygate_domain::{Intent, OpenedSession, ProviderName, Refusal, Reset, Verdict};
+use keygate_domain::{Intent, Keepsake, OpenedSession, ProviderName, Refusal, Reset, Resource, Verdict};
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Meter, OwnCall, Provider,
-    ProviderOptions, Rewrite, Sockets, SurfaceAnswer, UpstreamRequest,
+    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, LostStart, Meter, OwnCall,
+    Provider, ProviderOptions, Rewrite, Sockets, SurfaceAnswer, UpstreamRequest,
 };
 use serde_json::Value;
 
 use crate::signalling::{self, Signalling};
-use crate::{avatar, bindings, credentials, faults, refusals, remint, rewrite, routes};
+use crate::{avatar, bindings, credentials, faults, labels, refusals, remint, rewrite, routes};
 
 /// Anam's entry in the catalogue.
 ///
@@ -64,8 +64,13 @@ impl Provider for Anam {
         routes::understand(&self.options, inbound)
     }
 
-    fn preparation(&self, intent: &Intent, grant: &Grant<'_>) -> Option<UpstreamRequest> {
-        remint::preparation(&self.options, intent, grant)
+    fn preparation(
+        &self,
+        intent: &Intent,
+        inbound: &Inbound<'_>,
+        grant: &Grant<'_>,
+    ) -> Option<UpstreamRequest> {
+        remint::preparation(&self.options, intent, inbound, grant)
     }
 
     fn request(&self, intent: &Intent, inbound: &Inbound<'_>, grant: &Grant<'_>) -> UpstreamRequest {
@@ -95,7 +100,15 @@ impl Provider for Anam {
 
     fn end_session(&self, session: &OpenedSession) -> Option<OwnCall> {
         let path = routes::stop_path(&session.session.name);
-        Some(OwnCall { method: Method::POST, path, body: Bytes::new() })
+        Some(OwnCall { method: Method::POST, path, query: None, body: Bytes::new() })
+    }
+
+    fn lost_start(&self, intent: &Intent, request_id: &str, kept: Option<&Keepsake>) -> Option<LostStart> {
+        labels::lost_start(intent, request_id, kept)
+    }
+
+    fn running(&self, lost: &LostStart, answer: &[u8]) -> Option<Vec<Resource>> {
+        labels::running(&lost.label, answer)
     }
 
     fn avatar_token(&self, wish: &Value) -> Option<Result<OwnCall, CallRejected>> {

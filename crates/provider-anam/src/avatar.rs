@@ -34,7 +34,7 @@ pub(crate) fn mint(wish: &Value) -> Result<OwnCall, CallRejected> {
         }
     }
     let body = Bytes::from(Value::Object(body).to_string());
-    Ok(OwnCall { method: Method::POST, path: MINT_PATH.to_owned(), body })
+    Ok(OwnCall { method: Method::POST, path: MINT_PATH.to_owned(), query: None, body })
 }
 
 fn persona(wish: &Map<String, Value>) -> Option<Value> {

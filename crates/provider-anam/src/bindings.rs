@@ -1,4 +1,4 @@
-//! What answers create: the token of a mint and the session of a start, with their owners.
+//! What answers create, show and end: tokens, sessions and what organisations keep, with their owners.
 
 use std::time::Duration;
 
@@ -6,12 +6,15 @@ use keygate_domain::{Access, Binding, Intent, Keepsake, OpenedSession, Resource}
 use keygate_provider::{Ended, EngineHosts, Inbound, Meter, Metered, ProviderOptions};
 use serde_json::Value;
 
-use crate::routes::{self, Creates, GET_SESSION, MINT_SESSION_TOKEN, SESSION, START_SESSION};
-use crate::{remint, session_token, talk};
+use crate::routes::{self, Creates, GET_SESSION, KEPT, MINT_SESSION_TOKEN, SESSION, START_SESSION};
+use crate::{belongings, engine, remint, session_token};
 
 /// How much of an answer is kept for reading, in bytes. A start's answer lists ICE servers and
 /// takes a few KiB; a longer one is relayed all the same and only not remembered.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// The same of a page of what an organisation keeps: a hundred personas with what they are told to be.
+const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
 /// A token is valid for an hour. One minted with a longer `expiresIn` still starts after that,
 /// as a token of unknown owner: what it loses is the failover.
@@ -27,10 +30,10 @@ const UNTIL_STREAMING: Duration = Duration::from_secs(30);
 /// Watches the answer to `intent` pass.
 pub(crate) fn meter(options: &ProviderOptions, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
     if routes::ends_session(intent.operation) {
-        return Box::new(Stop { session: named_session(intent) });
+        return Box::new(Over::of_session(named_session(intent)));
     }
     let told = match intent.operation {
-        MINT_SESSION_TOKEN => Told::Token(remint::keepsake(options, inbound.body)),
+        MINT_SESSION_TOKEN => Told::Token(remint::keepsake(options, inbound)),
         START_SESSION => {
             Told::Start { hosts: options.engine_hosts.clone(), longest: longest(intent, inbound) }
         }
@@ -38,8 +41,13 @@ pub(crate) fn meter(options: &ProviderOptions, intent: &Intent, inbound: &Inboun
             Some(session) => Told::State { session },
             None => return Box::new(Unread),
         },
-        other => match routes::row_of(other).and_then(|row| row.creates) {
-            Some(creates) => Told::Item(creates),
+        other => match routes::row_of(other) {
+            Some(row) if routes::deletes(row) => return Box::new(Over::of_deletion(intent)),
+            Some(row) => match (row.creates, row.shows) {
+                (Some(creates), _) => Told::Item(creates),
+                (None, Some(kind)) => Told::Belongings(kind),
+                (None, None) => return Box::new(Unread),
+            },
             None => return Box::new(Unread),
         },
     };
@@ -73,6 +81,8 @@ enum Told {
     State { session: Resource },
     /// Something is kept from now on.
     Item(Creates),
+    /// What there is of a kind.
+    Belongings(&'static str),
 }
 
 impl Told {
@@ -86,13 +96,27 @@ impl Told {
             Self::State { session } => {
                 let answer: Value = serde_json::from_slice(answer).ok()?;
                 let has_ended = answer.get("endTime").is_some_and(|ended| !ended.is_null());
-                Some(Metered { ended: has_ended.then_some(session), ..Metered::default() })
+                let found = belongings::shown(SESSION, SESSION_LIFETIME, &answer);
+                Some(Metered { ended: has_ended.then_some(session), found, ..Metered::default() })
             }
             Self::Item(Creates { kind, field, lifetime }) => {
                 let answer: Value = serde_json::from_slice(answer).ok()?;
                 let id = text(&answer, field)?;
                 Some(created([Binding { resource: Resource::new(kind, id), lifetime, keepsake: None }]))
             }
+            Self::Belongings(kind) => {
+                let lifetime = if kind == SESSION { SESSION_LIFETIME } else { KEPT };
+                let found = belongings::shown(kind, lifetime, &serde_json::from_slice(answer).ok()?);
+                Some(Metered { found, ..Metered::default() })
+            }
+        }
+    }
+
+    /// How much of the answer is kept for reading.
+    fn most_bytes(&self) -> usize {
+        match self {
+            Self::Belongings(_) => MAX_PAGE_BYTES,
+            Self::Token(_) | Self::Start { .. } | Self::State { .. } | Self::Item(_) => MAX_ANSWER_BYTES,
         }
     }
 }
@@ -106,9 +130,9 @@ fn created(bindings: impl Into<Vec<Binding>>) -> Metered {
 fn started(answer: &Value, hosts: &EngineHosts, longest: Option<Duration>) -> Option<Metered> {
     let id = text(answer, "sessionId")?;
     let session = Resource::new(SESSION, id);
-    let engine = text(answer, "engineHost").and_then(|engine| hosts.find(engine.split('/').next()?));
-    let engine = engine.map(|host| talk::engine(id, &host));
-    let named = [session.clone()].into_iter().chain(engine);
+    let host = text(answer, "engineHost").and_then(|engine| hosts.find(engine.split('/').next()?));
+    let its_engine = host.map(|host| engine::of_session(id, &host));
+    let named = [session.clone()].into_iter().chain(its_engine);
     let bindings = named.map(|resource| Binding { resource, lifetime: SESSION_LIFETIME, keepsake: None });
     let opened = Some(OpenedSession { session, longest });
     Some(Metered { bindings: bindings.collect(), opened, ..Metered::default() })
@@ -118,22 +142,23 @@ fn text<'a>(answer: &'a Value, field: &str) -> Option<&'a str> {
     answer.get(field)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// Keeps an answer that names what it created.
+/// Keeps an answer that names what it created or shows.
 struct Reading {
     told: Told,
+    most_bytes: usize,
     answer: Vec<u8>,
     is_too_long: bool,
 }
 
 impl Reading {
     fn new(told: Told) -> Self {
-        Self { told, answer: Vec::new(), is_too_long: false }
+        Self { most_bytes: told.most_bytes(), told, answer: Vec::new(), is_too_long: false }
     }
 }
 
 impl Meter for Reading {
     fn see(&mut self, chunk: &[u8]) {
-        if self.is_too_long || self.answer.len() + chunk.len() > MAX_ANSWER_BYTES {
+        if self.is_too_long || self.answer.len() + chunk.len() > self.most_bytes {
             self.is_too_long = true;
             self.answer = Vec::new();
         } else {
@@ -147,16 +172,28 @@ impl Meter for Reading {
     }
 }
 
-/// For the answer to a stop: the organisation has room for another session.
-struct Stop {
+/// For the answer to a stop, after which the organisation has room for another session, and to a deletion.
+struct Over {
     session: Option<Resource>,
+    gone: Vec<Resource>,
 }
 
-impl Meter for Stop {
+impl Over {
+    fn of_session(session: Option<Resource>) -> Self {
+        Self { session, gone: Vec::new() }
+    }
+
+    /// What the path names comes first, whatever else a body may.
+    fn of_deletion(intent: &Intent) -> Self {
+        Self { session: None, gone: intent.references.first().cloned().into_iter().collect() }
+    }
+}
+
+impl Meter for Over {
     fn see(&mut self, _chunk: &[u8]) {}
 
     fn finish(self: Box<Self>, _ended: Ended) -> Metered {
-        Metered { ended: self.session, ..Metered::default() }
+        Metered { ended: self.session, gone: self.gone, ..Metered::default() }
     }
 }
 
@@ -174,6 +211,8 @@ impl Meter for Unread {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use http::{HeaderMap, Method};
+    use keygate_provider::Origin;
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -187,8 +226,16 @@ mod tests {
     }
 
     fn minting(body: &'static [u8]) -> Reading {
-        let body = Bytes::from_static(body);
-        Reading::new(Told::Token(remint::keepsake(&ProviderOptions::default(), &body)))
+        let inbound = Inbound {
+            method: &Method::POST,
+            path: "/v1/auth/session-token",
+            query: None,
+            headers: &HeaderMap::new(),
+            body: &Bytes::from_static(body),
+            origin: Origin::INSIDE,
+            request_id: "order-17",
+        };
+        Reading::new(Told::Token(remint::keepsake(&ProviderOptions::default(), &inbound)))
     }
 
     fn bindings(mut meter: Reading, answer: &[u8], ended: Ended) -> Vec<Binding> {
@@ -202,7 +249,12 @@ mod tests {
         let [binding] = &bound[..] else { panic!("{bound:?}") };
         assert_eq!(binding.resource, session_token::resource("abc"));
         assert_eq!(binding.lifetime, Duration::from_hours(1));
-        assert_eq!(binding.keepsake.as_ref().map(|kept| &kept.bytes()[..]), Some(MINT));
+        let kept = binding.keepsake.as_ref().unwrap();
+        let kept_body = std::str::from_utf8(kept.bytes()).unwrap();
+        assert!(
+            kept.is_portable() && kept_body.ends_with(r#","personaConfig":{"avatarId":"a"}}"#),
+            "{kept_body}"
+        );
     }
 
     #[test]
@@ -212,7 +264,10 @@ mod tests {
             br#"{"sessionToken":"abc"}"#,
             Ended::Complete,
         );
-        assert!(matches!(&bound[..], [Binding { keepsake: None, .. }]), "{bound:?}");
+        assert!(
+            matches!(&bound[..], [Binding { keepsake: Some(kept), .. }] if !kept.is_portable()),
+            "{bound:?}"
+        );
     }
 
     #[test]

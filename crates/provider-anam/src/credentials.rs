@@ -7,7 +7,7 @@ use keygate_provider::{Grant, Inbound, ProviderOptions, UpstreamRequest};
 
 use crate::routes::{TALK, UPLOAD_TOKEN};
 use crate::signalling::SIGNALLING;
-use crate::{personas, session_token, signalling, talk};
+use crate::{labels, personas, session_token, signalling, talk};
 
 /// The caller's headers that go on. A list of what may pass, not of what may not: cookies,
 /// `X-Anam-Target-Url` and whatever else a proxy or a browser adds end here. No
@@ -39,7 +39,7 @@ pub(crate) fn request(
         host,
         path_and_query: intent.target.clone(),
         headers,
-        body: personas::in_words_of(options, grant.group, inbound.body),
+        body: labels::marked(intent, inbound, personas::in_words_of(options, grant.group, inbound.body)),
     }
 }
 

@@ -4,16 +4,15 @@
 //! session (no slot, no money), an equal token is minted elsewhere from the request that minted
 //! the first, and the session is started with it. No SDK looks at its token again afterwards.
 
-use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use keygate_domain::{Access, Intent, Keepsake};
-use keygate_provider::{Grant, ProviderOptions, UpstreamRequest};
+use keygate_provider::{Grant, Inbound, ProviderOptions, UpstreamRequest};
 use serde_json::Value;
 
 use crate::credentials::authorise;
-use crate::personas;
 use crate::routes::MINT_PATH;
+use crate::{labels, personas};
 
 /// What is needed to mint an equal token elsewhere: the body of the mint, if another
 /// organisation can understand it.
@@ -23,16 +22,24 @@ use crate::routes::MINT_PATH;
 /// Avatars, voices and LLMs are taken for portable although an organisation may have its own: a
 /// custom one cannot be told from a stock one by its id, most are stock, and a mint that fails
 /// abroad over a custom one harms nobody (see the verdict on preparations).
-pub(crate) fn keepsake(options: &ProviderOptions, mint_body: &Bytes) -> Option<Keepsake> {
-    let body: Value = serde_json::from_slice(mint_body).ok()?;
-    let portable = body.is_object() && !is_bound_home(options, &body);
-    portable.then(|| Keepsake::new(mint_body.clone())).flatten()
+///
+/// What stays home is remembered by its label alone, see [`labels`].
+pub(crate) fn keepsake(options: &ProviderOptions, inbound: &Inbound<'_>) -> Option<Keepsake> {
+    let whole = || Keepsake::new(labels::with_mark(inbound, inbound.body.clone()));
+    let portable = if is_portable(options, inbound.body) { whole() } else { None };
+    portable.or_else(|| Keepsake::note(labels::only_mark(inbound)))
+}
+
+fn is_portable(options: &ProviderOptions, mint_body: &[u8]) -> bool {
+    let body: Option<Value> = serde_json::from_slice(mint_body).ok();
+    body.is_some_and(|body| body.is_object() && !is_bound_home(options, &body))
 }
 
 /// The mint that precedes a start abroad, under the key that was granted there.
 pub(crate) fn preparation(
     options: &ProviderOptions,
     intent: &Intent,
+    inbound: &Inbound<'_>,
     grant: &Grant<'_>,
 ) -> Option<UpstreamRequest> {
     if intent.access != Access::OwnCredential {
@@ -47,7 +54,7 @@ pub(crate) fn preparation(
         host: None,
         path_and_query: MINT_PATH.to_owned(),
         headers,
-        body: personas::in_words_of(options, grant.group, keepsake.bytes()),
+        body: labels::with_mark(inbound, personas::in_words_of(options, grant.group, keepsake.bytes())),
     })
 }
 
@@ -89,9 +96,9 @@ mod tests {
 
     use super::*;
 
-    fn kept(body: &Bytes) -> Option<Keepsake> {
+    fn is_kept(body: &str) -> bool {
         let personas = [("receptionist".to_owned(), std::collections::BTreeMap::new())].into();
-        keepsake(&ProviderOptions { personas, ..ProviderOptions::default() }, body)
+        is_portable(&ProviderOptions { personas, ..ProviderOptions::default() }, body.as_bytes())
     }
 
     #[rstest]
@@ -105,9 +112,8 @@ mod tests {
     #[case::options(r#"{"clientLabel":"lab","sessionOptions":{"videoQuality":"high"},"expiresIn":"1h"}"#)]
     #[case::persona_of_all(r#"{"personaConfig":{"personaId":"receptionist"}}"#)]
     #[case::empty("{}")]
-    fn a_portable_mint_is_kept(#[case] body: &'static str) {
-        let kept = kept(&Bytes::from_static(body.as_bytes())).map(|kept| kept.bytes().clone());
-        assert_eq!(kept.as_deref(), Some(body.as_bytes()));
+    fn a_portable_mint_is_kept(#[case] body: &str) {
+        assert!(is_kept(body), "{body}");
     }
 
     #[rstest]
@@ -122,13 +128,7 @@ mod tests {
     #[case::not_json("<html>")]
     #[case::no_object("[]")]
     #[case::nothing("")]
-    fn a_mint_that_is_bound_home_is_not_kept(#[case] body: &'static str) {
-        assert_eq!(kept(&Bytes::from_static(body.as_bytes())), None);
-    }
-
-    #[test]
-    fn a_mint_that_is_too_long_is_not_kept() {
-        let body = format!(r#"{{"personaConfig":{{"systemPrompt":"{}"}}}}"#, "x".repeat(Keepsake::MAX_BYTES));
-        assert_eq!(kept(&Bytes::from(body)), None);
+    fn a_mint_that_is_bound_home_is_not_kept(#[case] body: &str) {
+        assert!(!is_kept(body), "{body}");
     }
 }

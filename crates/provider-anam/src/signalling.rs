@@ -19,9 +19,9 @@ use keygate_provider::{
 };
 use serde::Deserialize;
 
+use crate::engine::{self, AtEngine};
 use crate::routes::SESSION;
-use crate::talk;
-use crate::target::{checked_id, percent_decoded};
+use crate::target::percent_decoded;
 
 /// Connects to an engine.
 pub(crate) const SIGNALLING: Operation = Operation("signalling");
@@ -62,41 +62,25 @@ pub(crate) fn is_signalling(path: &str) -> bool {
 /// # Errors
 /// `Forbidden` for a host that is not on the list, else as [`keygate_provider::Provider::understand`].
 pub(crate) fn find(options: &ProviderOptions, inbound: &Inbound<'_>) -> Result<Line, CallRejected> {
-    match inbound.path.strip_prefix(BY_PATH) {
-        Some(below) => by_path(options, inbound, below),
-        None => by_address(options, inbound),
+    if let Some(below) = inbound.path.strip_prefix(BY_PATH) {
+        return line(AtEngine::in_path(options, below, inbound.query)?);
     }
-}
-
-fn by_path(options: &ProviderOptions, inbound: &Inbound<'_>, below: &str) -> Result<Line, CallRejected> {
-    let (authority, path) = below.split_at(below.find('/').unwrap_or(below.len()));
-    // Some clients escape the colon before a port.
-    let authority = authority.replace("%3A", ":").replace("%3a", ":");
-    let host = options.engine_hosts.find(&authority).ok_or_else(talk::no_such_host)?;
-    line(host, path, talk::session_of(inbound.query))
-}
-
-fn by_address(options: &ProviderOptions, inbound: &Inbound<'_>) -> Result<Line, CallRejected> {
     let target = inbound.query_pairs().find(|(name, _)| *name == "target_url");
     let target = target.map(|(_, value)| String::from_utf8(percent_decoded(value)));
     let Some(Ok(target)) = target else {
         let message = "/ws needs target_url, as Anam's apiGateway option sends it";
         return Err(CallRejected::new(ErrorKind::BadRequest, message));
     };
-    let (host, rest) = options.engine_hosts.find_in_url(&target).ok_or_else(talk::no_such_host)?;
-    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    line(host, path, talk::session_of(Some(query)))
+    line(AtEngine::in_url(options, &target)?)
 }
 
-fn line(host: EngineHost, path: &str, session: Option<&str>) -> Result<Line, CallRejected> {
-    if !talk::is_plain(path) {
+fn line(at: AtEngine<'_>) -> Result<Line, CallRejected> {
+    if !engine::is_plain(at.path) {
         let message = "the path at the engine must consist of plain segments";
         return Err(CallRejected::new(ErrorKind::BadRequest, message));
     }
-    let session = session.ok_or_else(|| {
-        CallRejected::new(ErrorKind::BadRequest, "session_id is missing: it names the session to connect to")
-    })?;
-    Ok(Line { host, path: path.to_owned(), session: checked_id(session)?.to_owned() })
+    let session = at.checked_session()?.to_owned();
+    Ok(Line { path: at.path.to_owned(), host: at.host, session })
 }
 
 /// Understands a request for a connection.
@@ -124,9 +108,9 @@ pub(crate) fn understand(options: &ProviderOptions, inbound: &Inbound<'_>) -> Re
         opens_session: false,
         // The start of the session has counted.
         user_units: 0,
-        references: vec![talk::engine(&session, &host)],
+        references: vec![engine::of_session(&session, &host)],
         placement: Placement::Any,
-        access: Access::Reference,
+        access: Access::ReferenceAlone,
         estimate: Spend::default(),
         caller_deadline: inbound.server_timeout(),
     })
@@ -168,10 +152,9 @@ impl Sockets for Signalling {
     }
 }
 
-/// The session of a connection: what stands before the host in the name of its engine.
+/// The session of a connection.
 fn session(intent: &Intent) -> Option<Resource> {
-    let (session, _host) = intent.references.first()?.name.rsplit_once('@')?;
-    Some(Resource::new(SESSION, session))
+    Some(Resource::new(SESSION, engine::session_in(intent.references.first()?)?))
 }
 
 /// Looks for the end of the session, told by either side.

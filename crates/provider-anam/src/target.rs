@@ -98,6 +98,7 @@ mod tests {
                 headers: &HeaderMap::new(),
                 body: &Bytes::new(),
                 origin: Origin::INSIDE,
+                request_id: "",
             },
         )
     }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use keygate_domain::{
-    Access, Binding, Failure, Fault, Intent, ProviderName, Refusal, Replay, Reset, Verdict,
+    Access, Binding, Failure, Fault, Intent, ProviderName, Refusal, Replay, Reset, Resource, Verdict,
 };
 use keygate_provider::{
-    Adapter, AnswerHead, CallRejected, FreeCall, Grant, Inbound, KeyVariables, Listing, Meter, Provider,
-    Rewrite, Sockets, SurfaceAnswer, UpstreamRequest,
+    Adapter, AnswerHead, CallRejected, Extent, FreeCall, Grant, Inbound, KeyVariables, Listing, Meter,
+    Provider, Rewrite, Sockets, SurfaceAnswer, UpstreamRequest,
 };
 
 use crate::live::{self, LiveSockets};
@@ -56,6 +56,10 @@ impl Provider for Google {
         uploads::streams_body(method, path)
     }
 
+    fn extent(&self, inbound: &Inbound<'_>) -> Extent {
+        uploads::extent(inbound)
+    }
+
     fn understand(&self, inbound: &Inbound<'_>) -> Result<Intent, CallRejected> {
         if live::is_live(inbound.path) {
             live::understand(inbound)
@@ -64,6 +68,10 @@ impl Provider for Google {
         } else {
             routes::understand(inbound)
         }
+    }
+
+    fn chosen_name(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<Resource> {
+        routes::chosen_name(intent, inbound)
     }
 
     fn request(&self, intent: &Intent, inbound: &Inbound<'_>, grant: &Grant<'_>) -> UpstreamRequest {

@@ -26,6 +26,7 @@ impl FreeCall {
             headers,
             body,
             origin: Origin::INSIDE,
+            request_id: "",
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct Inbound<'a> {
     pub body: &'a Bytes,
     /// Where the caller reached the gateway.
     pub origin: Origin<'a>,
+    /// What the request is called in logs; empty for the house's own. Callers choose it if they like, so it is
+    /// not certain to be used once.
+    pub request_id: &'a str,
 }
 
 impl<'a> Inbound<'a> {

@@ -6,6 +6,7 @@
 mod adapter;
 mod answer;
 mod engine_hosts;
+mod extent;
 mod free_call;
 mod inbound;
 mod listing;
@@ -19,19 +20,20 @@ mod upstream_request;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use keygate_domain::{Binding, Intent, OpenedSession, Refusal, Verdict};
+use keygate_domain::{Binding, Intent, Keepsake, OpenedSession, Refusal, Resource, Verdict};
 use serde_json::Value;
 
 pub use adapter::{Adapter, KeyVariables, KnownOperation};
 pub use answer::{AnswerHead, SurfaceAnswer};
 pub use engine_hosts::{EngineHost, EngineHosts, NoEngineHost};
+pub use extent::Extent;
 pub use free_call::FreeCall;
 pub use inbound::{CallRejected, Inbound};
 pub use listing::{Listed, ListedPage, Listing, PageMark};
 pub use meter::{Ended, Meter, Metered};
 pub use options::ProviderOptions;
 pub use origin::Origin;
-pub use own_call::OwnCall;
+pub use own_call::{LostStart, OwnCall};
 pub use rewrite::Rewrite;
 pub use socket::{Closing, Frame, OwnFrame, Parting, Refused, Sockets, Terms, Watcher};
 pub use upstream_request::{Grant, UpstreamRequest};
@@ -49,10 +51,23 @@ pub trait Provider: Send + Sync + 'static {
         false
     }
 
+    /// How large the whole is of which a request's body is a part, where [`Provider::streams_body`].
+    fn extent(&self, inbound: &Inbound<'_>) -> Extent {
+        let _ = inbound;
+        Extent::default()
+    }
+
     /// The status that answers a call at `path` without a key, a caller or the provider: for what SDKs report
     /// by themselves and nobody waits for.
     fn answers_alone(&self, method: &Method, path: &str) -> Option<u16> {
         let _ = (method, path);
+        None
+    }
+
+    /// The name that a request asks for what it makes, where callers choose names. Each group has names of its
+    /// own, and they are one name here.
+    fn chosen_name(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<Resource> {
+        let _ = (intent, inbound);
         None
     }
 
@@ -65,8 +80,13 @@ pub trait Provider: Send + Sync + 'static {
 
     /// A call that must succeed under this key before the request itself can be sent, if any.
     /// Its answer is handed to [`Provider::request`] in [`Grant::prepared`].
-    fn preparation(&self, intent: &Intent, grant: &Grant<'_>) -> Option<UpstreamRequest> {
-        let _ = (intent, grant);
+    fn preparation(
+        &self,
+        intent: &Intent,
+        inbound: &Inbound<'_>,
+        grant: &Grant<'_>,
+    ) -> Option<UpstreamRequest> {
+        let _ = (intent, inbound, grant);
         None
     }
 
@@ -128,6 +148,20 @@ pub trait Provider: Send + Sync + 'static {
     /// The call that ends a session which nobody came to know of: its caller left before it was answered.
     fn end_session(&self, session: &OpenedSession) -> Option<OwnCall> {
         let _ = session;
+        None
+    }
+
+    /// How to look for the session that a start may have opened although its answer never came. `kept` is what is
+    /// remembered of the credential that the caller brought, where it was started with that.
+    fn lost_start(&self, intent: &Intent, request_id: &str, kept: Option<&Keepsake>) -> Option<LostStart> {
+        let _ = (intent, request_id, kept);
+        None
+    }
+
+    /// The sessions that still run under the label of a lost start, by the answer to its search; nothing if
+    /// that cannot be read.
+    fn running(&self, lost: &LostStart, answer: &[u8]) -> Option<Vec<Resource>> {
+        let _ = (lost, answer);
         None
     }
 

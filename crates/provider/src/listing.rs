@@ -12,6 +12,11 @@ pub trait Listing: Send {
     /// Where the caller's page begins.
     fn mark(&self) -> PageMark<'_>;
 
+    /// Whether the next page is asked for by the last item of this one, and not by a token.
+    fn is_paged_by_items(&self) -> bool {
+        false
+    }
+
     /// How many items the caller wants at most, if it says so.
     fn page_size(&self) -> Option<usize>;
 
@@ -26,7 +31,7 @@ pub trait Listing: Send {
 }
 
 /// Where a page begins.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PageMark<'a> {
     /// At the beginning.
     Start,
@@ -36,6 +41,13 @@ pub enum PageMark<'a> {
         group: &'a str,
         /// The provider's token.
         token: Option<&'a str>,
+    },
+    /// Behind this item, which some group has, by the name that it has there.
+    Behind {
+        /// The item.
+        item: Resource,
+        /// Its name.
+        name: &'a str,
     },
     /// Nobody here gave this token.
     Foreign,

@@ -59,8 +59,9 @@ pub trait Meter: Send {
     }
 
     /// Resources the answer has created by what was seen so far, each once. Asked when the answer begins to
-    /// be passed on: whoever follows a long stream may use what it created before it ends.
-    fn bindings_so_far(&mut self) -> Vec<Binding> {
+    /// be passed on, and before each further piece is: whoever follows a long stream may use what it created
+    /// before it ends.
+    fn created(&mut self) -> Vec<Binding> {
         Vec::new()
     }
 

@@ -1,5 +1,7 @@
 //! Calls that the house makes by itself.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Method;
 
@@ -11,6 +13,20 @@ pub struct OwnCall {
     pub method: Method,
     /// The path.
     pub path: String,
+    /// The query, without `?`.
+    pub query: Option<String>,
     /// The body: JSON, or nothing.
     pub body: Bytes,
+}
+
+/// How to look for a session whose start was sent and never answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LostStart {
+    /// What the session was marked with.
+    pub label: String,
+    /// The call whose answer shows every session that was marked so.
+    pub search: OwnCall,
+    /// What is still nobody's this long after it was seen belongs to nobody: any other start under the same
+    /// label has been answered by then.
+    pub settles_in: Duration,
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use keygate_domain::{Binding, Failure, Intent, Refusal, Resource};
+use keygate_domain::{Binding, Failure, Intent, Refusal, Resource, Usage};
 
 use crate::{CallRejected, Ended, Inbound, Metered};
 
@@ -157,6 +157,12 @@ pub trait Watcher: Send {
     /// connection before this one ends.
     fn created(&mut self) -> Vec<Binding> {
         Vec::new()
+    }
+
+    /// What was used since this was asked last, if anything. Asked after each frame: what a long session uses
+    /// counts when it is used, and not at its end.
+    fn used(&mut self) -> Option<Usage> {
+        None
     }
 
     /// What the provider's end of the connection says about the key; nothing if it is an ordinary one.

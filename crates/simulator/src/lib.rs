@@ -22,7 +22,8 @@
 //! actions those of [`Action`]. `"times": null` is every call.
 //!
 //! The model says the user's last text back. A text that is a direction changes that:
-//! `stream 50`, `stream 50 every 20ms`, `think 12`, `finish SAFETY`, `block SAFETY`.
+//! `stream 50`, `stream 50 every 20ms`, `think 12`, `finish SAFETY`, `block SAFETY`; a turn of Live also `leave after 2`
+//! (two pieces, and the connection is gone).
 
 mod anam;
 mod clock;

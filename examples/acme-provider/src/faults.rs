@@ -49,6 +49,7 @@ mod tests {
             headers,
             body: &inbound_body,
             origin: keygate_provider::Origin::INSIDE,
+            request_id: "",
         };
         let provider = (crate::ADAPTER.build)(&keygate_provider::ProviderOptions::default());
         let intent = provider.understand(&inbound).unwrap();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { createGoogle } from '@ai-sdk/google';
-import { APICallError, embedMany, generateText, RetryError, streamText } from 'ai';
+import { APICallError, embedMany, generateText, streamText } from 'ai';
 
 import { answerRow, failure, house } from './house.js';
 
@@ -46,16 +46,6 @@ throughKeygate('a failing key goes unnoticed', async (door) => {
   await door.sim.script({ provider: 'google', action: answerRow('key_invalid') });
   assert.ok((await generate(door)).text);
   assert.deepEqual(await statuses(door), [400, 200]);
-});
-
-throughKeygate('an exhausted pool raises what the SDK knows, and its retries touch no key', async (door) => {
-  await door.sim.script({ provider: 'google', action: answerRow('day_requests'), times: null });
-  const error = await failure(generate(door, { maxRetries: 1 }));
-  assert.ok(RetryError.isInstance(error), `${error}`);
-  assert.equal(error.errors.length, 2);
-  assert.ok(error.errors.every((one) => APICallError.isInstance(one) && one.statusCode === 429));
-  assert.match(error.message, /All Gemini API keys failed\. Last error: Quota exhausted/);
-  assert.deepEqual(await statuses(door), [429, 429], 'one request per quota group, however often the SDK asks');
 });
 
 throughKeygate('the 21st request in a minute raises the exception of the SDK', async (door) => {

@@ -37,6 +37,19 @@ async function mintByHttp(door) {
   return answer.body.sessionToken;
 }
 
+/** How many requests the SDK makes in `run`. */
+async function requestsOf(run) {
+  const { fetch } = globalThis;
+  let count = 0;
+  globalThis.fetch = (...request) => ((count += 1), fetch(...request));
+  try {
+    await run();
+  } finally {
+    globalThis.fetch = fetch;
+  }
+  return count;
+}
+
 const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
 
 /** The population with one session each, so that a session that is running fills its organisation. */
@@ -124,17 +137,70 @@ throughKeygate('all organisations busy is the error of the SDK', async (door) =>
   await occupy(door, 'sim-anam-studio-1');
   await occupy(door, 'sim-anam-backup-1');
   const before = (await starts(door)).length;
-  const error = await failure(byToken(door, token).startSession(undefined));
-  assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_MAX_CONCURRENT_SESSIONS_REACHED);
-  assert.equal(error.statusCode, 429);
+  const requests = await requestsOf(async () => {
+    const error = await failure(byToken(door, token).startSession(undefined));
+    assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_MAX_CONCURRENT_SESSIONS_REACHED);
+    assert.equal(error.statusCode, 429);
+  });
+  assert.equal(requests, 1, 'the SDK takes it for an answer');
   assert.equal((await starts(door)).length - before, 2, 'each organisation was asked once');
 });
 
 throughKeygate('a session start that keygate refuses does not make the SDK ask again', async (door) => {
   await door.sim.script({ provider: 'anam', operation: 'engineSession', action: answerRow('usage_limit'), times: null });
-  const error = await failure(byKey(door).startSession(persona));
-  assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_USAGE_LIMIT_REACHED);
-  assert.equal((await starts(door)).length, 2);
+  const requests = await requestsOf(async () => {
+    const error = await failure(byKey(door).startSession(persona));
+    assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_USAGE_LIMIT_REACHED);
+  });
+  assert.deepEqual([requests, (await starts(door)).length], [2, 2], 'a mint, a start, and no more');
+});
+
+throughKeygate('a mint that every organisation refuses is told once', async (door) => {
+  await door.sim.script({ provider: 'anam', operation: 'sessionToken', action: answerRow('usage_limit'), times: null });
+  const requests = await requestsOf(async () => {
+    const error = await failure(mint(door));
+    // Whatever is wrong but the credential, the SDK calls it a mistake of the caller's here.
+    assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_VALIDATION_ERROR);
+    assert.equal(error.statusCode, 429);
+  });
+  assert.deepEqual([requests, (await door.sim.requests('anam', 'sessionToken')).length], [1, 2]);
+});
+
+throughKeygate('no free engine is the error of the SDK, after its own retries', async (door) => {
+  await door.sim.script({ provider: 'anam', operation: 'engineSession', action: answerRow('no_engines'), times: null });
+  const requests = await requestsOf(async () => {
+    const error = await failure(byKey(door).startSession(persona));
+    assert.equal(error.code, ErrorCode.CLIENT_ERROR_CODE_SERVICE_BUSY);
+  });
+  assert.equal(requests, 4, 'a mint, and three starts');
+  assert.ok((await starts(door)).length <= 6, 'each start is worth one other attempt at most');
+});
+
+throughKeygate('an organisation that fails between mint and start goes unnoticed', async (door) => {
+  const token = await mintByHttp(door);
+  const [minted] = await door.sim.requests('anam', 'sessionToken');
+  const project = organization(minted);
+  await door.sim.script({ provider: 'anam', operation: 'engineSession', project, action: answerRow('spend_cap'), times: null });
+  const requests = await requestsOf(async () => assert.ok((await byToken(door, token).startSession(undefined)).sessionId));
+  assert.equal(requests, 1);
+  assert.notEqual(organization((await starts(door)).at(-1)), project);
+});
+
+throughKeygate('a start whose answer is lost is made good by the retry of the SDK', async (door) => {
+  const token = await mintByHttp(door);
+  await door.sim.script({ provider: 'anam', operation: 'engineSession', action: 'reset_after_headers' });
+  const requests = await requestsOf(async () => assert.ok((await byToken(door, token).startSession(undefined)).sessionId));
+  assert.equal(requests, 2);
+  assert.equal((await starts(door)).length, 2, 'the gateway itself starts nothing twice');
+});
+
+throughKeygate('a provider that says nothing is answered for before the SDK gives up', async (door) => {
+  await door.sim.script({ provider: 'anam', operation: 'engineSession', action: 'hang', times: null });
+  const options = { baseUrl: door.anam, retry: { maxAttempts: 1 } };
+  const began = performance.now();
+  const error = await failure(new CoreApiRestClient(undefined, door.anamKey, options).startSession(persona));
+  assert.deepEqual([error.code, error.statusCode], [ErrorCode.CLIENT_ERROR_CODE_SERVER_ERROR, 504]);
+  assert.ok(performance.now() - began < 10_000);
 });
 
 throughKeygate('the 21st session in a minute is refused before any key is touched', async (door) => {

@@ -144,13 +144,19 @@ function keygateEnvironment(tokens) {
   return { ...Object.fromEntries(keys), KEYGATE_ADMIN_TOKEN: ADMIN, KEYGATE_CLIENT_TOKENS: tokens.join(',') };
 }
 
+async function admin(method, url) {
+  const { status, body } = await call(method, url, undefined, { authorization: `Bearer ${ADMIN}` });
+  assert.equal(status, 200, `${method} ${url}: ${status} ${JSON.stringify(body)}`);
+  return body;
+}
+
 const variable = (key) => key.toUpperCase().replaceAll('-', '_');
 
 /** Starts a simulator and a gateway in front of it for this file, and offers tests at their doors. */
 export function house() {
   const folder = mkdtempSync(join(tmpdir(), 'keygate-clients-'));
   const tokens = Array.from({ length: CLIENT_TOKENS }, clientToken);
-  let simulator, gateway, sim, fresh;
+  let simulator, gateway, sim, unused;
 
   before(async () => {
     simulator = await Process.start('simulator', ['keygate-simulator'], folder);
@@ -167,20 +173,24 @@ export function house() {
     writeFileSync(config, keygateYaml(sim));
     const command = ['keygate', 'serve', '--config', config, '--bind', '127.0.0.1:0', '--ready-json'];
     gateway = await Process.start('keygate', command, folder, keygateEnvironment(tokens));
-    fresh = tokens.values();
+    unused = tokens.entries();
   }
 
   async function keygateDoor() {
     if (!gateway) await startGateway();
     const url = gateway.ready.listening;
-    for (const provider of ['google', 'anam']) {
-      const { status } = await call('POST', `${url}/api/${provider}/reset-keys`, undefined, { authorization: `Bearer ${ADMIN}` });
-      assert.equal(status, 200, `reset-keys of ${provider}`);
-    }
+    for (const provider of ['google', 'anam']) await admin('POST', `${url}/api/${provider}/reset-keys`);
     await sim.reset();
     // A token no other test used, so that no test spends another's requests per minute.
-    const token = fresh.next().value;
-    return { throughKeygate: true, google: url, googleKey: token, anam: `${url}/anam`, anamKey: token, sim };
+    const [place, token] = unused.next().value;
+    // Clients are named by their place in the variable they come from.
+    const name = `env-${place + 1}`;
+    /** How many requests reached the gateway that would use a key, by the gateway's own count for this client. */
+    const asked = async () => {
+      const { user } = await admin('GET', `${url}/api/google/explain?client=${name}&user=${name}`);
+      return user.limit - user.remaining;
+    };
+    return { throughKeygate: true, google: url, googleKey: token, anam: `${url}/anam`, anamKey: token, sim, asked };
   }
 
   function directDoor() {
@@ -223,6 +233,25 @@ async function assertOnlyPoolKeysWereSent(sim) {
     assert.equal(labels.length, 1, `${record.path} carried ${JSON.stringify(record.credentials)}`);
     assert.ok(known.has(labels[0]) || labels[0].startsWith('session token of '), labels[0]);
     assert.ok(!JSON.stringify(record).includes('kg_'), 'a gateway token reached the provider');
+  }
+}
+
+/** What an SDK may sleep between its retries, some for half a minute in all. */
+const NAP_MS = { shortest: 200, longest: 45_000 };
+/** Timers of connections: nothing sleeps by them. */
+const OTHERS_TIMERS = /node:internal\/deps|node_modules\/ws\//;
+
+/** Runs while nobody sleeps between retries. */
+export async function hurried(run) {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (act, ms, ...rest) => {
+    const isNap = ms >= NAP_MS.shortest && ms <= NAP_MS.longest && !OTHERS_TIMERS.test(new Error().stack);
+    return setTimeout(act, isNap ? 0 : ms, ...rest);
+  };
+  try {
+    return await run();
+  } finally {
+    globalThis.setTimeout = setTimeout;
   }
 }
 

@@ -123,8 +123,9 @@ throughKeygate('an exhausted pool raises what the SDK knows and is not asked aga
 
 throughKeygate('the 21st request in a minute raises the exception of the SDK', async (door) => {
   for (let count = 0; count < 20; count += 1) await complete(door);
-  const error = await failure(complete(door, { maxRetries: 0 }));
+  const error = await failure(complete(door));
   assert.ok(error instanceof OpenAI.RateLimitError);
+  assert.equal(error.headers.get('x-should-retry'), 'false', 'it would sleep inside the call for a minute');
   assert.equal(error.headers.get('x-keygate-error'), 'user_limited');
   assert.equal((await door.sim.requests('google')).length, 20);
 });

@@ -69,6 +69,8 @@ async function talks(session, apiGateway) {
   assert.equal((await answer).sessionId, session.sessionId);
   line.client.sendAgentAudioInput({ audioData: 'A'.repeat(1 << 20), encoding: 'pcm_s16le', sampleRate: 16000, channels: 1, sequenceNumber: 0 });
   await heartbeat;
+  // Nothing but the sign of life goes to and fro for a while, and the connection stays.
+  for (let beat = 0; beat < 3; beat += 1) await line.signal('heartbeat');
   line.client.stop();
 }
 

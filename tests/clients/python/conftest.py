@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+import certificates
 import house
 
 # What a developer's machine says about real accounts and proxies is none of the SDKs' business here.
@@ -36,6 +37,21 @@ def gateway(simulated, logs):
         yield house.Keygate(ready["listening"], tokens)
 
 
+@pytest.fixture(scope="session")
+def tls_gateway(simulated, logs):
+    """The same with a certificate."""
+    # A folder of its own: a database belongs to one gateway.
+    folder = logs / "tls"
+    folder.mkdir()
+    certificates.write(folder)
+    tokens = [house.client_token() for _ in range(house.CLIENT_TOKENS)]
+    config = folder / "keygate.yaml"
+    config.write_text(house.keygate_yaml(simulated, tls={"cert": "cert.pem", "key": "key.pem"}))
+    command = ["keygate", "serve", "--config", str(config), "--bind", "127.0.0.1:0", "--ready-json"]
+    with house.running("keygate", command, folder / "keygate.log", house.keygate_environment(tokens)) as ready:
+        yield house.Keygate(ready["listening"], tokens), str(folder / "ca.pem")
+
+
 @pytest.fixture
 def sim(simulated):
     """The simulator as it was born: nothing scripted, nothing counted, no quota used."""
@@ -46,12 +62,16 @@ def sim(simulated):
 @pytest.fixture
 def keygate(sim, gateway):
     """The door through keygate, every key usable."""
-    gateway.forget_faults()
-    sim.reset()
-    token = gateway.fresh_token()
-    door = house.Door(True, gateway.url, token, gateway.url + "/anam", token, sim)
-    yield door
+    yield house.through(gateway, sim)
     assert_only_pool_keys_were_sent(sim)
+
+
+@pytest.fixture
+def secure_keygate(sim, tls_gateway, monkeypatch):
+    """The same door with a certificate, whose authority the SDKs find where OpenSSL looks for it."""
+    gateway, ca = tls_gateway
+    monkeypatch.setenv("SSL_CERT_FILE", ca)
+    return house.through(gateway, sim)
 
 
 @pytest.fixture(params=["direct", "keygate"])
@@ -59,7 +79,7 @@ def door(request, sim):
     """Each test that takes it runs twice."""
     if request.param == "keygate":
         return request.getfixturevalue("keygate")
-    return house.Door(False, sim.google, "sim-google-alpha-1", sim.anam, "sim-anam-studio-1", sim)
+    return house.straight(sim)
 
 
 def assert_only_pool_keys_were_sent(sim):

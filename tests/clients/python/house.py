@@ -138,10 +138,28 @@ class Door:
     anam: str
     anam_key: str
     sim: Simulator
+    gateway: "Keygate | None" = None
 
     @property
     def openai(self):
         return self.google + "/v1beta/openai/"
+
+    def asked(self):
+        """How many requests reached the gateway that would use a key, by the gateway's own count for this client."""
+        return self.gateway.asked(self.google_key)
+
+
+def straight(sim):
+    """The door of the providers themselves."""
+    return Door(False, sim.google, "sim-google-alpha-1", sim.anam, "sim-anam-studio-1", sim)
+
+
+def through(gateway, sim):
+    """A door through a gateway: every key usable, nothing counted, a client that nobody was before."""
+    gateway.forget_faults()
+    sim.reset()
+    token = gateway.fresh_token()
+    return Door(True, gateway.url, token, gateway.url + "/anam", token, sim, gateway)
 
 
 def answer_row(row, **details):
@@ -191,11 +209,20 @@ class Keygate:
     """A running gateway and the client tokens it admits."""
 
     def __init__(self, url, tokens):
-        self.url, self._tokens = url, iter(tokens)
+        self.url, self._unused = url, iter(tokens)
+        # By their place in the variable they come from.
+        self._names = {token: f"env-{number}" for number, token in enumerate(tokens, 1)}
 
     def fresh_token(self):
         """A token no other test used, so that no test spends another's requests per minute."""
-        return next(self._tokens)
+        return next(self._unused)
+
+    def asked(self, token):
+        """What the limiter counted for a client whose requests name no user."""
+        name = self._names[token]
+        status, _, answer = self.admin("GET", f"/api/google/explain?client={name}&user={name}")
+        assert status == 200, f"explain: {status} {answer}"
+        return answer["user"]["limit"] - answer["user"]["remaining"]
 
     def forget_faults(self):
         for provider in ("google", "anam"):

@@ -23,7 +23,7 @@ _load_core()
 
 from anam._api import CoreApiClient  # noqa: E402
 from anam._signalling import SignallingClient  # noqa: E402
-from anam.errors import AuthenticationError, ErrorCode, SessionError  # noqa: E402
+from anam.errors import AnamError, AuthenticationError, ErrorCode, SessionError  # noqa: E402
 from anam.types import ClientOptions, PersonaConfig, SessionOptions  # noqa: E402
 
 PERSONA = {
@@ -37,6 +37,19 @@ def start(door, token=None):
     options = ClientOptions(api_base_url=door.anam)
     client = CoreApiClient(None if token else door.anam_key, options, session_token=token)
     return asyncio.run(client.start_session(None if token else PersonaConfig(**PERSONA), SessionOptions()))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the SDK asks for, request by request."""
+    paths, request = [], aiohttp.ClientSession._request
+
+    async def counted(session, method, url, **options):
+        paths.append(str(url).split("/v1")[-1])
+        return await request(session, method, url, **options)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", counted)
+    return paths
 
 
 def mint(door):
@@ -85,14 +98,35 @@ def test_a_failing_organisation_goes_unnoticed(keygate, row):
     [
         ("concurrent_sessions", ErrorCode.CONCURRENT_SESSION_LIMIT),
         ("usage_limit", ErrorCode.USAGE_LIMIT_REACHED),
+        ("no_engines", ErrorCode.SERVICE_BUSY),
     ],
 )
-def test_when_every_organisation_refuses_the_sdk_is_told_in_its_words(keygate, row, code):
+def test_when_every_organisation_refuses_the_sdk_is_told_in_its_words(keygate, asked, row, code):
     keygate.sim.script({"provider": "anam", "operation": "engineSession", "action": answer_row(row), "times": None})
     with pytest.raises(SessionError) as raised:
         start(keygate)
     assert raised.value.code == code
+    assert asked == ["/engine/session"], "the SDK takes it for an answer"
     assert len(keygate.sim.requests("anam", "engineSession")) == 2
+
+
+def test_an_organisation_that_fails_between_mint_and_start_goes_unnoticed(keygate, asked):
+    token = mint(keygate)
+    (minted,) = keygate.sim.requests("anam", "sessionToken")
+    fails = {"provider": "anam", "operation": "engineSession", "project": minted["project"]}
+    keygate.sim.script({**fails, "action": answer_row("no_plan"), "times": None})
+    assert start(keygate, token).session_id
+    assert asked == ["/engine/session"]
+    assert keygate.sim.requests("anam", "engineSession")[-1]["project"] != minted["project"]
+
+
+def test_a_start_whose_answer_is_lost_is_an_error_and_is_not_made_twice(keygate, asked):
+    keygate.sim.script({"provider": "anam", "operation": "engineSession", "action": "reset_after_headers"})
+    with pytest.raises(AnamError) as raised:
+        start(keygate)
+    assert (raised.value.code, raised.value.status_code) == (ErrorCode.SERVER_ERROR, 502)
+    assert asked == ["/engine/session"]
+    assert len(keygate.sim.requests("anam", "engineSession")) == 1
 
 
 def test_the_21st_session_in_a_minute_is_refused_before_any_key_is_touched(keygate):
@@ -197,3 +231,48 @@ def test_a_livekit_shaped_start_when_all_are_busy_costs_each_organisation_one_re
     assert statuses == [429] * 4
     assert said["error"] == "Concurrent session limit reached"
     assert len(keygate.sim.requests("anam", "engineSession")) == 2, "busy organisations are not asked again"
+
+
+def test_a_livekit_shaped_start_tries_again_after_a_lost_answer(keygate):
+    keygate.sim.script({"provider": "anam", "operation": "engineSession", "action": "reset_after_headers"})
+    statuses, session = asyncio.run(livekit_start(keygate))
+    assert statuses == [502, 200] and session["sessionId"]
+
+
+def two_steps(door):
+    """The start of livekit-plugins-anam 1.7 and of @livekit/agents-plugin-anam, and of a backend in PHP: a token
+    first, then the session with nothing but that."""
+    bearer = {"authorization": f"Bearer {door.anam_key}"}
+    persona = {"type": "ephemeral", "name": "Liv", "avatarId": PERSONA["avatar_id"], "llmId": "CUSTOMER_CLIENT_V1"}
+    body = {"personaConfig": persona, "environment": {"livekitUrl": "wss://livekit.example", "livekitToken": "a.b.c"}}
+    status, _, minted = call("POST", door.anam + "/v1/auth/session-token", body, bearer)
+    if status != 200:
+        return status, minted
+    bearer = {"authorization": f"Bearer {minted['sessionToken']}"}
+    status, _, session = call("POST", door.anam + "/v1/engine/session", {}, bearer)
+    return status, session
+
+
+def test_a_start_in_two_steps_over_plain_http(door):
+    status, session = two_steps(door)
+    assert status == 200 and session["sessionId"], session
+
+
+@pytest.mark.parametrize("row", ["no_plan", "concurrent_sessions", "spend_cap", "usage_limit"])
+def test_a_start_in_two_steps_finds_another_organisation_by_itself(keygate, row):
+    keygate.sim.script({"provider": "anam", "operation": "engineSession", "action": answer_row(row)})
+    status, session = two_steps(keygate)
+    assert status == 200 and session["sessionId"], session
+    (refused, started) = keygate.sim.requests("anam", "engineSession")
+    assert refused["project"] != started["project"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "error"),
+    [("sessionToken", "Usage limit reached"), ("engineSession", "Usage limit reached")],
+)
+def test_a_start_in_two_steps_when_nobody_can_is_told_in_anams_words(keygate, operation, error):
+    keygate.sim.script({"provider": "anam", "operation": operation, "action": answer_row("usage_limit"), "times": None})
+    status, said = two_steps(keygate)
+    assert (status, said["error"]) == (429, error)
+    assert len(keygate.sim.requests("anam", operation)) == 2

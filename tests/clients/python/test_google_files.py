@@ -25,7 +25,20 @@ def content(length):
 
 def upload(door, length=1000, **options):
     gemini = client(door, **options)
+    return send(gemini, length)
+
+
+def send(gemini, length):
     return gemini.files.upload(file=io.BytesIO(content(length)[:length]), config={"mime_type": "text/plain"})
+
+
+def upload_asynchronously(door, length):
+    async def inside():
+        gemini = client(door)
+        file = io.BytesIO(content(length)[:length])
+        return await gemini.aio.files.upload(file=file, config={"mime_type": "text/plain"})
+
+    return asyncio.run(inside())
 
 
 def begun_and_sent(door):
@@ -62,12 +75,9 @@ def test_uploads_from_a_path(door, tmp_path):
 
 
 def test_uploads_asynchronously(door):
-    async def send():
-        gemini = client(door)
-        config = {"mime_type": "text/plain"}
-        return await gemini.aio.files.upload(file=io.BytesIO(content(CHUNK + 1)[: CHUNK + 1]), config=config)
-
-    assert asyncio.run(send()).size_bytes == CHUNK + 1
+    assert upload_asynchronously(door, CHUNK + 1).size_bytes == CHUNK + 1
+    _, chunks = begun_and_sent(door)
+    assert [chunk["body_bytes"] for chunk in chunks] == [CHUNK, 1]
 
 
 def test_no_credential_is_sent_with_the_bytes(keygate):
@@ -83,11 +93,12 @@ def test_the_prefix_of_the_provider_is_a_door_too(keygate):
     assert upload(keygate).size_bytes == 1000
 
 
-def test_a_broken_chunk_is_sent_again_by_the_sdk(keygate):
+@pytest.mark.parametrize("sent", [upload, upload_asynchronously])
+def test_a_broken_chunk_is_sent_again_by_the_sdk(keygate, sent):
     """A trap: an answer without X-Goog-Upload-Status is tried again, three times in all."""
     broken = {"half_body": {"bytes": 0, "ending": "reset"}}
     keygate.sim.script({"provider": "google", "operation": CHUNKS, "action": broken})
-    assert upload(keygate, CHUNK).size_bytes == CHUNK
+    assert sent(keygate, CHUNK).size_bytes == CHUNK
     _, chunks = begun_and_sent(keygate)
     assert [chunk["status"] for chunk in chunks] == [None, 200]
 
@@ -136,8 +147,9 @@ def test_downloads_what_was_generated(door):
 
 
 def test_the_21st_upload_in_a_minute_raises_what_the_sdk_knows(keygate):
+    gemini = client(keygate)
     for _ in range(20):
-        upload(keygate, 10)
+        send(gemini, 10)
     with pytest.raises(errors.ClientError) as raised:
-        upload(keygate, 10)
+        send(gemini, 10)
     assert (raised.value.code, raised.value.status) == (429, "RESOURCE_EXHAUSTED")

@@ -20,6 +20,10 @@ def client(door, **options):
 
 def generate(door, **options):
     gemini = client(door, **options)
+    return say_hello(gemini)
+
+
+def say_hello(gemini):
     return gemini.models.generate_content(model=MODEL, contents="Say hello")
 
 
@@ -165,10 +169,11 @@ def test_a_pool_of_invalid_keys_is_unavailable_and_does_not_ask_to_come_back(key
 
 
 def test_the_21st_request_in_a_minute_is_refused_before_any_key_is_touched(keygate):
+    gemini = client(keygate)
     for _ in range(PER_MINUTE):
-        assert generate(keygate).text
+        assert say_hello(gemini).text
     with pytest.raises(errors.ClientError) as raised:
-        generate(keygate)
+        say_hello(gemini)
     assert (raised.value.code, raised.value.status) == (429, "RESOURCE_EXHAUSTED")
     assert raised.value.response.headers["x-keygate-error"] == "user_limited"
     assert 0 < int(raised.value.response.headers["retry-after"]) <= 61
@@ -177,8 +182,9 @@ def test_the_21st_request_in_a_minute_is_refused_before_any_key_is_touched(keyga
 
 def test_two_users_of_one_client_do_not_share_a_limit(keygate):
     for user in ("ann", "bob"):
+        gemini = client(keygate, headers={"X-User-Id": user})
         for _ in range(PER_MINUTE):
-            assert generate(keygate, headers={"X-User-Id": user}).text
+            assert say_hello(gemini).text
 
 
 def test_a_wrong_token_is_unauthenticated(keygate):

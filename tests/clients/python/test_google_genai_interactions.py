@@ -9,6 +9,8 @@ from google.genai import types
 from house import answer_row
 
 MODEL = "gemini-3.8-flash"
+# How often it asks in all by itself.
+ATTEMPTS = 5 if int(genai.__version__.split(".")[0]) >= 3 else 4
 
 
 def client(door):
@@ -18,7 +20,11 @@ def client(door):
 
 def create(door, **options):
     gemini = client(door)
-    return gemini.interactions.create(**{"model": MODEL, "input": "Say hello", **options})
+    return say(gemini, **options)
+
+
+def say(gemini, text="Say hello", **options):
+    return gemini.interactions.create(**{"model": MODEL, "input": text, **options})
 
 
 def name_of(raised):
@@ -66,9 +72,9 @@ def test_calls_a_function(door):
 def test_goes_on_from_the_previous_one_wherever_that_was_served(door):
     gemini = client(door)
     for _ in range(3):
-        first = create(door)
+        first = say(gemini)
         for _ in range(3):
-            following = create(door, input="And then?", previous_interaction_id=first.id)
+            following = say(gemini, "And then?", previous_interaction_id=first.id)
             assert following.previous_interaction_id == first.id
         assert gemini.interactions.get(first.id).id == first.id
 
@@ -78,7 +84,7 @@ def test_goes_on_from_one_that_was_streamed(door):
     events = list(gemini.interactions.create(model=MODEL, input="Say hello", stream=True))
     first = events[0].interaction.id
     for _ in range(3):
-        assert create(door, input="And then?", previous_interaction_id=first).status == "completed"
+        assert say(gemini, "And then?", previous_interaction_id=first).status == "completed"
     rest = list(gemini.interactions.get(first, stream=True, last_event_id=events[2].event_id))
     assert [event.event_id for event in rest] == [event.event_id for event in events[3:]]
 
@@ -143,7 +149,7 @@ def test_an_exhausted_minute_is_waited_for_as_long_as_the_gateway_says(keygate):
 
 
 def test_an_exhausted_day_is_not_slept_through(keygate, monkeypatch):
-    """The SDK asks five times, and sleeps in between as long as it is told: it must not be until midnight."""
+    """The SDK asks again and again, and sleeps in between as long as it is told: it must not be until midnight."""
     from google.genai._gaos.utils import retries
 
     sleeps = []
@@ -153,7 +159,7 @@ def test_an_exhausted_day_is_not_slept_through(keygate, monkeypatch):
         create(keygate)
     assert name_of(raised) == "RateLimitError"
     assert "All Gemini API keys failed. Last error: Quota exhausted" in str(raised.value)
-    assert sleeps == [8, 8, 8, 8]
+    assert sleeps == [8] * (ATTEMPTS - 1)
     assert len(keygate.sim.requests("google")) == 2, "one request per quota group, however often the SDK asks"
 
 

@@ -4,7 +4,7 @@ import pytest
 from google.genai import errors, types
 
 from house import call
-from test_google_genai import MODEL, client
+from test_google_genai import MODEL, OWN_VERSION, client
 
 
 def cached(gemini, **config):
@@ -17,7 +17,7 @@ def registered(door):
     """A file of a bucket; the SDK's own call for it wants Google's credentials of the bucket."""
     status, _, answer = call(
         "POST",
-        f"{door.google}/v1/files:register",
+        f"{door.google}/{OWN_VERSION}/files:register",
         {"uris": ["gs://bucket/notes.txt"]},
         {"x-goog-api-key": door.google_key},
     )

@@ -1,14 +1,8 @@
 """Live with google-genai, unchanged: it insists on TLS, so these tests have a gateway with a certificate."""
 
 import asyncio
-import datetime
-import ipaddress
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from google import genai
 from google.genai import errors, types
 from websockets.exceptions import InvalidStatus
@@ -20,80 +14,9 @@ MODEL = "gemini-3.8-live"
 PATIENCE = 20  # seconds
 
 
-def certificate(subject, key, issuer, issuer_key, extension):
-    now = datetime.datetime.now(datetime.timezone.utc)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(extension, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-    )
-    if isinstance(extension, x509.BasicConstraints):
-        usage = {name: name == "key_cert_sign" for name in KEY_USAGES}
-        builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
-    return builder.sign(issuer_key, hashes.SHA256())
-
-
-KEY_USAGES = [
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-    "encipher_only",
-    "decipher_only",
-]
-
-
-def name(text):
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def pem(thing):
-    if isinstance(thing, x509.Certificate):
-        return thing.public_bytes(serialization.Encoding.PEM)
-    form = serialization.PrivateFormat.PKCS8
-    return thing.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-
-
-@pytest.fixture(scope="module")
-def tls_gateway(simulated, logs):
-    """A gateway with a certificate of an authority that nobody knows but who is told."""
-    # A folder of its own: a database belongs to one gateway.
-    folder = logs / "tls"
-    folder.mkdir()
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca = certificate(name("tests"), ca_key, name("tests"), ca_key, x509.BasicConstraints(ca=True, path_length=None))
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    own = certificate(name("gateway"), key, name("tests"), ca_key, names)
-    (folder / "ca.pem").write_bytes(pem(ca))
-    (folder / "cert.pem").write_bytes(pem(own))
-    (folder / "key.pem").write_bytes(pem(key))
-    tokens = [house.client_token() for _ in range(100)]
-    config = folder / "keygate.yaml"
-    config.write_text(house.keygate_yaml(simulated, tls={"cert": "cert.pem", "key": "key.pem"}))
-    command = ["keygate", "serve", "--config", str(config), "--bind", "127.0.0.1:0", "--ready-json"]
-    environment = house.keygate_environment(tokens)
-    with house.running("keygate", command, folder / "keygate.log", environment) as ready:
-        yield ready["listening"], iter(tokens), str(folder / "ca.pem")
-
-
 @pytest.fixture
-def live(sim, tls_gateway, monkeypatch):
-    url, tokens, ca = tls_gateway
-    assert url.startswith("https://")
-    monkeypatch.setenv("SSL_CERT_FILE", ca)
-    house.Keygate(url, tokens).forget_faults()
-    sim.reset()
-    return Live(url, next(tokens), sim)
+def live(secure_keygate):
+    return Live(secure_keygate.google, secure_keygate.google_key, secure_keygate.sim)
 
 
 class Live:

@@ -67,6 +67,15 @@ impl Answer {
         assert_eq!(self.header("x-keygate-key").len(), 12, "{self:?}");
     }
 
+    /// Checks that an avatar's engine gave this answer, which is asked without a key.
+    #[track_caller]
+    pub(crate) fn is_engines(&self, status: u16) {
+        assert_eq!(self.status, status, "{self:?}");
+        self.took("anam", 1);
+        assert_eq!(self.header("x-keygate-source"), "provider", "{self:?}");
+        assert_eq!(self.header("x-keygate-key"), "", "{self:?}");
+    }
+
     /// Checks that it is a refusal of the gateway itself.
     #[track_caller]
     pub(crate) fn is_refusal(&self, status: u16, error: &str) {

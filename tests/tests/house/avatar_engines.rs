@@ -59,7 +59,7 @@ async fn a_page_is_led_through_the_gateway_and_needs_no_token_to_speak() {
 
     let id = text(&answer, "sessionId");
     let url = format!("http://{}/talk?session_id={id}", text(&answer, "engineHost"));
-    Answer::to(saying(&url)).await.is_providers("anam", 200, 1);
+    Answer::to(saying(&url)).await.is_engines(200);
     let spoken = house.sim.requests().pop().expect("a request");
     assert_eq!((spoken.operation.as_str(), spoken.credentials.len()), ("talk", 0), "{spoken:?}");
     assert!(spoken.path.ends_with("/talk") && spoken.body_start.contains("Hello"), "{spoken:?}");
@@ -94,7 +94,7 @@ async fn a_page_with_the_gateway_option_gets_true_addresses_and_speaks_by_them()
     let said = |target: String| {
         Answer::to(saying(&house.gateway.url(&format!("/anam/talk?session_id={id}"))).header(TARGET, target))
     };
-    said(format!("http://{engine}/talk?session_id={id}")).await.is_providers("anam", 200, 1);
+    said(format!("http://{engine}/talk?session_id={id}")).await.is_engines(200);
     let asked = house.counts().anam.requests;
     for target in [
         "https://evil.example/talk?session_id=s",
@@ -106,11 +106,21 @@ async fn a_page_with_the_gateway_option_gets_true_addresses_and_speaks_by_them()
     ] {
         let speech = saying(&house.gateway.url(&format!("/anam/talk?session_id={id}")));
         let speech = speech.header(TARGET, target.replace("session_id=s", &format!("session_id={id}")));
-        let by_nobody = speech.try_clone().expect("a small body");
-        Answer::to(by_nobody).await.is_refusal(401, "unauthenticated");
-        Answer::to(speech.bearer_auth("kg_first")).await.is_refusal(403, "forbidden");
-        let start = house.post(START, &persona()).bearer_auth("kg_first").header(TARGET, target);
-        Answer::to(start).await.is_refusal(403, "forbidden");
+        for path in [MINT, START, "/anam/v1/personas"] {
+            let call = house.post(path, &persona()).header(TARGET, target);
+            Answer::to(call.bearer_auth("kg_first")).await.is_refusal(403, "forbidden");
+        }
+        // Whoever asks, by whatever credential.
+        let tokens = [None, Some("kg_first"), Some("kg_nobodys"), Some("h.eyJhY2NvdW50SWQiOiJhIn0.s")];
+        for token in tokens {
+            let speech = speech.try_clone().expect("a small body");
+            let speech =
+                token.map_or(speech.try_clone().expect("a small body"), |token| speech.bearer_auth(token));
+            Answer::to(speech).await.is_refusal(403, "forbidden");
+        }
+        // What pages report goes nowhere at all.
+        let metric = house.post("/anam/v1/metrics/client", &json!({"name": "x"})).header(TARGET, target);
+        assert_eq!(Answer::to(metric).await.status, 204);
     }
     assert_eq!(house.counts().anam.requests, asked, "nobody was asked");
     assert!(house.sim.requests().iter().all(|seen| seen.headers.iter().all(|(name, _)| name != TARGET)));
@@ -128,7 +138,22 @@ async fn an_engine_that_sends_callers_elsewhere_is_not_followed() {
     house.sim.script([Fault::new(action).operation("talk")]).expect("room");
     let refused = Answer::to(saying(&url)).await;
     assert_eq!((refused.status, refused.header("location")), (502, ""), "{refused:?}");
-    Answer::to(saying(&url)).await.is_providers("anam", 200, 1);
+    Answer::to(saying(&url)).await.is_engines(200);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn nor_is_an_api_that_does() {
+    let house = house(json!({})).await;
+    for (operation, path) in [("sessionToken", MINT), ("engineSession", START)] {
+        let elsewhere =
+            json!({"answer": {"status": 307, "headers": {"location": "http://169.254.169.254/"}}});
+        let action: Action = serde_json::from_value(elsewhere).expect("an action");
+        house.sim.script([Fault::new(action).operation(operation).always()]).expect("room");
+        let refused = Answer::to(house.post(path, &persona()).bearer_auth("kg_first")).await;
+        assert_eq!((refused.status, refused.header("location")), (502, ""), "{path}: {refused:?}");
+        assert!(refused.json()["error"].is_string(), "{refused:?}");
+    }
     house.close().await;
 }
 

@@ -1,6 +1,6 @@
 //! The signalling of avatars: a WebSocket to an engine that only who knows its session may have.
 
-use keygate_tests::sim::{AnamRow, Fault, SimConfig, Simulator};
+use keygate_tests::sim::{Action, AnamRow, Fault, SimConfig, Simulator};
 use keygate_tests::{eventually, simulator, time_lapse};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -142,6 +142,73 @@ async fn nobody_is_connected_to_what_was_not_started_here() {
     }
     assert_eq!(signallings(&house), 0, "nobody was asked");
     house.close().await;
+}
+
+#[tokio::test]
+async fn an_engine_that_sends_connections_elsewhere_is_not_followed() {
+    let house = house(simulator(), &[]).await;
+    let (led, started) = (start(&house).await, start_by_address(&house).await);
+    let elsewhere = json!({"answer": {"status": 302, "headers": {"location": "http://169.254.169.254/"}}});
+    let action: Action = serde_json::from_value(elsewhere).expect("an action");
+    house.sim.script([Fault::new(action).operation("signalling").always()]).expect("room");
+    let answer = refused(&house, &led.path).await;
+    assert_eq!((answer.status, answer.header("location")), (502, ""), "{answer:?}");
+    let closed = connect(&house, &started.path).await.end().await;
+    assert_eq!(closed.code, 1011, "{closed:?}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_session_goes_on_whatever_becomes_of_the_keys_of_its_organisation() {
+    let sim = simulator();
+    let engine = sim.endpoints().engine.trim_start_matches("http://").to_owned();
+    let keys = json!([{"secret": "env:STUDIO_1", "label": "studio_1", "group": "studio"}]);
+    let anam = json!({"engine_hosts": [engine], "keys": keys, "budgets": {"default": {"concurrent": 1}}});
+    let admin = [("KEYGATE_ADMIN_TOKEN", "kg_the_admin")];
+    let limits = json!({"per_user": {"requests_per_minute": 10_000, "burst": 10_000}});
+    let house = House::before(sim, json!({"providers": {"anam": anam}, "limits": limits}), &admin).await;
+    let started = start(&house).await;
+    // Another start would be one too many, and then the only key is out altogether.
+    house.sim.script([Fault::anam(AnamRow::InvalidApiKey).operation("sessions.concurrency")]).expect("room");
+    Answer::to(house.get("/anam/v1/sessions/concurrency")).await.is_refusal(503, "pool_disabled");
+    assert_eq!(house.anam().await.state("studio_1"), "disabled");
+
+    let speech = Answer::to(house.post(&talk_path(&house, &started.id), &json!({"content": "Hello"})));
+    speech.await.is_engines(200);
+    let mut socket = connect(&house, &started.path).await;
+    socket.say(&signal("heartbeat", &started.id)).await;
+    assert_eq!(socket.json().await["actionType"], "heartbeat");
+    assert_eq!(house.anam().await.ledger("in_flight"), 0, "no key is held for it");
+    socket.say(&signal("endsession", &started.id)).await;
+    assert!(matches!(socket.next().await, Event::Closed(_) | Event::Lost));
+    let reset = house.post("/api/anam/reset-keys", &json!({})).bearer_auth("kg_the_admin");
+    assert_eq!(Answer::to(reset).await.status, 200);
+    eventually("its place is free", async || may_start(&house).await.then_some(())).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_an_engine_does_is_held_against_no_key() {
+    let house = house(simulator(), &[]).await;
+    let started = start(&house).await;
+    house.sim.script([Fault::new(Action::Html502).operation("signalling").times(2)]).expect("room");
+    let mut socket = connect(&house, &started.path).await;
+    socket.say(&signal("heartbeat", &started.id)).await;
+    assert_eq!(socket.json().await["actionType"], "heartbeat");
+    assert_eq!(signallings(&house), 3, "it was tried again");
+    let pool = house.anam().await;
+    let counts = &pool.key("studio_1")["counts"];
+    assert_eq!(
+        (&counts["attempts"], &counts["failed"]),
+        (&json!(1), &json!(0)),
+        "the start was all: {pool:?}"
+    );
+    house.close().await;
+}
+
+fn talk_path(house: &House, session: &str) -> String {
+    let engine = house.sim.endpoints().engine.replace("http://", "");
+    format!("/anam/engine/{engine}/v1/webrtc/engines/p/talk?session_id={session}")
 }
 
 #[tokio::test]

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use keygate_tests::sim::{Action, Fault, GoogleRow, ScriptedAnswer};
 use keygate_tests::{Keygate, SIMULATED_KEYS, configuration, eventually, simulator};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -151,4 +153,59 @@ async fn what_is_no_certificate_is_told_before_anything_starts() {
         assert_eq!(exit.status.code(), Some(64), "{exit:?}");
         assert!(exit.stderr.contains(told), "{told}: {}", exit.stderr);
     }
+}
+
+/// A caller that waits for a key, on a connection of its own.
+async fn waiting_caller(gateway: &Keygate, authority: &Authority) -> TlsStream<TcpStream> {
+    let mut stream = handshake(gateway, &authority.client()).await.expect("a handshake");
+    let body = super::stage::chat("hello").to_string();
+    let path = "/v1beta/models/gemini-2.5-flash:generateContent";
+    let request =
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(request.as_bytes()).await.expect("written");
+    stream.flush().await.expect("written");
+    stream
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_behind_tls_gives_its_place_up() {
+    let (authority, sim) = (Authority::new(), simulator());
+    let one_key = json!({"providers": {"google": {
+        "keys": [{"secret": "env:ALPHA_1", "label": "alpha_1"}],
+        "queue": {"max_wait": "90s"},
+    }}});
+    let mut changes = tls();
+    changes["providers"] = one_key["providers"].clone();
+    let gateway = start(&configuration(sim.endpoints(), &changes), &authority.issue()).await;
+    let root = reqwest::Certificate::from_der(&authority.certificate()).expect("a certificate");
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([root]).build().expect("a client");
+    let waiting = async |expected: u64| {
+        eventually("as many wait as should", async || {
+            let status = http.get(gateway.url("/api/google/status")).send().await.expect("an answer");
+            let status: serde_json::Value =
+                serde_json::from_slice(&status.bytes().await.expect("a body")).expect("JSON");
+            (status["waiting"] == expected).then_some(())
+        })
+        .await;
+    };
+    let answer = ScriptedAnswer {
+        row: Some(GoogleRow::MinuteRequests.into()),
+        retry: Some(std::time::Duration::from_secs(55)),
+        ..ScriptedAnswer::default()
+    };
+    sim.script([Fault::new(Action::Answer(answer))]).expect("room");
+
+    // With a goodbye, as clients do that close, and without, as clients do that die.
+    let mut polite = waiting_caller(&gateway, &authority).await;
+    waiting(1).await;
+    polite.shutdown().await.expect("a goodbye");
+    drop(polite);
+    waiting(0).await;
+    let rude = waiting_caller(&gateway, &authority).await;
+    waiting(1).await;
+    drop(rude);
+    waiting(0).await;
+    assert_eq!(sim.counts().google.requests, 1);
+    let exit = gateway.stop().await;
+    assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
 }

@@ -183,6 +183,7 @@ fn heed(pool: &mut KeyPool, askers: &mut Askers, notice: Notice, now: Moment) {
     match notice {
         Notice::Settle { lease, verdict } => drop(pool.settle(lease, verdict, now)),
         Notice::Answered { lease } => pool.answered(lease, now),
+        Notice::Used { lease, more } => pool.used_so_far(lease, more, now),
         Notice::Bind { group, client, binding } => pool.bind(&group, &client, binding, now),
         Notice::SessionOpened { lease, session } => pool.session_opened(lease, session, now),
         Notice::SessionEnded { group, session } => pool.session_ended(&group, &session, now),
@@ -246,6 +247,7 @@ impl Handler<LeaseKey> for KeySupervisorActor {
         match granted.map_err(LeaseRefused::Pool)? {
             Granted::Lease(lease) => Ok(Delivery::Key(Box::new(Parcel::new(lease, desk)))),
             Granted::NotOurs => Ok(Delivery::NotOurs),
+            Granted::Pass(group) => Ok(Delivery::Pass(group)),
             Granted::Wait { ticket, .. } => Ok(Delivery::Wait(self.askers.seat(ticket, desk))),
         }
     }

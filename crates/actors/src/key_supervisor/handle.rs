@@ -9,7 +9,7 @@ use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded};
 
 use super::SupervisorSpec;
 use super::actor::KeySupervisorActor;
-use super::lease::{Delivery, LeaseRefused, Leased};
+use super::lease::{Delivery, GroupPass, LeaseRefused, Leased};
 use super::messages::{
     ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ReloadKeys, ResetKeys, SwitchKey,
 };
@@ -77,13 +77,18 @@ impl KeySupervisor {
         Ok(match answer? {
             Delivery::Key(parcel) => Leased::Key(parcel.open()),
             Delivery::NotOurs => Leased::NotOurs,
+            Delivery::Pass(group) => Leased::Pass(GroupPass::new(group, Arc::clone(&self.desk))),
             Delivery::Wait(place) => place.leased().await?,
         })
     }
 
     /// Tells that a session of a group ended, whoever found out. Tells, never waits.
     pub fn session_ended(&self, group: GroupId, session: Resource) {
-        self.desk.tell(Notice::SessionEnded { group, session });
+        self.tell(Notice::SessionEnded { group, session });
+    }
+
+    pub(super) fn tell(&self, notice: Notice) {
+        self.desk.tell(notice);
     }
 
     /// The pool as status pages show it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keygate_domain::{
-    ApiKey, Binding, BucketName, ClientId, GroupId, Keepsake, KeyId, LeaseId, OpenedSession, Resource,
+    ApiKey, Binding, BucketName, ClientId, GroupId, Keepsake, KeyId, LeaseId, OpenedSession, Resource, Spend,
     Verdict,
 };
 use keygate_pool::{Lease, PoolRefusal, Skip};
@@ -22,6 +22,32 @@ pub enum Leased {
     Key(KeyLease),
     /// The request brings its own credential and names nothing the pool knows: pass it as it is.
     NotOurs,
+    /// The request needs no key, and is about something of a group's.
+    Pass(GroupPass),
+}
+
+/// What is known of a request that needs no key: the group it is about. Nothing was leased, and nothing has to
+/// come back.
+#[derive(Clone, Debug)]
+pub struct GroupPass {
+    group: GroupId,
+    desk: Arc<Desk>,
+}
+
+impl GroupPass {
+    pub(super) fn new(group: GroupId, desk: Arc<Desk>) -> Self {
+        Self { group, desk }
+    }
+
+    /// The group.
+    pub fn group(&self) -> &GroupId {
+        &self.group
+    }
+
+    /// Tells that a session of the group ended, so that the next one need not wait.
+    pub fn ended(&self, session: Resource) {
+        self.desk.tell(Notice::SessionEnded { group: self.group.clone(), session });
+    }
 }
 
 /// The supervisor's no.
@@ -157,6 +183,11 @@ impl KeyLease {
         }
     }
 
+    /// Tells what was used since this was told last, while the answer goes on.
+    pub fn used(&self, more: Spend) {
+        self.parcel.returns.desk.tell(Notice::Used { lease: self.parcel.lease.id, more });
+    }
+
     /// Tells that this request opened a session, which takes one of the group's places after it.
     pub fn opened(&self, session: OpenedSession) {
         self.parcel.returns.desk.tell(Notice::SessionOpened { lease: self.parcel.lease.id, session });
@@ -179,6 +210,7 @@ impl KeyLease {
 pub(crate) enum Delivery {
     Key(Box<Parcel>),
     NotOurs,
+    Pass(GroupId),
     Wait(Place),
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use actix::Message;
-use keygate_domain::{Binding, ClientId, GroupId, KeyId, KeySpec, LeaseId, OpenedSession, Resource, Verdict};
+use keygate_domain::{
+    Binding, ClientId, GroupId, Keepsake, KeyId, KeySpec, LeaseId, OpenedSession, Resource, Spend, Verdict,
+};
 use keygate_pool::{Ask, Decision, Policy, PoolSnapshot, Reloaded, Ticket, Whose};
 
 use super::handle::Desk;
@@ -36,6 +38,13 @@ pub(crate) enum Notice {
     Answered {
         /// The lease.
         lease: LeaseId,
+    },
+    /// "So much more was used, and it goes on."
+    Used {
+        /// The lease.
+        lease: LeaseId,
+        /// What was used since this was told last.
+        more: Spend,
     },
     /// "This now belongs to that group."
     Bind {
@@ -117,6 +126,24 @@ pub(crate) struct GroupsHaving {
 pub(crate) struct WhoseAre {
     pub(crate) resources: Vec<Resource>,
     pub(crate) client: ClientId,
+    pub(crate) permit: Permit,
+}
+
+/// "What is kept of it?"
+#[derive(Message)]
+#[rtype(result = "Result<Option<Keepsake>, Unavailable>")]
+pub(crate) struct KeptOf {
+    pub(crate) resource: Resource,
+    pub(crate) permit: Permit,
+}
+
+/// "Which group has this?"
+#[derive(Message)]
+#[rtype(result = "Result<Option<GroupId>, Unavailable>")]
+pub(crate) struct GroupOf {
+    pub(crate) resource: Resource,
+    /// Only if it is not another client's than this one's.
+    pub(crate) client: Option<ClientId>,
     pub(crate) permit: Permit,
 }
 

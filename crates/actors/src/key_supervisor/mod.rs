@@ -15,5 +15,5 @@ mod waiting;
 mod waiting_tests;
 
 pub use handle::{KeySupervisor, start_supervisor};
-pub use lease::{KeyLease, LeaseRefused, Leased};
+pub use lease::{GroupPass, KeyLease, LeaseRefused, Leased};
 pub use spec::SupervisorSpec;

@@ -79,7 +79,7 @@ impl Askers {
         let Some(Asker { answer, desk }) = self.waiting.remove(&resolved.ticket) else { return };
         let outcome = resolved.outcome.map(|granted| match granted {
             Granted::Lease(lease) => Some(Box::new(Parcel::new(lease, desk))),
-            Granted::NotOurs | Granted::Wait { .. } => None,
+            Granted::NotOurs | Granted::Pass(_) | Granted::Wait { .. } => None,
         });
         let _ = answer.send(outcome);
     }

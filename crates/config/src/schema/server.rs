@@ -26,8 +26,8 @@ pub(crate) struct ServerSection {
     pub(crate) workers: Setting<NonZeroU32>,
     /// The largest request body, with its unit (`110MiB`). Larger ones are refused with 413.
     pub(crate) max_body: Setting<ByteSize>,
-    /// The largest body of one upload request, with its unit (`2GiB`). Uploads pass through in pieces and are
-    /// never held in memory. Larger ones are refused with 413.
+    /// The largest upload, all of its chunks together, with its unit (`2GiB`). Uploads pass through in pieces and
+    /// are never held in memory. Larger ones are refused with 413, at the start where it announces its length.
     pub(crate) max_upload: Setting<ByteSize>,
     /// Where clients reach the gateway (`https://ai.example.com`), for addresses that answers name: upload
     /// and download URLs. By default what each request says of it (`Host`, `X-Forwarded-Proto`).

@@ -60,6 +60,7 @@ impl Attempt<'_> {
         let watched = Watched {
             watcher: dial.sockets.watcher(self.intent),
             lease,
+            pass: self.pass.clone(),
             client: self.caller.client.clone(),
             estimate: self.intent.estimate,
             is_session: dial.terms.is_session,

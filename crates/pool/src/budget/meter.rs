@@ -209,6 +209,17 @@ impl Meter {
         }
     }
 
+    /// Counts what was used at `at`, of what is counted over a time.
+    pub(crate) fn count(&mut self, used: &Spend, at: Moment, budgets: &Budgets) {
+        self.tally.add(used, at, budgets.margin);
+    }
+
+    /// Counts a reservation as one without tokens: they are counted as they are used.
+    pub(crate) fn release_tokens(&mut self, reservation: &Reservation, budgets: &Budgets) {
+        let rest = Spend { requests: reservation.spend.requests, ..Spend::default() };
+        self.tally.correct(reservation.at, &reservation.spend, &rest, budgets.margin);
+    }
+
     /// The lease ended; `actual` was used. A session that began goes on.
     pub(crate) fn settle(
         &mut self,

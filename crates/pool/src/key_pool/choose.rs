@@ -101,7 +101,7 @@ impl KeyPool {
                 return Ok(Some(Ownership::Only(group)));
             }
             let Some(bound) = self.affinity.owner(resource, self.now) else {
-                if ask.access == Access::Reference {
+                if ask.access.needs_reference() {
                     return Err(PoolRefusal::Unknown { resource: resource.clone() });
                 }
                 continue;
@@ -110,7 +110,7 @@ impl KeyPool {
             if ask.access.needs_token() && is_anothers {
                 return Err(PoolRefusal::Foreign { resource: resource.clone() });
             }
-            is_hard |= bound.keepsake.is_none();
+            is_hard |= !bound.keepsake.as_ref().is_some_and(Keepsake::is_portable);
             let (first, first_bound) = *owned.get_or_insert((resource, bound));
             if first_bound.group != bound.group {
                 return Err(PoolRefusal::Conflict { first: first.clone(), second: resource.clone() });

@@ -36,7 +36,8 @@ impl KeyPool {
         // Whoever waits longer is served first, if that is possible by now.
         let behind_others = self.refusal_of_those_ahead(ask);
         let claim = self.ownership(ask);
-        let is_ours = !matches!(claim, Ok(None)) || ask.access != Access::OwnCredential;
+        let is_ours =
+            ask.access.needs_key() && (!matches!(claim, Ok(None)) || ask.access != Access::OwnCredential);
         let refused = claim.as_ref().err().cloned().or(behind_others);
         let ownership = claim.ok().flatten().unwrap_or(Ownership::Free);
         let answer = match refused {

@@ -1,8 +1,9 @@
-//! Questions of those who put a list together: which groups have a part of it, and whose its items are.
+//! Questions of those who put a list together (which groups have a part of it, and whose its items are), and of
+//! those who look for what was lost.
 
 use std::collections::BTreeSet;
 
-use keygate_domain::{ClientId, GroupId, Moment, Resource};
+use keygate_domain::{ClientId, GroupId, Keepsake, Moment, Resource};
 
 use super::KeyPool;
 
@@ -38,5 +39,24 @@ impl KeyPool {
             Some(_) | None => Whose::Nobodys,
         };
         resources.iter().map(whose).collect()
+    }
+
+    /// What is kept of a resource.
+    pub fn keepsake_of(&mut self, resource: &Resource, now: Moment) -> Option<Keepsake> {
+        self.advance(now);
+        self.affinity.owner(resource, self.now)?.keepsake.clone()
+    }
+
+    /// The group that has a thing, if anybody knows; with a `client`, if it is not another client's.
+    pub fn group_of(
+        &mut self,
+        resource: &Resource,
+        client: Option<&ClientId>,
+        now: Moment,
+    ) -> Option<GroupId> {
+        self.advance(now);
+        let bound = self.affinity.owner(resource, self.now)?;
+        let is_anothers = client.is_some_and(|client| bound.client != *client && !bound.client.is_nobody());
+        (!is_anothers).then(|| bound.group.clone())
     }
 }

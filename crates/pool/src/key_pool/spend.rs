@@ -45,9 +45,11 @@ impl KeyPool {
         if held.reserved == Spend::default() {
             return;
         }
-        let actual = self.used(held, verdict);
-        let is_served = matches!(verdict, Some(Verdict::Served(_)));
-        let session = if held.opens_session && is_served { self.begun_session(held) } else { None };
+        let told = self.count_untold(held, lease, verdict);
+        let actual = told.unwrap_or_else(|| self.used(held, verdict));
+        // One whose answer was lost may be running too, and is told under a name of the house's own.
+        let may_run = matches!(verdict, Some(Verdict::Served(_))) || held.session.is_some();
+        let session = if held.opens_session && may_run { self.begun_session(held) } else { None };
         let group = held.group;
         let renamed;
         let bucket = match &held.bucket {
@@ -336,6 +338,6 @@ pub(super) fn spent_row_name(group: &GroupId, bucket: &BucketName) -> String {
     format!("{group} {bucket}")
 }
 
-fn reservation(held: &Held, lease: u64) -> Reservation {
+pub(super) fn reservation(held: &Held, lease: u64) -> Reservation {
     Reservation { lease, spend: held.reserved, at: held.granted, expires: held.expires }
 }

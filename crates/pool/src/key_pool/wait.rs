@@ -26,6 +26,9 @@ pub(super) enum Room {
 impl KeyPool {
     /// A key, or a place in the queue, or neither.
     pub(super) fn lease_or_wait(&mut self, ask: &Ask) -> Result<Granted, PoolRefusal> {
+        if !ask.access.needs_key() {
+            return self.pass(ask);
+        }
         self.at_once(ask).or_else(|refusal| self.wait_instead(ask, refusal))
     }
 
@@ -130,7 +133,8 @@ impl KeyPool {
     /// The line of an ask; `None` for one that no key is chosen for.
     pub(super) fn line_of(&self, ask: &Ask) -> Option<Line> {
         let ownership = self.ownership(ask).ok()?;
-        let needs_key = ownership.is_some() || ask.access != Access::OwnCredential;
+        let needs_key =
+            ask.access.needs_key() && (ownership.is_some() || ask.access != Access::OwnCredential);
         needs_key.then(|| Line::of(ask, ownership.as_ref().and_then(|ownership| ownership.bound_to())))
     }
 

@@ -43,10 +43,12 @@ impl ByHealth {
 
     /// A key's score changed: it will be whole at `whole_tick`, if it is not.
     pub(super) fn set_whole_tick(&mut self, key: usize, whole_tick: Option<u64>, usable: bool) {
+        // Former keys recover, too, and have no turns.
+        let Some(known) = self.whole_ticks.get_mut(key) else { return };
+        let before = std::mem::replace(known, whole_tick.and_then(NonZeroU64::new));
         if usable {
-            self.wheel.alter(key, self.whole_tick(key), whole_tick);
+            self.wheel.alter(key, before.map(NonZeroU64::get), whole_tick);
         }
-        self.whole_ticks[key] = whole_tick.and_then(NonZeroU64::new);
     }
 
     /// Turns the wheel again where it stops at a key that is not wanted, which leaves the chances

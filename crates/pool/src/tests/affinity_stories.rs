@@ -137,6 +137,22 @@ fn who_shows_only_a_name_must_name_what_was_made_here() {
 }
 
 #[test]
+fn what_needs_no_key_goes_on_whatever_the_keys_of_its_group_do() {
+    let mut world = two_groups();
+    let about = |name| Ask { access: Access::ReferenceAlone, client: "anonymous".into(), ..naming(&[name]) };
+    assert_eq!(world.refused(&about("s")), PoolRefusal::Unknown { resource: file("s") });
+    bind(&mut world, "s", "p2", "app", None);
+    bind(&mut world, "t", "gone", "app", None);
+    world.hit("b", &ask("pro"), failed(Fault::KeyInvalid));
+    for (name, group) in [("s", "p2"), ("t", "gone")] {
+        let granted = world.pool.lease(&about(name), world.now);
+        assert!(matches!(&granted, Ok(Granted::Pass(of)) if of.as_str() == group), "{granted:?}");
+        assert_eq!(world.pool.explain(&about(name), world.now).answer, Ok(None));
+    }
+    assert_eq!(world.pool.snapshot(world.now).ledger.in_flight, 0, "nothing was leased");
+}
+
+#[test]
 fn an_owner_that_left_the_pool_leaves_its_resources_unserved() {
     let mut world = two_groups();
     bind(&mut world, "f", "gone", "app", None);

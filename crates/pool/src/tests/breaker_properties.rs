@@ -173,7 +173,7 @@ impl Trial {
                 let probes = is_probe.then_some(self.openings);
                 self.outstanding.push(Outstanding { lease, model, granted: self.now, probes });
             }
-            Ok(Granted::NotOurs | Granted::Wait { .. }) => unreachable!(),
+            Ok(Granted::NotOurs | Granted::Pass(_) | Granted::Wait { .. }) => unreachable!(),
             Err(refusal) => {
                 assert!(invariants::is_worth_waiting_for(&refusal), "{}", invariants::KP_5.sentence);
                 assert!(

@@ -56,7 +56,9 @@ fn check_answer(decision: &Decision, answer: &Result<Granted, PoolRefusal>, now:
             assert_eq!(decision.keys[lease.index].turn, Some(1), "{decision:?}");
             assert!(decision.keys[lease.index].is_usable(), "{decision:?}");
         }
-        Ok(Granted::NotOurs) => assert_eq!((&decision.answer, decision.wait), (&Ok(None), None)),
+        Ok(Granted::NotOurs | Granted::Pass(_)) => {
+            assert_eq!((&decision.answer, decision.wait), (&Ok(None), None))
+        }
         Ok(Granted::Wait { until, .. }) => {
             let wait = decision.wait.expect("a wait is told");
             let promised = decision.answer.as_ref().expect_err("no key at once").retry_after();
@@ -182,7 +184,7 @@ fn history(keys: &[KeySpec], strategy: Order, default: Allowance, events: Vec<Ev
         }
         outstanding.extend(pool.drain_resolved().into_iter().filter_map(|it| match it.outcome {
             Ok(Granted::Lease(lease)) => Some(lease),
-            Ok(Granted::NotOurs | Granted::Wait { .. }) | Err(_) => None,
+            Ok(Granted::NotOurs | Granted::Pass(_) | Granted::Wait { .. }) | Err(_) => None,
         }));
     }
 }

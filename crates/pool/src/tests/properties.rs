@@ -163,7 +163,7 @@ impl Trial {
         let answer = self.pool.lease(&ask, self.now);
         match &answer {
             Ok(Granted::Lease(lease)) => assert_eq!(decision.answer, Ok(Some(lease.key.id().clone()))),
-            Ok(Granted::NotOurs) => assert_eq!(decision.answer, Ok(None)),
+            Ok(Granted::NotOurs | Granted::Pass(_)) => assert_eq!(decision.answer, Ok(None)),
             Ok(Granted::Wait { .. }) => {
                 assert!(matches!(decision.answer, Err(PoolRefusal::Resting { .. })), "{decision:?}");
             }
@@ -178,7 +178,7 @@ impl Trial {
                 assert!(invariants::stays_with_its_owner(decision.bound_to.as_ref(), &lease.group));
                 assert!(lease.skipped.len() <= 8);
             }
-            (Ok(Granted::NotOurs), Expected::NotOurs)
+            (Ok(Granted::NotOurs | Granted::Pass(_)), Expected::NotOurs)
             | (Err(PoolRefusal::Conflict { .. }), Expected::Conflict)
             | (Err(PoolRefusal::Foreign { .. }), Expected::Foreign)
             | (Err(PoolRefusal::Unknown { .. }), Expected::Unknown)
@@ -203,7 +203,7 @@ impl Trial {
                 let expires = self.now.after(ask.hold);
                 self.outstanding.push((lease, ask, expires));
             }
-            Ok(Granted::NotOurs | Granted::Wait { .. }) => {}
+            Ok(Granted::NotOurs | Granted::Pass(_) | Granted::Wait { .. }) => {}
             Err(refusal) => {
                 assert!(invariants::is_worth_waiting_for(&refusal), "{}", invariants::KP_5.sentence);
                 if self.keeps_its_owner(&ask, &refusal) {

@@ -56,6 +56,7 @@ pub(super) fn wanted() -> impl Strategy<Value = Wanted> {
             8 => Just(Access::Token),
             1 => Just(Access::OwnCredential),
             1 => Just(Access::Reference),
+            1 => Just(Access::ReferenceAlone),
         ],
         any::<bool>(),
         1_u64..600,

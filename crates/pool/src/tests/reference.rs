@@ -281,7 +281,7 @@ impl Reference {
         for resource in &ask.references {
             let owner = self.owned.iter().find(|owned| owned.resource == *resource && owned.expires > now);
             let Some(owner) = owner else {
-                if ask.access == Access::Reference {
+                if ask.access.needs_reference() {
                     return Err(Expected::Unknown);
                 }
                 continue;
@@ -302,7 +302,8 @@ impl Reference {
             Ok(owners) => owners,
             Err(refusal) => return refusal,
         };
-        if owners.is_empty() && ask.access == Access::OwnCredential {
+        let brings_its_own = owners.is_empty() && ask.access == Access::OwnCredential;
+        if brings_its_own || !ask.access.needs_key() {
             return Expected::NotOurs;
         }
         let home = owners.first().map(|owner| owner.group.as_str());

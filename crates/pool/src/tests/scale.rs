@@ -128,7 +128,7 @@ impl Trial {
         let served = self.pool.drain_resolved().into_iter().filter_map(|resolved| resolved.outcome.ok());
         self.outstanding.extend(served.filter_map(|granted| match granted {
             Granted::Lease(lease) => Some(lease),
-            Granted::NotOurs | Granted::Wait { .. } => None,
+            Granted::NotOurs | Granted::Pass(_) | Granted::Wait { .. } => None,
         }));
         self.nobody_waits_in_vain();
         crate::invariants::assert_holds(&self.pool);

@@ -10,10 +10,10 @@ use keygate_domain::{
 };
 use keygate_provider::{CallRejected, Inbound, KnownOperation, ProviderOptions};
 
-pub(crate) use table::{Creates, Row};
+pub(crate) use table::{Creates, KEPT, Row};
 
 use crate::target::{checked_id, target};
-use crate::{contract, references, session_token, talk};
+use crate::{contract, engine, references, session_token, talk};
 
 /// Mints a session token for a browser.
 pub(crate) const MINT_SESSION_TOKEN: Operation = Operation("mint_session_token");
@@ -32,6 +32,8 @@ pub(crate) const TALK: Operation = Operation("talk");
 
 /// Where tokens are minted, by clients and by a re-mint alike.
 pub(crate) const MINT_PATH: &str = "/v1/auth/session-token";
+/// Where sessions are listed.
+pub(crate) const SESSIONS_PATH: &str = "/v1/sessions";
 const START_PATH: &str = "/v1/engine/session";
 /// Where it is asked how many sessions are taken.
 pub(crate) const CONCURRENCY_PATH: &str = "/v1/sessions/concurrency";
@@ -48,7 +50,7 @@ pub(crate) const SESSION: &str = "session";
 
 /// The longest a start may take. Anam's JavaScript SDK gives up after 10 s and starts a second, billed
 /// session: whatever an operator allows other calls, an answer later than that does harm.
-const START_TIMEOUT: Duration = Duration::from_secs(8);
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The header in which a caller names the organisation.
 const GROUP_HEADER: &str = "x-keygate-group";
@@ -77,6 +79,11 @@ pub(crate) fn row_of(operation: Operation) -> Option<&'static Row> {
 /// Whether an operation ends the session it names.
 pub(crate) fn ends_session(operation: Operation) -> bool {
     operation == STOP_SESSION || operation == KILL_SESSION
+}
+
+/// Whether an operation deletes what its path names.
+pub(crate) fn deletes(row: &Row) -> bool {
+    row.method == Method::DELETE.as_str()
 }
 
 /// The path that ends a session.
@@ -235,9 +242,9 @@ impl talk::Spoken {
             right: Right::Avatar,
             opens_session: false,
             user_units: 0,
-            references: vec![talk::engine(&self.session, &self.host)],
+            references: vec![engine::of_session(&self.session, &self.host)],
             placement: Placement::Any,
-            access: Access::Reference,
+            access: Access::ReferenceAlone,
             estimate: Spend { requests: 1, ..Spend::default() },
             caller_deadline: inbound.server_timeout(),
         }

@@ -6,11 +6,11 @@ use keygate_domain::{Operation, Replay, Right};
 
 use super::{
     CONCURRENCY_PATH, DOCUMENTS_ROUTE, GET_SESSION, KILL_SESSION, MINT_PATH, MINT_SESSION_TOKEN, SESSION,
-    SESSION_CONCURRENCY, START_PATH, START_SESSION, STOP_SESSION,
+    SESSION_CONCURRENCY, SESSIONS_PATH, START_PATH, START_SESSION, STOP_SESSION,
 };
 
 /// How long what an organisation keeps is remembered: until it is deleted, for all anybody knows.
-const KEPT: Duration = Duration::from_hours(24 * 365);
+pub(crate) const KEPT: Duration = Duration::from_hours(24 * 365);
 
 /// How long storage takes an upload it has been told of.
 const UPLOAD: Duration = Duration::from_hours(1);
@@ -30,6 +30,8 @@ pub(crate) struct Row {
     pub(super) names: Option<&'static str>,
     /// What a successful answer has created.
     pub(crate) creates: Option<Creates>,
+    /// What a successful answer shows, one of them or many.
+    pub(crate) shows: Option<&'static str>,
     /// Whether it concerns what one organisation keeps, so that it must not go to any.
     pub(super) is_settled: bool,
 }
@@ -54,6 +56,7 @@ impl Row {
             units: 1,
             names: None,
             creates: None,
+            shows: None,
             is_settled: true,
         }
     }
@@ -74,6 +77,16 @@ impl Row {
 
     const fn act(route: &'static str, name: &'static str) -> Self {
         Self::new("POST", route, Operation(name))
+    }
+
+    /// Shows many of a kind.
+    const fn lists(self, kind: &'static str) -> Self {
+        Self { shows: Some(kind), ..self }
+    }
+
+    /// Shows the one that it names.
+    const fn shows(self, kind: &'static str) -> Self {
+        Self { names: Some(kind), shows: Some(kind), ..self }
     }
 
     const fn creates(self, kind: &'static str) -> Self {
@@ -124,65 +137,65 @@ pub(crate) const ROWS: [Row; 60] = [
         .of_sessions()
         .repeatable()
         .uncounted(),
-    Row::read("/v1/sessions", "list_sessions"),
+    Row::read(SESSIONS_PATH, "list_sessions").lists(SESSION),
     Row::read("/v1/sessions/analytics", "analyse_sessions"),
-    Row::read("/v1/sessions/{id}", GET_SESSION.0).of(SESSION).of_sessions().uncounted(),
+    Row::read("/v1/sessions/{id}", GET_SESSION.0).shows(SESSION).of_sessions().uncounted(),
     Row::read("/v1/sessions/{id}/transcript", "get_transcript").of(SESSION).of_sessions(),
     Row::read("/v1/sessions/{id}/recording", "get_recording").of(SESSION).of_sessions(),
     Row::read("/v1/sessions/{id}/analytics", "analyse_session").of(SESSION).of_sessions(),
-    Row::read("/v1/personas", "list_personas"),
+    Row::read("/v1/personas", "list_personas").lists("persona"),
     Row::act("/v1/personas", "create_persona").creates("persona"),
-    Row::read("/v1/personas/{id}", "get_persona").of("persona"),
+    Row::read("/v1/personas/{id}", "get_persona").shows("persona"),
     Row::change("/v1/personas/{id}", "update_persona").of("persona"),
     Row::delete("/v1/personas/{id}", "delete_persona").of("persona"),
-    Row::read("/v1/avatars", "list_avatars"),
+    Row::read("/v1/avatars", "list_avatars").lists("avatar"),
     Row::act("/v1/avatars", "create_avatar").creates("avatar"),
-    Row::read("/v1/avatars/{id}", "get_avatar").of("avatar"),
+    Row::read("/v1/avatars/{id}", "get_avatar").shows("avatar"),
     Row::change("/v1/avatars/{id}", "update_avatar").of("avatar"),
     Row::delete("/v1/avatars/{id}", "delete_avatar").of("avatar"),
-    Row::read("/v1/voices", "list_voices"),
+    Row::read("/v1/voices", "list_voices").lists("voice"),
     Row::act("/v1/voices", "create_voice").creates("voice"),
     // A place to upload to that nobody uses lapses by itself.
     Row::act("/v1/voices/presigned-upload", "presign_voice")
         .repeatable()
         .creating("audio", "audioKey", UPLOAD),
-    Row::read("/v1/voices/{id}", "get_voice").of("voice"),
+    Row::read("/v1/voices/{id}", "get_voice").shows("voice"),
     Row::change("/v1/voices/{id}", "update_voice").of("voice"),
     Row::delete("/v1/voices/{id}", "delete_voice").of("voice"),
-    Row::read("/v1/llms", "list_llms"),
+    Row::read("/v1/llms", "list_llms").lists("llm"),
     Row::act("/v1/llms", "create_llm").creates("llm"),
-    Row::read("/v1/llms/{id}", "get_llm").of("llm"),
+    Row::read("/v1/llms/{id}", "get_llm").shows("llm"),
     Row::change("/v1/llms/{id}", "update_llm").of("llm"),
     Row::delete("/v1/llms/{id}", "delete_llm").of("llm"),
-    Row::read("/v1/tools", "list_tools"),
+    Row::read("/v1/tools", "list_tools").lists("tool"),
     Row::act("/v1/tools", "create_tool").creates("tool"),
-    Row::read("/v1/tools/{id}", "get_tool").of("tool"),
+    Row::read("/v1/tools/{id}", "get_tool").shows("tool"),
     Row::change("/v1/tools/{id}", "update_tool").of("tool"),
     Row::delete("/v1/tools/{id}", "delete_tool").of("tool"),
-    Row::read("/v1/knowledge/groups", "list_knowledge"),
+    Row::read("/v1/knowledge/groups", "list_knowledge").lists("knowledge"),
     Row::act("/v1/knowledge/groups", "create_knowledge").creates("knowledge"),
-    Row::read("/v1/knowledge/groups/{id}", "get_knowledge").of("knowledge"),
+    Row::read("/v1/knowledge/groups/{id}", "get_knowledge").shows("knowledge"),
     Row::change("/v1/knowledge/groups/{id}", "update_knowledge").of("knowledge"),
     Row::delete("/v1/knowledge/groups/{id}", "delete_knowledge").of("knowledge"),
     Row::act("/v1/knowledge/groups/{id}/search", "search_knowledge").of("knowledge").repeatable(),
-    Row::read(DOCUMENTS_ROUTE, "list_documents").of("knowledge"),
+    Row::read(DOCUMENTS_ROUTE, "list_documents").of("knowledge").lists("document"),
     Row::act(DOCUMENTS_ROUTE, "create_document").of("knowledge").creates("document"),
     Row::act("/v1/knowledge/groups/{id}/documents/presigned-upload", "presign_document")
         .of("knowledge")
         .creating("document", "documentId", KEPT),
-    Row::read("/v1/knowledge/documents/{id}", "get_document").of("document"),
+    Row::read("/v1/knowledge/documents/{id}", "get_document").shows("document"),
     Row::change("/v1/knowledge/documents/{id}", "update_document").of("document"),
     Row::delete("/v1/knowledge/documents/{id}", "delete_document").of("document"),
     Row::read("/v1/knowledge/documents/{id}/download", "download_document").of("document"),
     Row::act("/v1/knowledge/documents/{id}/confirm-upload", "confirm_document").of("document"),
-    Row::read("/v1/share-links", "list_share_links"),
+    Row::read("/v1/share-links", "list_share_links").lists("share_link"),
     Row::act("/v1/share-links", "create_share_link").creates("share_link"),
-    Row::read("/v1/share-links/{id}", "get_share_link").of("share_link"),
+    Row::read("/v1/share-links/{id}", "get_share_link").shows("share_link"),
     Row::change("/v1/share-links/{id}", "update_share_link").of("share_link"),
     Row::delete("/v1/share-links/{id}", "delete_share_link").of("share_link"),
-    Row::read("/v1/meetings/invites", "list_invites"),
+    Row::read("/v1/meetings/invites", "list_invites").lists("invite"),
     Row::act("/v1/meetings/invites", "create_invite").creates("invite"),
-    Row::read("/v1/meetings/invites/{id}", "get_invite").of("invite"),
+    Row::read("/v1/meetings/invites/{id}", "get_invite").shows("invite"),
     // The only deletion that Anam says may be repeated.
     Row::delete("/v1/meetings/invites/{id}", "delete_invite").of("invite").repeatable(),
 ];

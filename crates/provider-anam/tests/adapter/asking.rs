@@ -60,6 +60,7 @@ impl Asked {
             headers: &self.headers,
             body: &self.body,
             origin: Origin { scheme: "https", authority: "gateway.example" },
+            request_id: "order-17",
         }
     }
 
@@ -67,6 +68,9 @@ impl Asked {
         anam().understand(&self.inbound())
     }
 }
+
+/// What marks the bodies of the request that is asked about, see `labels`.
+pub const MARK: &str = "kg-72a90ea3da8b5dd0";
 
 pub const START_BODY: &str = r#"{"clientMetadata":{"client":"js-sdk","version":"4.27.0"}}"#;
 

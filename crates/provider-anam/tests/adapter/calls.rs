@@ -7,7 +7,7 @@ use keygate_provider::Grant;
 use keygate_provider_anam::ADAPTER;
 use rstest::rstest;
 
-use crate::asking::{Asked, START_BODY, anam, session_token, wire};
+use crate::asking::{Asked, MARK, START_BODY, anam, session_token, wire};
 
 fn upstream(asked: &Asked) -> String {
     let key = ApiKey::new("pool-key-1");
@@ -28,7 +28,8 @@ fn a_mint_goes_out_under_the_pool_key() {
         upstream(&asked),
         format!(
             "POST /v1/auth/session-token\naccept: */*\nauthorization: Bearer pool-key-1\n\
-             content-type: application/json\nuser-agent: curl/8\n\n{body}"
+             content-type: application/json\nuser-agent: curl/8\n\n{{\"clientLabel\":\"{MARK}\",{}",
+            &body[1..]
         )
     );
 }
@@ -51,17 +52,22 @@ fn nothing_else_of_the_caller_goes_out() {
         .header("accept-encoding", "gzip");
     assert_eq!(
         upstream(&asked),
-        "POST /v1/auth/session-token?region=eu\nauthorization: Bearer pool-key-1\n\n{}"
+        format!(
+            "POST /v1/auth/session-token?region=eu\nauthorization: Bearer pool-key-1\n\n{{\"clientLabel\":\"{MARK}\"}}"
+        )
     );
 }
 
 #[test]
-fn a_start_by_gateway_token_goes_out_under_the_pool_key_with_its_body_untouched() {
+fn a_start_by_gateway_token_goes_out_under_the_pool_key_with_a_label_and_its_body_untouched() {
     let asked =
         Asked::post("/v1/engine/session", r#"{ "personaConfig": {"avatarId":"a"} }"#).bearer("kg_client");
     assert_eq!(
         upstream(&asked),
-        "POST /v1/engine/session\nauthorization: Bearer pool-key-1\n\n{ \"personaConfig\": {\"avatarId\":\"a\"} }"
+        format!(
+            "POST /v1/engine/session\nauthorization: Bearer pool-key-1\n\n\
+             {{\"clientLabel\":\"{MARK}\", \"personaConfig\": {{\"avatarId\":\"a\"}} }}"
+        )
     );
 }
 

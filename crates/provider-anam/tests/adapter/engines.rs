@@ -58,7 +58,7 @@ fn who_knows_a_session_and_its_engine_may_speak_there() {
     let references: Vec<String> = intent.references.iter().map(ToString::to_string).collect();
     assert_eq!(
         (intent.access, references),
-        (Access::Reference, vec!["engine/s1@connect-eu.anam.ai".to_owned()])
+        (Access::ReferenceAlone, vec!["engine/s1@connect-eu.anam.ai".to_owned()])
     );
     assert_eq!(intent.user_units, 0);
 }

@@ -40,7 +40,7 @@ fn rejected(asked: &Asked) -> ErrorKind {
 fn a_connection_goes_to_the_engine_without_any_credential(#[case] asked: Asked) {
     let asked = asked.bearer("kg_client");
     let intent = asked.understood().unwrap();
-    assert_eq!((intent.access, intent.user_units, intent.opens_session), (Access::Reference, 0, false));
+    assert_eq!((intent.access, intent.user_units, intent.opens_session), (Access::ReferenceAlone, 0, false));
     let [engine] = &intent.references[..] else { panic!("{intent:?}") };
     assert_eq!(engine.to_string(), "engine/s1@connect-eu.anam.ai");
     let key = ApiKey::new("pool-key-1");

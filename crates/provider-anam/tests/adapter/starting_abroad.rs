@@ -5,7 +5,7 @@ use bytes::Bytes;
 use keygate_domain::{ApiKey, Binding, Keepsake};
 use keygate_provider::{Ended, Grant};
 
-use crate::asking::{Asked, START_BODY, anam, session_token, wire};
+use crate::asking::{Asked, MARK, START_BODY, anam, session_token, wire};
 
 const MINT_BODY: &str = r#"{"personaConfig":{"avatarId":"a"},"clientLabel":"lab"}"#;
 
@@ -34,12 +34,13 @@ fn the_mint_is_repeated_and_its_token_starts_the_session() {
     let intent = asked.understood().unwrap();
     let grant = Grant { key: Some(&key), away: Some(&keepsake), ..Grant::default() };
 
-    let preparation = anam().preparation(&intent, &grant).unwrap();
+    let preparation = anam().preparation(&intent, &asked.inbound(), &grant).unwrap();
+    let body = format!(r#"{{"clientLabel":"lab {MARK}","personaConfig":{{"avatarId":"a"}}}}"#);
     assert_eq!(
         wire(&preparation),
         format!(
             "POST /v1/auth/session-token\naccept: application/json\nauthorization: Bearer pool-key-abroad\n\
-             content-type: application/json\n\n{MINT_BODY}"
+             content-type: application/json\n\n{body}"
         )
     );
 
@@ -81,20 +82,22 @@ fn at_home_and_for_unknown_tokens_nothing_is_prepared() {
     let at_home = Grant { key: Some(&key), ..Grant::default() };
     let unknown = Grant::default();
     for grant in [at_home, unknown] {
-        assert!(anam().preparation(&intent, &grant).is_none());
+        assert!(anam().preparation(&intent, &asked.inbound(), &grant).is_none());
         let request = anam().request(&intent, &asked.inbound(), &grant);
         assert!(wire(&request).contains(&format!("authorization: Bearer {token}\n")));
     }
     // A start by key needs no token anywhere: its body says it all.
     let by_key = Asked::post("/v1/engine/session", "{}").bearer("kg_client");
     let abroad = Grant { key: Some(&key), away: Some(&keepsake), ..Grant::default() };
-    assert!(anam().preparation(&by_key.understood().unwrap(), &abroad).is_none());
+    assert!(anam().preparation(&by_key.understood().unwrap(), &by_key.inbound(), &abroad).is_none());
 }
 
 #[test]
 fn a_mint_of_a_persona_is_remembered_without_a_way_abroad() {
     let bound = minted(r#"{"personaConfig":{"personaId":"p1"}}"#, &session_token("org-home"));
-    assert!(matches!(&bound[..], [Binding { keepsake: None, .. }]), "{bound:?}");
+    let [Binding { keepsake: Some(kept), .. }] = &bound[..] else { panic!("{bound:?}") };
+    assert!(!kept.is_portable());
+    assert_eq!(&kept.bytes()[..], format!(r#"{{"clientLabel":"{MARK}"}}"#).as_bytes(), "by its label alone");
 }
 
 #[test]

@@ -15,6 +15,9 @@ use crate::surface::Surface;
 /// batch with its results inside, the rest is passed on unread.
 const MOST_KEPT: usize = 256 * 1024;
 
+/// Where in a stream its first event ends at the latest, in bytes.
+const MOST_FIRST: usize = 16 * 1024;
+
 /// How much is kept of the end of a stream, in bytes; up to twice as much before it is cut.
 const MOST_TAIL: usize = 64 * 1024;
 
@@ -32,9 +35,10 @@ pub(super) struct Made {
     wished: Option<Duration>,
     is_events: bool,
     answer: Vec<u8>,
-    /// The last events of a stream that is longer: the token to go on with stands in the last of all.
+    /// The last events of a stream that is longer: what it left behind stands in the last of all.
     tail: Vec<u8>,
-    told: Vec<Resource>,
+    /// What was told before the end, once there was something to tell.
+    told: Option<Vec<Resource>>,
 }
 
 impl Made {
@@ -53,7 +57,7 @@ impl Made {
             is_events: intent.streaming.is_stream(),
             answer: Vec::new(),
             tail: Vec::new(),
-            told: Vec::new(),
+            told: None,
         }
     }
 
@@ -93,7 +97,8 @@ impl Made {
             match key.read().as_deref() {
                 Some("name") => resources.extend(split::string(value).and_then(|name| self.by_name(&name))),
                 Some("id") => resources.extend(split::string(value).and_then(|id| self.by_id(&id))),
-                Some("continuation_token" | "environment_id" | "interaction_id") => {
+                // The token to go on with is found by the meter, wherever it stands.
+                Some("environment_id" | "interaction_id") => {
                     let member = [b"{\"", key.raw(), b"\":", value, b"}"].concat();
                     resources.extend(in_answer(&member));
                 }
@@ -164,14 +169,17 @@ impl Meter for Made {
         self.meter.is_in_first_element()
     }
 
-    fn bindings_so_far(&mut self) -> Vec<Binding> {
+    fn created(&mut self) -> Vec<Binding> {
+        let mut created = self.meter.created();
         // Of an answer in one piece the end tells all; of a stream what was created stands in the first event.
-        if !self.is_events || self.effect != Effect::Create {
-            return Vec::new();
+        if self.is_events && self.effect == Effect::Create && self.told.is_none() {
+            let made = self.made();
+            if !made.is_empty() || self.answer.len() > MOST_FIRST {
+                self.told = Some(made.iter().map(|binding| binding.resource.clone()).collect());
+            }
+            created.extend(made);
         }
-        let made = self.made();
-        self.told = made.iter().map(|binding| binding.resource.clone()).collect();
-        made
+        created
     }
 
     fn farewell(&self, refusal: &Refusal, status: u16) -> Option<Bytes> {
@@ -179,12 +187,14 @@ impl Meter for Made {
     }
 
     fn finish(self: Box<Self>, ended: Ended) -> Metered {
-        let mut bindings = self.made();
-        bindings.retain(|binding| !self.told.contains(&binding.resource));
-        let metered = self.meter.finish(ended);
+        let mut made = self.made();
+        let told = self.told.unwrap_or_default();
+        made.retain(|binding| !told.contains(&binding.resource));
+        let mut metered = self.meter.finish(ended);
         if metered.failure.is_some() {
             return metered;
         }
-        Metered { found: found(&self.named), bindings, ..metered }
+        metered.bindings.extend(made);
+        Metered { found: found(&self.named), ..metered }
     }
 }

@@ -3,6 +3,7 @@
 //! An answer to a plain generate request names nothing, and nothing is looked at: its meter is the one that
 //! counts tokens. Only answers about what a project keeps are kept for reading, up to a bound.
 
+mod latest;
 mod lifetime;
 mod made;
 
@@ -16,6 +17,8 @@ use crate::references::{collection, named, named_in_path, split};
 use crate::routes::Effect;
 use crate::surface::Surface;
 use made::Made;
+
+pub(crate) use latest::Latest;
 
 /// `meter`, and what has to be seen besides it.
 pub(crate) fn watching(meter: Box<dyn Meter>, intent: &Intent, inbound: &Inbound<'_>) -> Box<dyn Meter> {
@@ -94,6 +97,10 @@ impl Meter for Found {
 
     fn is_in_first_element(&self) -> bool {
         self.meter.is_in_first_element()
+    }
+
+    fn created(&mut self) -> Vec<Binding> {
+        self.meter.created()
     }
 
     fn farewell(&self, refusal: &Refusal, status: u16) -> Option<Bytes> {

@@ -1,5 +1,7 @@
 //! Lists of what projects keep, as one.
 
+mod openai;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -18,9 +20,11 @@ const TOKEN: &str = "kg.";
 /// How `inbound` is put together, if it lists what every project has a part of.
 pub(crate) fn listing(intent: &Intent, inbound: &Inbound<'_>) -> Option<Box<dyn Listing>> {
     // What lies inside something that is named is its owner's alone.
-    let is_native = Surface::of(inbound.path) != Surface::OpenAi;
-    if !is_native || !intent.references.is_empty() || Effect::of(intent.operation) != Some(Effect::List) {
+    if !intent.references.is_empty() || Effect::of(intent.operation) != Some(Effect::List) {
         return None;
+    }
+    if Surface::of(inbound.path) == Surface::OpenAi {
+        return openai::List::of(intent, inbound).map(|list| Box::new(list) as Box<dyn Listing>);
     }
     Some(Box::new(List::of(intent, inbound)))
 }
@@ -43,28 +47,15 @@ struct List {
 impl List {
     fn of(intent: &Intent, inbound: &Inbound<'_>) -> Self {
         let segment = inbound.path.trim_start_matches('/').split('/').nth(1).unwrap_or_default();
-        let is_paging = |name: &str| matches!(name, "pageToken" | "page_token" | "pageSize" | "page_size");
-        let parameter = |names: [&str; 2]| {
-            let mut pairs = inbound.query_pairs();
-            pairs.find(|(name, _)| names.contains(name)).and_then(|(_, value)| decode(value))
-        };
-        let path = intent.target.split('?').next().unwrap_or_default().to_owned();
-        let others: Vec<&str> = inbound
-            .query
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !is_paging(pair.split('=').next().unwrap_or_default()))
-            .collect();
+        let parameter = |names: [&str; 2]| parameter(inbound, &names);
         let is_snake = inbound.query_pairs().any(|(name, _)| matches!(name, "page_token" | "page_size"));
         Self {
             collection: collection(segment).map_or(OTHER, |known| known.name),
-            base: query::target(path, Some(&others.join("&"))),
+            base: base(intent, inbound, &["pageToken", "page_token", "pageSize", "page_size"]),
             size: parameter(["pageSize", "page_size"])
                 .and_then(|size| size.parse().ok())
                 .filter(|size| *size > 0),
-            token: parameter(["pageToken", "page_token"])
-                .map(Cow::into_owned)
-                .filter(|token| !token.is_empty()),
+            token: parameter(["pageToken", "page_token"]).filter(|token| !token.is_empty()),
             is_snake,
             items: None,
             next: if is_snake { "next_page_token" } else { "nextPageToken" },
@@ -105,20 +96,8 @@ impl Listing for List {
     fn target(&self, token: Option<&str>, size: Option<usize>) -> String {
         let (size_name, token_name) =
             if self.is_snake { ("page_size", "page_token") } else { ("pageSize", "pageToken") };
-        let mut target = self.base.clone();
-        let mut add = |name: &str, value: &str| {
-            target.push(if target.contains('?') { '&' } else { '?' });
-            target.push_str(name);
-            target.push('=');
-            target.push_str(&encode(value));
-        };
-        if let Some(size) = size {
-            add(size_name, &size.to_string());
-        }
-        if let Some(token) = token {
-            add(token_name, token);
-        }
-        target
+        let size = size.map(|size| size.to_string());
+        with_parameters(&self.base, [(size_name, size.as_deref()), (token_name, token)])
     }
 
     fn read(&mut self, answer: &Bytes) -> Option<ListedPage> {
@@ -163,18 +142,43 @@ impl Listing for List {
     }
 }
 
+/// What a parameter says of those called so.
+fn parameter(inbound: &Inbound<'_>, names: &[&str]) -> Option<String> {
+    let (_, value) = inbound.query_pairs().find(|(name, _)| names.contains(name))?;
+    decode(value).map(Cow::into_owned)
+}
+
+/// The path, with what the query asks besides `paging`.
+fn base(intent: &Intent, inbound: &Inbound<'_>, paging: &[&str]) -> String {
+    let path = intent.target.split('?').next().unwrap_or_default().to_owned();
+    let pairs = inbound.query.unwrap_or_default().split('&');
+    let others = pairs.filter(|pair| !paging.contains(&pair.split('=').next().unwrap_or_default()));
+    query::target(path, Some(&others.collect::<Vec<_>>().join("&")))
+}
+
+fn with_parameters(base: &str, parameters: [(&str, Option<&str>); 2]) -> String {
+    let mut target = base.to_owned();
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            target.push(if target.contains('?') { '&' } else { '?' });
+            target.extend([name, "=", &encode(value)]);
+        }
+    }
+    target
+}
+
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use http::{HeaderMap, Method};
     use keygate_provider::Origin;
 
     use super::*;
 
-    fn list(target: &str) -> Option<Box<dyn Listing>> {
+    pub(super) fn list(target: &str) -> Option<Box<dyn Listing>> {
         let (path, query) =
             target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         let (headers, body) = (HeaderMap::new(), Bytes::new());
@@ -185,6 +189,7 @@ mod tests {
             headers: &headers,
             body: &body,
             origin: Origin::INSIDE,
+            request_id: "",
         };
         listing(&crate::routes::understand(&inbound).unwrap(), &inbound)
     }

@@ -41,14 +41,14 @@ struct Resumption<'a> {
 /// `BadRequest` when the model's name is none, or too much is named. Google repeats it in messages, and a name must not be able
 /// to pass for one.
 pub(super) fn opened(mut intent: Intent, first: &[u8]) -> Result<Intent, CallRejected> {
+    // Stores and caches that the model is to use: also where only Google's reader, which is lenient, finds a setup.
+    intent.references.extend(references::in_body(first)?);
     let Ok(First { setup: Some(setup) }) = serde_json::from_slice::<First<'_>>(first) else {
         return Ok(intent);
     };
     intent.model = setup.model.as_deref().map(model).transpose()?;
     let handle = setup.resumption.and_then(|resumption| resumption.handle);
     intent.references.extend(handle.as_deref().filter(|handle| !handle.is_empty()).map(handle_resource));
-    // Stores and caches that the model is to use.
-    intent.references.extend(references::in_body(first)?);
     // Roughly four bytes a token; what is said later is told by the provider.
     intent.estimate.input_tokens = first.len().div_ceil(4) as u64;
     Ok(intent)

@@ -1,26 +1,20 @@
 //! What the frames of a session tell: that it is set up, what it used, and by which handle it can be resumed.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use keygate_domain::{Binding, Failure, Resource, Spend, Usage};
+use keygate_domain::{Binding, Failure, Spend, Usage};
 use keygate_provider::{Closing, Ended, Frame, Metered, OwnFrame, Parting, Watcher};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{closes, setup};
+use crate::bindings::Latest;
+use crate::usage::Count;
 
 /// A handle is valid for two hours after the session's last connection ended (facts/gemini.md §6), which
 /// is ten minutes after it was given at most, and an hour more does no harm.
 const HANDLE_LIFETIME: Duration = Duration::from_hours(3);
-
-/// How many of a session's handles are remembered: the provider gives a new one with every turn, and it is
-/// the last one that is used. Those before are let go, or a long talk would push out everybody's files.
-const HANDLES: usize = 4;
-
-/// How much longer one that is let go is known.
-const LET_GO: Duration = Duration::from_mins(1);
 
 /// What is read of a frame of Google's.
 #[derive(Default, Deserialize)]
@@ -52,17 +46,17 @@ struct Content {
 #[serde(default)]
 struct Counts {
     #[serde(rename = "promptTokenCount")]
-    prompt: u64,
+    prompt: Count,
     #[serde(rename = "toolUsePromptTokenCount")]
-    tool_use: u64,
+    tool_use: Count,
     #[serde(rename = "responseTokenCount")]
-    response: u64,
+    response: Count,
     #[serde(rename = "thoughtsTokenCount")]
-    thoughts: u64,
+    thoughts: Count,
     #[serde(rename = "cachedContentTokenCount")]
-    cached: u64,
+    cached: Count,
     #[serde(rename = "totalTokenCount")]
-    total: u64,
+    total: Count,
 }
 
 /// Watches one session.
@@ -74,7 +68,11 @@ pub(super) struct LiveWatcher {
     /// What this turn used, by its last word on it.
     turn: Option<Usage>,
     is_turn_over: bool,
-    handles: VecDeque<Resource>,
+    /// What was told of all that.
+    told: Usage,
+    has_news: bool,
+    /// A new one is given with every turn, and it is the last one that is used.
+    handles: Latest,
     created: Vec<Binding>,
 }
 
@@ -86,7 +84,9 @@ impl LiveWatcher {
             used: None,
             turn: None,
             is_turn_over: false,
-            handles: VecDeque::new(),
+            told: Usage::default(),
+            has_news: false,
+            handles: Latest::new(HANDLE_LIFETIME),
             created: Vec::new(),
         }
     }
@@ -100,46 +100,38 @@ impl LiveWatcher {
         }
         if let Some(counts) = told.usage_metadata {
             self.turn = Some(counts.into());
+            self.has_news = true;
         }
         self.is_turn_over |= told.server_content.as_ref().is_some_and(|content| content.turn_complete);
     }
 
     fn close_turn(&mut self) {
         self.is_turn_over = false;
-        let Some(turn) = self.turn.take() else { return };
-        let used = self.used.unwrap_or_default();
-        self.used = Some(Usage {
-            input_tokens: used.input_tokens.saturating_add(turn.input_tokens),
-            output_tokens: used.output_tokens.saturating_add(turn.output_tokens),
-            thought_tokens: used.thought_tokens.saturating_add(turn.thought_tokens),
-            cached_tokens: used.cached_tokens.saturating_add(turn.cached_tokens),
-            total_tokens: used.total_tokens.saturating_add(turn.total_tokens),
-        });
+        if let Some(turn) = self.turn.take() {
+            self.used = Some(each(self.used.unwrap_or_default(), turn, u64::saturating_add));
+        }
     }
+}
 
-    fn remember(&mut self, handle: &str) {
-        let resource = setup::handle_resource(handle);
-        if self.handles.contains(&resource) {
-            return;
-        }
-        if self.handles.len() == HANDLES
-            && let Some(oldest) = self.handles.pop_front()
-        {
-            self.created.push(Binding { resource: oldest, lifetime: LET_GO, keepsake: None });
-        }
-        self.handles.push_back(resource.clone());
-        self.created.push(Binding { resource, lifetime: HANDLE_LIFETIME, keepsake: None });
+/// Two usages, count by count.
+fn each(one: Usage, other: Usage, both: impl Fn(u64, u64) -> u64) -> Usage {
+    Usage {
+        input_tokens: both(one.input_tokens, other.input_tokens),
+        output_tokens: both(one.output_tokens, other.output_tokens),
+        thought_tokens: both(one.thought_tokens, other.thought_tokens),
+        cached_tokens: both(one.cached_tokens, other.cached_tokens),
+        total_tokens: both(one.total_tokens, other.total_tokens),
     }
 }
 
 impl From<Counts> for Usage {
     fn from(counts: Counts) -> Self {
         Self {
-            input_tokens: counts.prompt.saturating_add(counts.tool_use),
-            output_tokens: counts.response,
-            thought_tokens: counts.thoughts,
-            cached_tokens: counts.cached,
-            total_tokens: counts.total,
+            input_tokens: counts.prompt.0 + counts.tool_use.0,
+            output_tokens: counts.response.0,
+            thought_tokens: counts.thoughts.0,
+            cached_tokens: counts.cached.0,
+            total_tokens: counts.total.0,
         }
     }
 }
@@ -151,7 +143,7 @@ impl Watcher for LiveWatcher {
         self.count(&told);
         let handle = told.session_resumption_update.and_then(|update| update.new_handle);
         if let Some(handle) = handle.filter(|handle| !handle.is_empty()) {
-            self.remember(&handle);
+            self.created.extend(self.handles.add(setup::handle_resource(&handle)));
         }
     }
 
@@ -161,6 +153,18 @@ impl Watcher for LiveWatcher {
 
     fn created(&mut self) -> Vec<Binding> {
         std::mem::take(&mut self.created)
+    }
+
+    fn used(&mut self) -> Option<Usage> {
+        if !std::mem::take(&mut self.has_news) {
+            return None;
+        }
+        let (before, turn) = (self.used.unwrap_or_default(), self.turn.unwrap_or_default());
+        let all = each(before, turn, u64::saturating_add);
+        let more = each(all, self.told, u64::saturating_sub);
+        // Should a count become smaller, what was told of it is not told again when it grows.
+        self.told = each(all, self.told, u64::max);
+        (more != Usage::default()).then_some(more)
     }
 
     fn failure(&self, closing: Option<&Closing>) -> Option<Failure> {

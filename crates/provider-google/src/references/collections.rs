@@ -7,6 +7,9 @@ const DAY: Duration = Duration::from_hours(24);
 /// What stays until somebody deletes it. Longer than anybody leaves a thing unused and asks for it after all.
 const PERSISTENT: Duration = Duration::from_hours(24 * 400);
 
+/// How long a token to go on with is known. How long it is good for is not documented; SDKs use it at once.
+pub(crate) const CONTINUATION_LIFETIME: Duration = Duration::from_hours(1);
+
 /// A collection of things with names of the form `{collection}/{id}`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Collection {
@@ -47,8 +50,7 @@ const COLLECTIONS: [Collection; 22] = [
     owned("interactions", DAY.saturating_mul(55)),
     // Credentials themselves: kept by their sum, never by their name.
     owned("auth_tokens", Duration::from_hours(20)),
-    // The longest a long answer can be gone on with is not documented.
-    owned("continuation_tokens", DAY),
+    owned("continuation_tokens", CONTINUATION_LIFETIME),
     maybe_public("agents", PERSISTENT),
     maybe_public("environments", PERSISTENT),
     maybe_public("credentials", PERSISTENT),

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use keygate_domain::{ErrorKind, Resource};
 use keygate_provider::CallRejected;
 
-pub(crate) use collections::{OTHER, collection};
-pub(crate) use name::{auth_token, named, named_in_path, sum, with_id};
+pub(crate) use collections::{CONTINUATION_LIFETIME, OTHER, collection};
+pub(crate) use name::{auth_token, continuation, is_version, named, named_in_path, sum, with_id};
 pub(crate) use rebase::at_providers;
 pub(crate) use text::Text;
 
@@ -45,6 +45,15 @@ pub(crate) fn in_body(body: &[u8]) -> Result<BTreeSet<Resource>, CallRejected> {
     Ok(found)
 }
 
+/// What the fields of a form name. A field is a value as a whole; what stands in quotes within a text is text.
+pub(crate) fn in_form(fields: &[(&str, &str)]) -> BTreeSet<Resource> {
+    let named = fields.iter().filter_map(|(name, value)| {
+        // A name needs no escapes, and a value is as it stands.
+        named_by(Key::of(Text::bare(name.as_bytes())), Text::bare(value.as_bytes()))
+    });
+    named.collect()
+}
+
 /// As much of what an answer names as one request may.
 pub(crate) fn in_answer(answer: &[u8]) -> BTreeSet<Resource> {
     let mut found = BTreeSet::new();
@@ -64,9 +73,7 @@ fn named_by(key: Key, text: Text<'_>) -> Option<Resource> {
     match key {
         Key::Prose | Key::Users => None,
         Key::Other => has_slash().then(|| name::in_value(&text.read()?))?,
-        Key::Continuation => {
-            text.read().filter(|token| !token.is_empty()).map(|token| name::continuation(&token))
-        }
+        Key::Continuation => text.read().filter(|token| !token.is_empty()).map(|token| continuation(&token)),
         Key::Id(collection) => {
             let value = text.read()?;
             name::in_value(&value).or_else(|| with_id(collection, value.trim()))

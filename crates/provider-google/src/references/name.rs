@@ -58,9 +58,12 @@ pub(crate) fn auth_token(name: &str) -> Resource {
     Resource::new("auth_tokens", sum(name.strip_prefix("auth_tokens/").unwrap_or(name)))
 }
 
-/// The token with which a long answer is gone on with: opaque, and of any length.
+/// The token with which a long answer is gone on with: opaque, and of any length. It stands for bytes, which
+/// Google writes in one alphabet of base64 and its Python SDK sends back in the other (google-genai,
+/// `_common.py`): both spellings are one token.
 pub(crate) fn continuation(token: &str) -> Resource {
-    Resource::new("continuation_tokens", sum(token))
+    let spelled = token.trim_end_matches('=').replace('-', "+").replace('_', "/");
+    Resource::new("continuation_tokens", sum(&spelled))
 }
 
 /// The resource that a value names: by its relative name, with or without a version, or by a URL of the
@@ -91,7 +94,7 @@ pub(super) fn after_authority(url: &str) -> Option<&str> {
 }
 
 /// `v1`, `v1beta`, `v1alpha`, and whatever comes after them.
-pub(super) fn is_version(segment: &str) -> bool {
+pub(crate) fn is_version(segment: &str) -> bool {
     let mut characters = segment.chars();
     characters.next() == Some('v')
         && characters.next().is_some_and(|c| c.is_ascii_digit())
@@ -173,5 +176,7 @@ mod tests {
         assert_eq!(token, auth_token("auth_tokens/secret"));
         assert_eq!(token, auth_token("secret"));
         assert!(!continuation("secret").to_string().contains("secret"));
+        assert_eq!(continuation("a-_b"), continuation("a+/b=="), "bytes in the other alphabet");
+        assert_ne!(continuation("a"), continuation("b"));
     }
 }

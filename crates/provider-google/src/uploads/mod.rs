@@ -5,12 +5,14 @@
 //! address is made to point at this gateway, and whoever knows the id in it is let in.
 
 mod address;
+mod extent;
 mod links;
 mod meter;
 mod request;
 mod route;
 
 pub(crate) use address::{bindings, rewrite};
+pub(crate) use extent::extent;
 pub(crate) use meter::meter;
 pub(crate) use request::{judge, note_refusal, request};
 pub(crate) use route::{claims, is_served, onward, streams_body, understand};

@@ -6,13 +6,14 @@ use keygate_provider::{CallRejected, Inbound};
 
 use crate::operations as op;
 use crate::query;
-use crate::references::{self, named_in_path};
+use crate::references::{self, is_version, named_in_path};
 use crate::routes::{path, verb_of};
 
 const START: &str = "/upload/{version}/{resource}";
 const CHUNK: &str = "/upload/{version}/{resource}?upload_id={upload}";
 const MEDIA: &str = "/download/{version}/{resource}:download";
 const FILE: &str = "/{version}/files/{file}:download";
+const STORE_MEDIA: &str = "/{version}/fileSearchStores/{store}/media/{media}?alt=media";
 const ENVIRONMENT_FILE: &str = "/{version}/environments/{environment}/files/{path}?alt=media";
 
 /// Whether a request is served here. Cheap for all others.
@@ -62,7 +63,11 @@ pub(crate) fn understand(inbound: &Inbound<'_>) -> Result<Intent, CallRejected> 
             download(inbound, &segments, rest, MEDIA)
         }
         [version, rest @ ..] if is_version(version) => {
-            let template = if rest.first() == Some(&"files") { FILE } else { ENVIRONMENT_FILE };
+            let template = match rest.first() {
+                Some(&"files") => FILE,
+                Some(&"fileSearchStores") => STORE_MEDIA,
+                Some(_) | None => ENVIRONMENT_FILE,
+            };
             download(inbound, &segments, rest, template)
         }
         _ => Err(unknown()),
@@ -164,7 +169,8 @@ fn is_upload(path: &str) -> bool {
     path.starts_with("/upload/")
 }
 
-/// Media fetched on the paths of the API itself: `files/abc:download`, and files of an environment.
+/// Media fetched on the paths of the API itself: `files/abc:download`, files of an environment, and what a search
+/// in a store found.
 fn is_media_of_api(inbound: &Inbound<'_>) -> bool {
     if *inbound.method != Method::GET {
         return false;
@@ -175,19 +181,13 @@ fn is_media_of_api(inbound: &Inbound<'_>) -> bool {
             segments.next().is_none() && query::decode(name).is_some_and(|name| name.ends_with(":download"))
         }),
         Some("environments") => segments.nth(1) == Some("files") && asks_for_media(inbound),
+        Some("fileSearchStores") => segments.nth(1) == Some("media") && asks_for_media(inbound),
         _ => false,
     }
 }
 
 fn asks_for_media(inbound: &Inbound<'_>) -> bool {
     inbound.query_pairs().any(|(name, value)| matches!(name, "alt" | "$alt" | "%24alt") && value == "media")
-}
-
-fn is_version(segment: &str) -> bool {
-    let mut characters = segment.chars();
-    characters.next() == Some('v')
-        && characters.next().is_some_and(|c| c.is_ascii_digit())
-        && characters.all(|c| c.is_ascii_alphanumeric())
 }
 
 fn unknown() -> CallRejected {

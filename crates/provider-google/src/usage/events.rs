@@ -4,6 +4,7 @@
 //! Lines that are no field of an event are JSON that Google writes between events when it fails
 //! half-way; it may span several lines.
 
+use keygate_domain::Resource;
 use memchr::memchr2;
 
 use super::scanner::Scanner;
@@ -83,6 +84,11 @@ impl Events {
     /// What was found, and what is still open.
     pub(super) fn scanner(&self) -> &Scanner {
         &self.scanner
+    }
+
+    /// As [`Scanner::take_continuation`].
+    pub(super) fn take_continuation(&mut self) -> Option<Resource> {
+        self.scanner.take_continuation()
     }
 
     /// Whether a further event can be written here and will be read as one.

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use keygate_domain::{Failure, Spend};
+use keygate_domain::{Failure, Resource, Spend};
 use keygate_provider::Metered;
 
 use super::counts;
 use super::words::Field;
 use crate::faults;
-use crate::references::Text;
+use crate::references::{Text, continuation};
 use crate::surface::Surface;
 
 /// The finish reason that bars an account (google-genai, `types.py`, `FinishReason`).
@@ -21,6 +21,8 @@ pub(super) struct Findings {
     values: [Vec<u8>; Field::COUNT],
     /// A buffer that was replaced, to be used again.
     spare: Vec<u8>,
+    /// The token to go on with is another one than was asked for last.
+    has_new_continuation: bool,
 }
 
 impl Findings {
@@ -32,6 +34,8 @@ impl Findings {
     /// Keeps a value in place of the last one. `null` says nothing, and overwrites nothing.
     pub(super) fn keep(&mut self, field: Field, value: Vec<u8>) {
         let says_something = !matches!(value.trim_ascii(), b"" | b"null");
+        self.has_new_continuation |=
+            says_something && field == Field::Continuation && value != self.raw(field);
         let replaced =
             if says_something { std::mem::replace(&mut self.values[field as usize], value) } else { value };
         self.spare = replaced;
@@ -54,6 +58,13 @@ impl Findings {
             finish_reason: self.text(Field::Finish).map(Cow::into_owned),
             ..Metered::default()
         }
+    }
+
+    /// The token to go on with, if it is another one than this was asked for last.
+    pub(super) fn take_continuation(&mut self) -> Option<Resource> {
+        let is_new = std::mem::take(&mut self.has_new_continuation);
+        let token = if is_new { self.text(Field::Continuation) } else { None };
+        token.filter(|token| !token.is_empty()).map(|token| continuation(&token))
     }
 
     /// The fault found: an error, or a finish reason that is one.

@@ -1,19 +1,22 @@
 //! The meters: one for documents that come whole or as an array, one for events.
 
 use bytes::Bytes;
-use keygate_domain::{Failure, Intent, Refusal, Spend, Streaming};
+use keygate_domain::{Binding, Failure, Intent, Refusal, Spend, Streaming};
 use keygate_provider::{Ended, Meter, Metered};
 
 use super::events::Events;
 use super::scanner::Scanner;
 use super::skim::{self, Glance, Unread};
 use super::words::{Field, Words};
+use crate::bindings::Latest;
+use crate::references::CONTINUATION_LIFETIME;
 use crate::refusals;
 use crate::surface::Surface;
 
 /// The meter for the answer to a request.
 pub(crate) fn meter(surface: Surface, intent: &Intent) -> Box<dyn Meter> {
     let (words, estimate) = (Words::of(surface), intent.estimate);
+    let continuations = Latest::new(CONTINUATION_LIFETIME);
     match intent.streaming {
         Streaming::Events => Box::new(EventMeter {
             surface,
@@ -21,9 +24,10 @@ pub(crate) fn meter(surface: Surface, intent: &Intent) -> Box<dyn Meter> {
             words,
             events: Events::new(words),
             unread: Unread::default(),
+            continuations,
         }),
         Streaming::Whole | Streaming::JsonArray | Streaming::File => {
-            Box::new(DocumentMeter { surface, estimate, scanner: Scanner::new(words) })
+            Box::new(DocumentMeter { surface, estimate, scanner: Scanner::new(words), continuations })
         }
     }
 }
@@ -34,6 +38,7 @@ struct DocumentMeter {
     surface: Surface,
     estimate: Spend,
     scanner: Scanner,
+    continuations: Latest,
 }
 
 impl Meter for DocumentMeter {
@@ -49,8 +54,13 @@ impl Meter for DocumentMeter {
         !self.scanner.has_whole_answer()
     }
 
-    fn finish(self: Box<Self>, _ended: Ended) -> Metered {
-        self.scanner.findings().metered(self.surface, self.estimate)
+    fn created(&mut self) -> Vec<Binding> {
+        self.scanner.take_continuation().map(|token| self.continuations.add(token)).unwrap_or_default()
+    }
+
+    fn finish(mut self: Box<Self>, _ended: Ended) -> Metered {
+        let bindings = self.created();
+        Metered { bindings, ..self.scanner.findings().metered(self.surface, self.estimate) }
     }
 }
 
@@ -61,6 +71,7 @@ struct EventMeter {
     words: &'static Words,
     events: Events,
     unread: Unread,
+    continuations: Latest,
 }
 
 impl EventMeter {
@@ -103,8 +114,13 @@ impl Meter for EventMeter {
         Some(Bytes::from(refusals::event(self.surface, refusal, status, self.events.line_end())))
     }
 
+    fn created(&mut self) -> Vec<Binding> {
+        self.events.take_continuation().map(|token| self.continuations.add(token)).unwrap_or_default()
+    }
+
     fn finish(mut self: Box<Self>, _ended: Ended) -> Metered {
         self.unread.read_by(&mut self.events);
-        self.events.scanner().findings().metered(self.surface, self.estimate)
+        let bindings = self.created();
+        Metered { bindings, ..self.events.scanner().findings().metered(self.surface, self.estimate) }
     }
 }

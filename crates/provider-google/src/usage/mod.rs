@@ -5,6 +5,7 @@
 //! one. [`events::Events`] takes the framing of server-sent events off before it, and
 //! [`skim`] spares it the events that only repeat what later ones say again.
 
+mod count;
 mod counts;
 mod events;
 mod findings;
@@ -13,4 +14,5 @@ mod scanner;
 mod skim;
 mod words;
 
+pub(crate) use count::Count;
 pub(crate) use meters::meter;

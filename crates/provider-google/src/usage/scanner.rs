@@ -10,13 +10,14 @@
 //! by calling a function with an argument named `usageMetadata`; and parsing each event, which
 //! reads all text of an answer once more into memory.
 
+use keygate_domain::Resource;
 use memchr::memchr2;
 
 use super::findings::Findings;
 use super::words::{Field, Members, Words, field_of};
 
 /// Longest key that can be one of ours, in bytes.
-const MAX_KEY_BYTES: usize = 16;
+const MAX_KEY_BYTES: usize = 18;
 /// Depths whose kind (object or array) is remembered, down to an answer in a root array; deeper
 /// ones are only counted.
 const KNOWN_DEPTHS: u32 = 4;
@@ -103,6 +104,11 @@ impl Scanner {
     /// What was found so far.
     pub(super) fn findings(&self) -> &Findings {
         &self.findings
+    }
+
+    /// The token to go on with, if another one was found since this was asked last.
+    pub(super) fn take_continuation(&mut self) -> Option<Resource> {
+        self.findings.take_continuation()
     }
 
     /// Forgets a value that was left unfinished; what was found stays.
@@ -242,8 +248,8 @@ impl Scanner {
             self.announced = self.words.field(key);
         } else if let Some(members) = self.inside.filter(|_| self.depth == self.root + 1) {
             self.announced = field_of(members, key);
-        } else if self.in_answers && self.depth == self.root + 2 && key == self.words.finish {
-            self.announced = Some(Field::Finish);
+        } else if self.in_answers && self.depth == self.root + 2 {
+            self.announced = field_of(self.words.answer, key);
         }
     }
 

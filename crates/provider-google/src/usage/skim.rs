@@ -56,7 +56,8 @@ impl Searcher {
     pub(super) fn of(words: &Words) -> Self {
         let members = words.root.iter().map(|(word, _)| *word);
         let inner = words.inner.iter().map(|(word, _)| *word);
-        let others = std::iter::once(words.finish).chain(words.arguments.iter().copied()).chain(inner);
+        let answer = words.answer.iter().map(|(word, _)| *word);
+        let others = words.arguments.iter().copied().chain(inner).chain(answer);
         let quoted: Vec<_> = members.chain(others).map(|word| [b"\"", word, b"\""].concat()).collect();
         #[expect(clippy::expect_used, reason = "a few short words make a small searcher")]
         let by_bytes = AhoCorasick::new(&quoted).expect("a few short words can be searched for");

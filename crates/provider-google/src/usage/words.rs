@@ -18,18 +18,21 @@ pub(super) enum Field {
     Id,
     /// Why the model stopped.
     Finish,
+    /// The token with which an answer that is not finished is gone on with.
+    Continuation,
 }
 
 impl Field {
     /// How many fields there are.
-    pub(super) const COUNT: usize = 5;
+    pub(super) const COUNT: usize = 6;
 
     /// Most bytes kept of a value; a longer one is passed over. Usage is about 1 KiB at its
-    /// largest (a count per modality, four times); the texts are ids and names.
+    /// largest (a count per modality, four times); the texts are ids and names, and a token is opaque: what is
+    /// told of its size is nothing.
     pub(super) const fn most_bytes(self) -> usize {
         match self {
             Self::Usage => 16 * 1024,
-            Self::Error => 64 * 1024,
+            Self::Error | Self::Continuation => 64 * 1024,
             Self::Model | Self::Id | Self::Finish => 512,
         }
     }
@@ -52,8 +55,8 @@ pub(super) struct Words {
     pub inner: &'static [(&'static [u8], Members)],
     /// The member of a root object that holds the array of answers.
     pub answers: &'static [u8],
-    /// The member of an answer that says why it ended.
-    pub finish: &'static [u8],
+    /// Members of an answer.
+    pub answer: Members,
     /// The members that hold what functions are called with, or gave back. What a model writes stands in
     /// strings, where quoted words cannot be; but for these.
     pub arguments: &'static [&'static [u8]],
@@ -96,7 +99,7 @@ static NATIVE: Words = Words {
     ],
     inner: &[],
     answers: b"candidates",
-    finish: b"finishReason",
+    answer: &[(b"finishReason", Field::Finish), (b"continuationToken", Field::Continuation)],
     arguments: &[b"args", b"response"],
     searcher: LazyLock::new(|| Searcher::of(&NATIVE)),
 };
@@ -105,7 +108,7 @@ static OPENAI: Words = Words {
     root: &[(b"usage", Field::Usage), (b"error", Field::Error), (b"model", Field::Model), (b"id", Field::Id)],
     inner: &[],
     answers: b"choices",
-    finish: b"finish_reason",
+    answer: &[(b"finish_reason", Field::Finish)],
     arguments: &[b"args"],
     searcher: LazyLock::new(|| Searcher::of(&OPENAI)),
 };
@@ -119,6 +122,7 @@ static INTERACTIONS: Words = Words {
         (b"id", Field::Id),
         (b"interaction_id", Field::Id),
         (b"status", Field::Finish),
+        (b"continuation_token", Field::Continuation),
     ],
     inner: &[
         (
@@ -128,13 +132,14 @@ static INTERACTIONS: Words = Words {
                 (b"model", Field::Model),
                 (b"id", Field::Id),
                 (b"status", Field::Finish),
+                (b"continuation_token", Field::Continuation),
             ],
         ),
         (b"metadata", &[(b"total_usage", Field::Usage)]),
     ],
     // It has no answers beside each other.
     answers: b"",
-    finish: b"status",
+    answer: &[],
     arguments: &[b"arguments"],
     searcher: LazyLock::new(|| Searcher::of(&INTERACTIONS)),
 };

@@ -34,7 +34,7 @@ fn shown(bindings: &[Binding]) -> Vec<String> {
 #[case("fileSearchStores", r#"{"name":"fileSearchStores/s","displayName":"files/x"}"#, &["fileSearchStores/s 9600h"])]
 #[case("tunedModels", r#"{"name":"tunedModels/t/operations/o","metadata":{}}"#, &["tunedModels/t 9600h"])]
 #[case("files:register", r#"{"files":[{"name":"files/a"},{"name":"files/b"}]}"#, &["files/a 2h", "files/b 2h"])]
-#[case("interactions", r#"{"id":"v1_x","object":"interaction","status":"requires_continuation","continuation_token":"t"}"#, &["interactions/v1_x 2h", "continuation_tokens/e3b98a4da31a127d4bde6e43033f66ba274cab0eb7eb1c70ec41402bf6273dd8 2h"])]
+#[case("interactions", r#"{"id":"v1_x","object":"interaction","status":"requires_continuation","continuation_token":"t"}"#, &["continuation_tokens/e3b98a4da31a127d4bde6e43033f66ba274cab0eb7eb1c70ec41402bf6273dd8 1h", "interactions/v1_x 2h"])]
 #[case("agents", r#"{"id":"mine","base_agent":"x"}"#, &["agents/mine 9600h"])]
 #[case("environments", r#"{"id":"e1"}"#, &["environments/e1 9600h"])]
 #[case("triggers/t/executions", r#"{"id":"x1","trigger_id":"t","interaction_id":"v1_y"}"#, &["interactions/v1_y 1320h"])]
@@ -118,9 +118,9 @@ fn a_streamed_interaction_is_known_from_its_first_event_on() {
     let call = Call::post("/v1/interactions", r#"{"model":"m","stream":true,"input":"files/no"}"#);
     let mut meter = google().meter(&call.understood().unwrap(), &call.inbound());
     meter.see(&CREATED.as_bytes()[..20]);
-    assert!(meter.bindings_so_far().is_empty());
+    assert!(meter.created().is_empty());
     meter.see(&CREATED.as_bytes()[20..]);
-    assert_eq!(shown(&meter.bindings_so_far()), ["interactions/v1_x 1320h"]);
+    assert_eq!(shown(&meter.created()), ["interactions/v1_x 1320h"]);
     for _ in 0..20_000 {
         meter.see(b"event: step.delta\r\ndata: {\"event_type\":\"step.delta\",\"delta\":{\"text\":\"files/no\"}}\r\n\r\n");
     }
@@ -128,6 +128,59 @@ fn a_streamed_interaction_is_known_from_its_first_event_on() {
     let last = meter.finish(Ended::Complete).bindings;
     assert_eq!(last.len(), 1, "{last:?}");
     assert_eq!(last[0].resource.kind, "continuation_tokens");
+}
+
+/// The bytes `fb ef ff`, as Google writes them and as its Python SDK sends them back.
+const TOKEN: &str = r#""++\u002f\u002f""#;
+
+#[rstest]
+#[case::whole(
+    "generateContent",
+    "{\"candidates\":[{\"content\":{},\"finishReason\":\"CONTINUATION\",\"continuationToken\":TOKEN}]}"
+)]
+#[case::events(
+    "streamGenerateContent?alt=sse",
+    "data: {\"responseId\":\"r\"}\r\n\r\ndata: {\"candidates\":[{\"continuationToken\":TOKEN}]}\r\n\r\n"
+)]
+#[case::array("streamGenerateContent", "[{\"candidates\":[{\"continuationToken\":TOKEN}]}]")]
+fn a_long_answer_is_gone_on_with_where_it_began(#[case] verb: &str, #[case] answer: &str) {
+    let answer = answer.replace("TOKEN", TOKEN);
+    let bindings = metered(&Call::post(&format!("/v1/models/m:{verb}"), "{}"), &answer).bindings;
+    let [binding] = &bindings[..] else { panic!("{bindings:?}") };
+    assert_eq!((binding.resource.kind, binding.lifetime.as_secs()), ("continuation_tokens", 3600));
+    for token in ["++//", "--__"] {
+        let body = format!(r#"{{"contents":[],"continuationToken":"{token}"}}"#);
+        let next = Call::post("/v1/models/m:generateContent", body).understood().unwrap();
+        assert_eq!(next.references, std::slice::from_ref(&binding.resource));
+    }
+}
+
+#[test]
+fn a_stream_that_can_be_gone_on_with_says_so_before_it_ends() {
+    let call = Call::post("/v1/models/m:streamGenerateContent?alt=sse", r#"{"contents":[]}"#);
+    let mut meter = google().meter(&call.understood().unwrap(), &call.inbound());
+    meter.see(b"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\\\"continuationToken\\\":\\\"no\\\"\"}]}}]}\r\n\r\n");
+    assert_eq!(meter.created(), []);
+    let mut told = Vec::new();
+    for number in 0..6 {
+        meter.see(
+            format!("data: {{\"candidates\":[{{\"continuationToken\":\"t{number}\"}}]}}\r\n\r\n").as_bytes(),
+        );
+        let created = meter.created();
+        assert_eq!(meter.created(), [], "told once");
+        told.push(created.len());
+    }
+    assert_eq!(told, [1, 1, 1, 1, 2, 2], "those that came long before are let go");
+    let failed = b"data: {\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"},\"candidates\":[{\"continuationToken\":\"last\"}]}\r\n\r\n";
+    meter.see(failed);
+    let end = meter.finish(Ended::Broken);
+    assert!(end.failure.is_some() && end.bindings.len() == 2, "{end:?}");
+}
+
+#[test]
+fn a_model_cannot_forge_a_token() {
+    let answer = r#"{"candidates":[{"content":{"parts":[{"functionCall":{"args":{"continuationToken":"x"}}}]}}],"continuationToken":"x"}"#;
+    assert_eq!(metered(&Call::post("/v1/models/m:generateContent", "{}"), answer).bindings, []);
 }
 
 #[test]

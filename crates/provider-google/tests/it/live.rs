@@ -155,8 +155,12 @@ fn the_first_frame_names_model_and_handle(
 fn a_session_goes_where_the_stores_are_that_it_uses() {
     let first = r#"{"setup":{"model":"m","tools":[{"fileSearch":{"fileSearchStoreNames":["fileSearchStores/s"]}}],
         "systemInstruction":{"parts":[{"text":"files/no"}]}}}"#;
-    let named: Vec<String> = opened(first).references.iter().map(ToString::to_string).collect();
-    assert_eq!(named, ["fileSearchStores/s"]);
+    // As Google's reader takes it, too.
+    let lenient = "{setup: {tools: [{fileSearch: {fileSearchStoreNames: ['fileSearchStores/s']}}]}}";
+    for first in [first, lenient] {
+        let named: Vec<String> = opened(first).references.iter().map(ToString::to_string).collect();
+        assert_eq!(named, ["fileSearchStores/s"]);
+    }
 }
 
 #[rstest]
@@ -166,6 +170,43 @@ fn a_session_goes_where_the_stores_are_that_it_uses() {
 fn a_name_that_is_none_goes_nowhere(#[case] first: &str) {
     let rejected = google().sockets().unwrap().opened(intent(PATH), Frame::Text(first)).unwrap_err();
     assert_eq!(rejected.kind, ErrorKind::BadRequest);
+}
+
+#[test]
+fn a_session_tells_what_it_used_as_it_goes() {
+    let mut watcher = watcher();
+    let frame = |input: Value, output: u64, is_over: bool| {
+        json!({"serverContent": {"modelTurn": {}, "turnComplete": is_over},
+               "usageMetadata": {"promptTokenCount": input, "responseTokenCount": output}})
+    };
+    let mut told = Vec::new();
+    for (input, output, is_over) in
+        [(json!(10), 1, false), (json!("10"), 5, true), (json!(20), 3, false), (json!(20), 2, true)]
+    {
+        hear(&mut *watcher, &frame(input, output, is_over));
+        told.push(watcher.used().map(|used| (used.input_tokens, used.output_tokens)));
+        assert_eq!(watcher.used(), None, "once");
+    }
+    assert_eq!(
+        told,
+        [Some((10, 1)), Some((0, 4)), Some((20, 3)), None],
+        "the second turn's count became smaller"
+    );
+    hear(&mut *watcher, &json!({"serverContent": {"modelTurn": {}}}));
+    assert_eq!(watcher.used(), None);
+    let all = watcher.finish(Ended::Complete).usage.unwrap();
+    assert_eq!((all.input_tokens, all.output_tokens), (30, 7));
+}
+
+#[test]
+fn a_count_of_an_odd_kind_loses_no_handle() {
+    let mut watcher = watcher();
+    hear(
+        &mut *watcher,
+        &json!({"usageMetadata": {"promptTokenCount": "many", "totalTokenCount": null},
+                "sessionResumptionUpdate": {"newHandle": "h"}}),
+    );
+    assert_eq!(watcher.created().len(), 1);
 }
 
 #[test]

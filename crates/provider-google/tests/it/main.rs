@@ -4,7 +4,9 @@
 
 mod bindings;
 mod catalogue;
+mod creations;
 mod free_call;
+mod last_words;
 mod live;
 mod meters;
 mod refusals;
@@ -61,6 +63,7 @@ impl Call {
             headers: &self.headers,
             body: &self.body,
             origin: Origin { scheme: "https", authority: "gateway.example" },
+            request_id: "order-17",
         }
     }
 

@@ -1,21 +1,21 @@
 //! Meters: what they see of an answer, however its bytes are cut.
 
-use keygate_domain::{BucketName, ErrorKind, Fault, Refusal, Scope, Usage};
+use keygate_domain::{BucketName, Fault, Scope, Usage};
 use keygate_provider::{Ended, Meter, Metered};
 use proptest::prelude::*;
 use rstest::rstest;
 
 use super::{Call, google};
 
-const WHOLE: &str = "/v1/models/x:generateContent";
-const ARRAY: &str = "/v1/models/x:streamGenerateContent";
-const EVENTS: &str = "/v1/models/x:streamGenerateContent?alt=sse";
+pub(super) const WHOLE: &str = "/v1/models/x:generateContent";
+pub(super) const ARRAY: &str = "/v1/models/x:streamGenerateContent";
+pub(super) const EVENTS: &str = "/v1/models/x:streamGenerateContent?alt=sse";
 const OPENAI: &str = "/openai/v1/chat/completions";
-const OPENAI_EVENTS: &str = "/v1beta/openai/chat/completions";
+pub(super) const OPENAI_EVENTS: &str = "/v1beta/openai/chat/completions";
 const INTERACTION: &str = "/v1beta/interactions";
-const INTERACTION_EVENTS: &str = "/v1/interactions";
+pub(super) const INTERACTION_EVENTS: &str = "/v1/interactions";
 
-fn meter(target: &str) -> Box<dyn Meter> {
+pub(super) fn meter(target: &str) -> Box<dyn Meter> {
     let is_stream = target == OPENAI_EVENTS || target == INTERACTION_EVENTS;
     let body = if is_stream { r#"{"stream":true}"# } else { "{}" };
     let call = Call::post(target, body);
@@ -309,7 +309,7 @@ fn creations_are_bound(#[case] target: &str, #[case] answer: &str, #[case] expec
         let mut meter = meter(target);
         meter.see(answer.as_bytes());
         let is_stream = target == INTERACTION_EVENTS;
-        let mut bindings = meter.bindings_so_far();
+        let mut bindings = meter.created();
         assert_eq!(bindings.len(), usize::from(is_stream), "a stream's can be used at once");
         bindings.extend(meter.finish(ended).bindings);
         let told: Vec<_> =
@@ -362,56 +362,6 @@ fn a_long_answer_is_metered_to_its_end() {
         gist(&meter.finish(Ended::Complete)),
         "in 1 out 0 thoughts 0 cached 0 total 1 | - | - | STOP | -"
     );
-}
-
-fn last_words(target: &str, so_far: &str) -> Option<String> {
-    let refusal = Refusal::new(ErrorKind::UpstreamUnreachable, "The provider broke off.");
-    let mut meters = [meter(target), meter(target)];
-    meters[0].see(so_far.as_bytes());
-    for byte in so_far.as_bytes() {
-        meters[1].see(&[*byte]);
-    }
-    let words = meters
-        .map(|meter| meter.farewell(&refusal, 502).map(|words| String::from_utf8(words.to_vec()).unwrap()));
-    assert_eq!(words[0], words[1], "{so_far:?}");
-    words.into_iter().next().flatten()
-}
-
-#[test]
-fn last_words_are_an_event_that_sdks_raise() {
-    insta::assert_snapshot!(
-        last_words(EVENTS, "data: {}\r\n\r\n").unwrap().escape_debug(),
-        @r#"data: {\"error\":{\"code\":502,\"message\":\"The provider broke off.\",\"status\":\"UNAVAILABLE\"}}\r\n\r\n"#
-    );
-    insta::assert_snapshot!(
-        last_words(OPENAI_EVENTS, "data: {}\n\n").unwrap().escape_debug(),
-        @r#"data: {\"error\":{\"code\":\"upstream_unreachable\",\"message\":\"The provider broke off.\",\"param\":null,\"type\":\"server_error\"}}\n\n"#
-    );
-    insta::assert_snapshot!(
-        last_words(INTERACTION_EVENTS, "event: interaction.created\ndata: {\"interaction\":{}}\n\n").unwrap().escape_debug(),
-        @r#"event: error\ndata: {\"error\":{\"code\":\"service_unavailable\",\"message\":\"The provider broke off.\"},\"event_type\":\"error\"}\n\n"#
-    );
-}
-
-#[rstest]
-#[case("", true)]
-#[case("data: {}\r\n\r\n", true)]
-#[case("data: {}\n\n", true)]
-#[case("data: {}\r\n\r\n\r\n", true)]
-#[case("data: {}\r\n", false)]
-#[case("data: {}\r\n\r", false)]
-#[case("data: {}\n", false)]
-#[case("data: {\"a\":\"", false)]
-#[case("data: {}\r\n\r\nd", false)]
-#[case("data: {\"error\":{\"code\":503}}\r\n\r\n", false)]
-fn last_words_come_only_at_an_event_boundary(#[case] so_far: &str, #[case] expected: bool) {
-    assert_eq!(last_words(EVENTS, so_far).is_some(), expected);
-}
-
-#[test]
-fn documents_have_no_last_words() {
-    assert_eq!(last_words(WHOLE, ""), None);
-    assert_eq!(last_words(ARRAY, "[{}\n,\n"), None);
 }
 
 /// Bytes that are likely to meet in an answer, or to confuse a scanner.

@@ -9,7 +9,7 @@ use keygate_domain::{
     Access, ApiKey, Binding, ErrorKind, Fault, Intent, Refusal, Replay, RetryAdvice, Right, Streaming,
     Verdict,
 };
-use keygate_provider::{AnswerHead, Ended, Grant};
+use keygate_provider::{AnswerHead, Ended, Extent, Grant};
 use rstest::rstest;
 
 use super::{Call, google};
@@ -82,6 +82,12 @@ fn gist(intent: &Intent) -> String {
     "/v1/environments/e/files/a/b.py?alt=media",
     "download /{version}/environments/{environment}/files/{path}?alt=media \
      /v1/environments/e/files/a/b.py?alt=media units=0 refs=environments Token Safe File"
+)]
+#[case(
+    "GET",
+    "/v1/fileSearchStores/s/media/m?alt=media",
+    "download /{version}/fileSearchStores/{store}/media/{media}?alt=media \
+     /v1/fileSearchStores/s/media/m?alt=media units=0 refs=fileSearchStores Token Safe File"
 )]
 fn files_are_sent_and_fetched(#[case] method: &str, #[case] target: &str, #[case] expected: &str) {
     let intent = Call::new(method, target).understood().unwrap();
@@ -349,4 +355,23 @@ fn addresses_of_downloads_move_and_nothing_else_is_looked_at() {
     assert!(none(&Call::post("/v1/models/m:streamGenerateContent?alt=sse", "{}"), &json));
     assert!(none(&Call::get("/v1/files/a:download?alt=media"), &json));
     assert!(none(&call, &headers(&[("content-type", "video/mp4")])));
+}
+
+#[rstest]
+#[case(&[("x-goog-upload-header-content-length", "7")], "", (Some(7), 0))]
+#[case(&[("x-upload-content-length", "8")], "?uploadType=resumable", (Some(8), 0))]
+#[case(&[], "?uploadType=media", (None, 0))]
+#[case(&[("x-goog-upload-offset", "5"), ("x-goog-upload-header-content-length", "1")], "?upload_id=u", (None, 5))]
+#[case(&[("content-range", "bytes 3-4/9")], "?upload_id=u", (Some(9), 3))]
+#[case(&[("content-range", "bytes 3-4/*")], "?upload_id=u", (None, 3))]
+#[case(&[("content-range", "bytes */9")], "?upload_id=u", (Some(9), 0))]
+#[case(&[("x-goog-upload-offset", "many"), ("content-range", "lines 1-2/3")], "?upload_id=u", (None, 0))]
+fn the_extent_of_an_upload_is_what_its_requests_say(
+    #[case] headers: &[(&'static str, &str)],
+    #[case] query: &str,
+    #[case] (whole, before): (Option<u64>, u64),
+) {
+    let call = Call::post(&format!("/upload/v1beta/files{query}"), "");
+    let call = headers.iter().fold(call, |call, (name, value)| call.with(name, value));
+    assert_eq!(google().extent(&call.inbound()), Extent { whole, before });
 }

@@ -6,8 +6,9 @@ use crate::google::catalogue::bucket;
 use crate::wire::{Asker, Call};
 
 use super::error::GoogleError;
+use super::operation::Operation;
 use super::projects::{Caller, GoogleWorld};
-use super::routes::{Dialect, Operation, Route};
+use super::routes::{Dialect, Route};
 use super::rows::{Family, GoogleRow, Scene};
 
 impl GoogleWorld {

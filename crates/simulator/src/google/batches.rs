@@ -129,7 +129,7 @@ pub(super) fn register(world: &Shared, call: &Call, gate: &Gate<'_>) -> Result<A
     })
 }
 
-fn made(project: &str, mime_type: &str, now: jiff::Timestamp) -> File {
+pub(super) fn made(project: &str, mime_type: &str, now: jiff::Timestamp) -> File {
     let sum = "bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721".to_owned();
     let file = File::uploaded(project.to_owned(), 6, sum, now);
     File { mime_type: mime_type.to_owned(), is_generated: true, ..file }

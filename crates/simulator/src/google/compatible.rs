@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::batches::made;
 use super::error::GoogleError;
+use super::files::File;
 use super::generate::body;
-use super::prompt::tokens_of;
+use super::prompt::{Reply, tokens_of};
 use super::rows::{GoogleRow, Scene};
 use super::serve::{Gate, framed};
 use crate::quota::Demand;
@@ -15,6 +17,8 @@ use crate::world::Shared;
 
 /// Jobs remembered of all projects; the first goes first.
 const MOST_JOBS: usize = 10_000;
+/// Jobs of a page, unless it is said how many.
+const USUAL_PAGE: usize = 20;
 /// Images of one request.
 const MOST_IMAGES: u64 = 10;
 /// A picture of one pixel.
@@ -88,24 +92,70 @@ pub(super) fn create_batch(world: &Shared, call: &Call, gate: &Gate<'_>) -> Resu
 
 /// `GET /V/openai/{videos,batches}/{id}`: queued at first; the next but one look finds it done.
 pub(super) fn get(world: &Shared, gate: &Gate<'_>) -> Result<Answer, GoogleError> {
+    let now = world.clock.now();
     world.with(|world| {
         let job = world.google.jobs.find(gate)?;
         let shown = job.shown.clone();
-        if std::mem::replace(&mut job.looked_at, true) && job.shown["status"] != "cancelled" {
-            job.shown["status"] = json!("completed");
+        let is_done = ["cancelled", "completed"].iter().any(|done| job.shown["status"] == *done);
+        if !std::mem::replace(&mut job.looked_at, true) || is_done {
+            return Ok(framed(Answer::json(200, &shown)));
+        }
+        job.shown["status"] = json!("completed");
+        if shown["object"] == "batch" {
+            let id = gate.route.id.as_deref().unwrap_or_default();
+            let output = format!("batch-{id}");
+            job.shown["completed_at"] = json!(now.as_second());
+            job.shown["output_file_id"] = json!(format!("files/{output}"));
+            let (project, input) = (gate.caller.project.as_str(), shown["input_file_id"].as_str());
+            let input = input.unwrap_or_default().trim_start_matches("files/");
+            let asked = world.google.files.get(input, project, now).and_then(|file| file.content.clone());
+            let content = answers(&asked.unwrap_or_default()).into_bytes();
+            let file = made(project, "application/jsonl", now);
+            let file = File { size_bytes: content.len() as u64, content: Some(content.into()), ..file };
+            world.google.files.insert(output, file);
         }
         Ok(framed(Answer::json(200, &shown)))
     })
 }
 
-/// `GET /V/openai/{videos,batches}`
+/// The answers to the chats of a batch, line by line.
+fn answers(asked: &[u8]) -> String {
+    let lines = asked.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    let answer = |request: Value| {
+        let said = request["body"]["messages"].as_array().and_then(|messages| messages.last());
+        let text = Reply::to(said.and_then(|said| said["content"].as_str()).unwrap_or_default()).text();
+        let message = json!({"role": "assistant", "content": text});
+        let completion = json!({
+            "object": "chat.completion",
+            "model": request["body"]["model"],
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        });
+        let response = json!({"status_code": 200, "body": completion});
+        format!("{}\n", json!({"custom_id": request["custom_id"], "response": response, "error": null}))
+    };
+    lines.map(answer).collect()
+}
+
+/// `GET /V/openai/{videos,batches}`: a page begins behind the item that `after` names.
 pub(super) fn list(world: &Shared, call: &Call, gate: &Gate<'_>) -> Answer {
     let kind = if call.path.ends_with("videos") { "video" } else { "batch" };
+    let after = call.parameter("after").unwrap_or_default();
+    let limit = call.parameter("limit").and_then(|limit| limit.parse().ok()).unwrap_or(USUAL_PAGE);
     world.with(|world| {
         let jobs = world.google.jobs.0.values();
         let mine = jobs.filter(|job| job.project == gate.caller.project && job.shown["object"] == kind);
-        let data: Vec<Value> = mine.map(|job| job.shown.clone()).collect();
-        framed(Answer::json(200, &json!({"object": "list", "data": data, "has_more": false})))
+        let all: Vec<&Value> = mine.map(|job| &job.shown).collect();
+        let start = all.iter().position(|job| job["id"] == after).map_or(0, |at| at + 1);
+        let data: Vec<&Value> = all.iter().skip(start).take(limit).copied().collect();
+        let id = |job: Option<&&Value>| job.map(|job| job["id"].clone());
+        let page = json!({
+            "object": "list",
+            "data": data,
+            "first_id": id(data.first()),
+            "last_id": id(data.last()),
+            "has_more": start + data.len() < all.len(),
+        });
+        framed(Answer::json(200, &page))
     })
 }
 

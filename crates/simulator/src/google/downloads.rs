@@ -72,8 +72,12 @@ fn bytes_of(file: &File, call: &Call) -> Answer {
         Some((first, end)) => (first, end, true),
         None => (0, size, false),
     };
-    let mut answer =
-        framed(Answer::events("video/mp4", Events::new(Framing::Bytes, pieces(first, end), None)));
+    let kind = if file.content.is_some() { "application/jsonl" } else { "video/mp4" };
+    let pieces = match &file.content {
+        Some(content) => within(content, first, end),
+        None => pieces(first, end),
+    };
+    let mut answer = framed(Answer::events(kind, Events::new(Framing::Bytes, pieces, None)));
     if is_part {
         answer.status = http::StatusCode::PARTIAL_CONTENT;
         answer = answer.with("content-range", &format!("bytes {first}-{}/{size}", end.saturating_sub(1)));
@@ -87,6 +91,12 @@ fn span(range: &str, size: u64) -> Option<(u64, u64)> {
     let first: u64 = first.parse().ok()?;
     let end = last.parse().map_or(size, |last: u64| (last + 1).min(size));
     (first < end).then_some((first, end))
+}
+
+/// The span of a file that is kept, within which it is.
+fn within(content: &Bytes, first: u64, end: u64) -> Vec<Bytes> {
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
+    vec![content.slice(place(first)..place(end))]
 }
 
 /// A byte of a file is its place in the block.

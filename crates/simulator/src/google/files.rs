@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ const MOST_FILES: usize = 10_000;
 /// What a project may store when nothing else is declared.
 const STORAGE_BYTES: u64 = 21_474_836_480;
 
-/// A stored file; its bytes are not kept.
+/// A stored file. Bytes are kept of short ones only.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
     pub(crate) project: String,
@@ -38,6 +39,8 @@ pub(crate) struct File {
     pub(crate) is_generated: bool,
     /// Whether its bytes are at `/download/…` only.
     pub(crate) is_elsewhere: bool,
+    /// What is in it, where that is kept.
+    pub(crate) content: Option<Bytes>,
 }
 
 /// All files by id.
@@ -56,6 +59,7 @@ impl File {
             created,
             is_generated: false,
             is_elsewhere: false,
+            content: None,
         }
     }
 

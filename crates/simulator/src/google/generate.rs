@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::bodies::unknown_field;
+use super::continuation::Hop;
 use super::error::GoogleError;
 use super::projects::Caller;
 use super::prompt::{Prompt, Reply, field};
@@ -89,13 +90,14 @@ impl Generation {
     /// Checks references, takes from the quotas and makes the reply.
     pub(crate) fn begin(world: &Shared, gate: &Gate<'_>, prompt: &Prompt) -> Result<Self, GoogleError> {
         let now = world.clock.now();
+        let hop = Hop::of(prompt, &gate.caller.project)?;
         world.with(|world| {
             let google = &mut world.google;
             google.check_references(gate, prompt, now)?;
             let cached = prompt.cache.as_deref().map_or(0, |id| google.caches.tokens(id));
             let tokens = prompt.tokens + cached;
             google.charge(&gate.caller, &gate.scene, Demand { requests: 1, input_tokens: tokens }, now)?;
-            let reply = Reply::to(&prompt.text);
+            let reply = hop.map_or_else(|| Reply::to(&prompt.text), |hop| hop.reply(&gate.caller.project));
             let generation = Self {
                 caller: gate.caller.clone(),
                 prompt_tokens: tokens,
@@ -129,6 +131,9 @@ impl Generation {
         let mut candidate = json!({"content": {"parts": [{"text": text}], "role": "model"}, "index": 0});
         if is_last && let Some(fields) = candidate.as_object_mut() {
             fields.insert("finishReason".to_owned(), Value::String(self.reply.finish.clone()));
+            if let Some(token) = &self.reply.continuation {
+                fields.insert("continuationToken".to_owned(), Value::String(token.clone()));
+            }
         }
         let blocked = self.reply.blocked.as_ref();
         let response = Response {

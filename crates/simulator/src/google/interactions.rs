@@ -28,6 +28,8 @@ struct Interaction {
     call: Option<(String, Value)>,
     usage: Usage,
     status: Status,
+    /// The token to go on with, where this is not all.
+    continuation: Option<String>,
 }
 
 /// How far it is.
@@ -54,13 +56,16 @@ pub(super) fn create(world: &Shared, call: &Call, gate: &Gate<'_>) -> Result<Ans
         (None, Some(agent)) => ("agent", agent.to_owned()),
         _ => return Err(GoogleError::invalid("Exactly one of model and agent must be set.")),
     };
+    let continuation = text("continuation_token").map(str::to_owned);
     let said = body.get("input").map(said_in).filter(|said| !said.is_empty());
+    // What is gone on with is known from the interaction before.
+    let said = said.or_else(|| continuation.as_ref().map(|_| String::new()));
     let said = said.ok_or_else(|| GoogleError::invalid("input is required."))?;
     let previous = text("previous_interaction_id").map(str::to_owned);
     if let Some(id) = &previous {
         world.with(|world| world.google.interactions.get(id, gate).map(|_| ()))?;
     }
-    let prompt = Prompt { tokens: tokens_of(&said).max(1), text: said, ..Prompt::default() };
+    let prompt = Prompt { tokens: tokens_of(&said).max(1), text: said, continuation, ..Prompt::default() };
     let generation = Generation::begin(world, gate, &prompt)?;
     let is_background = is_true("background");
     let function = asked_function(&prompt.text, &body);
@@ -73,10 +78,12 @@ pub(super) fn create(world: &Shared, call: &Call, gate: &Gate<'_>) -> Result<Ans
         status: match &function {
             _ if is_background => Status::InProgress { looked_at: false },
             Some(_) => Status::Ended("requires_action"),
+            None if generation.reply.continuation.is_some() => Status::Ended("requires_continuation"),
             None => Status::Ended("completed"),
         },
         call: function,
         pieces: generation.reply.pieces.clone(),
+        continuation: generation.reply.continuation.clone(),
     };
     let id = format!("v1_{}", generation.id);
     if body.get("store").and_then(Value::as_bool) != Some(false) {
@@ -202,6 +209,9 @@ impl Interaction {
         if let Some(previous) = &self.previous {
             head["previous_interaction_id"] = json!(previous);
         }
+        if let Some(token) = self.continuation.as_ref().filter(|_| status == "requires_continuation") {
+            head["continuation_token"] = json!(token);
+        }
         head
     }
 
@@ -229,7 +239,7 @@ impl Interaction {
 
     fn shown(&self, id: &str) -> Value {
         let mut shown = self.head(id, self.status());
-        if matches!(self.status, Status::Ended("completed" | "requires_action")) {
+        if matches!(self.status, Status::Ended("completed" | "requires_action" | "requires_continuation")) {
             shown["steps"] = json!([self.last_step(&self.pieces.concat())]);
             shown["usage"] = self.usage();
         }

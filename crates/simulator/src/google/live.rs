@@ -1,6 +1,7 @@
 //! The Live API: a WebSocket whose first frame names the model.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -152,8 +153,10 @@ impl LiveSession {
             tokio::select! {
                 frame = frames.next() => {
                     let Some(frame) = frame else { return Ok(()) };
-                    if take(&read(&frame)?, &mut said) {
-                        self.answer(frames, &std::mem::take(&mut said), is_resumable).await?;
+                    if take(&read(&frame)?, &mut said)
+                        && self.answer(frames, &std::mem::take(&mut said), is_resumable).await?.is_break()
+                    {
+                        return Ok(());
                     }
                 }
                 () = self.world.clock.sleep_until(until) => {
@@ -194,16 +197,26 @@ impl LiveSession {
         })
     }
 
-    /// Says the reply of a turn, piece by piece.
-    async fn answer(&self, frames: &mut Frames, turns: &[Value], is_resumable: bool) -> Result<(), Close> {
+    /// Says the reply of a turn, piece by piece. Breaks where the turn asks for it: the connection
+    /// is gone then, without a close frame.
+    async fn answer(
+        &self,
+        frames: &mut Frames,
+        turns: &[Value],
+        is_resumable: bool,
+    ) -> Result<ControlFlow<()>, Close> {
         let prompt = Prompt::of(&json!({"contents": turns}));
         let scene = self.world.with(|world| world.google.scene(&self.route, Some(&self.caller), ""));
         let gate = Gate { caller: self.caller.clone(), scene, route: &self.route };
         let generation = Generation::begin(&self.world, &gate, &prompt)?;
-        for piece in &generation.reply.pieces {
+        let last = leaves_after(&prompt.text);
+        for (number, piece) in generation.reply.pieces.iter().enumerate() {
             let turn = json!({"role": "model", "parts": [{"text": piece}]});
+            if last == Some(number) {
+                return Ok(ControlFlow::Break(()));
+            }
             if !frames.send_binary(&json!({"serverContent": {"modelTurn": turn}})).await {
-                return Ok(());
+                return Ok(ControlFlow::Continue(()));
             }
             if let Some(pause) = generation.reply.pause {
                 tokio::time::sleep(pause).await;
@@ -223,8 +236,13 @@ impl LiveSession {
                 .send_binary(&json!({"sessionResumptionUpdate": {"newHandle": handle, "resumable": true}}))
                 .await;
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
+}
+
+/// `leave after 2` as a turn: so many pieces, and nothing more.
+fn leaves_after(text: &str) -> Option<usize> {
+    text.strip_prefix("leave after ")?.trim().parse().ok()
 }
 
 fn read(frame: &[u8]) -> Result<Value, Close> {

@@ -177,8 +177,8 @@ impl Project {
 
 impl Family {
     /// Tokens of a request are counted by its family's project and model alike; only names differ.
-    pub(crate) fn of(operation: super::routes::Operation) -> Self {
-        use super::routes::Operation as Op;
+    pub(crate) fn of(operation: super::operation::Operation) -> Self {
+        use super::operation::Operation as Op;
         if matches!(operation, Op::Embed | Op::BatchEmbed | Op::ChatEmbeddings) {
             Self::Embed
         } else {

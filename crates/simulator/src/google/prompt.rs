@@ -24,6 +24,8 @@ pub(crate) struct Prompt {
     pub(crate) cache: Option<String>,
     /// Stores that a tool is to search.
     pub(crate) stores: Vec<String>,
+    /// The token of an answer that is to be gone on with.
+    pub(crate) continuation: Option<String>,
 }
 
 impl Prompt {
@@ -41,6 +43,8 @@ impl Prompt {
             prompt.text = text_of(last);
         }
         prompt.cache = field(body, "cachedContent", "cached_content").and_then(Value::as_str).map(bare_cache);
+        let continuation = field(body, "continuationToken", "continuation_token");
+        prompt.continuation = continuation.and_then(Value::as_str).map(str::to_owned);
         for tool in body.get("tools").map(listed).unwrap_or_default() {
             let names = field(tool, "fileSearch", "file_search")
                 .and_then(|search| field(search, "fileSearchStoreNames", "file_search_store_names"));
@@ -113,7 +117,7 @@ fn bare_cache(name: &str) -> String {
 }
 
 /// What the model says.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Reply {
     /// The text, in the pieces a stream sends.
     pub(crate) pieces: Vec<String>,
@@ -123,12 +127,15 @@ pub(crate) struct Reply {
     pub(crate) finish: String,
     /// Why the prompt was blocked; there are no candidates then.
     pub(crate) blocked: Option<String>,
+    /// The token to go on with, where this is not all.
+    pub(crate) continuation: Option<String>,
 }
 
 impl Reply {
     /// The reply to a text. It says the text back, unless the text begins with a direction:
     /// `stream 50` (so many events), `stream 50 every 20ms`, `think 12` (so many tokens of thought),
-    /// `finish SAFETY` (that reason), `block SAFETY` (a blocked prompt).
+    /// `finish SAFETY` (that reason), `block SAFETY` (a blocked prompt); and `continue 3` is answered in so many
+    /// hops.
     pub(crate) fn to(text: &str) -> Self {
         let words: Vec<&str> = text.split_whitespace().take(5).collect();
         let said = Self::saying(text);
@@ -149,10 +156,8 @@ impl Reply {
         let echoed: String = text.chars().take(MOST_ECHOED_CHARS).collect();
         Self {
             pieces: vec!["You ".to_owned(), "said: ".to_owned(), echoed],
-            pause: None,
-            thoughts: 0,
             finish: "STOP".to_owned(),
-            blocked: None,
+            ..Self::default()
         }
     }
 

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use super::catalogue::Kind;
 use super::error::GoogleError;
+use super::operation::Operation;
 use super::projects::{Caller, GoogleWorld, Project};
-use super::routes::{Operation, Route};
+use super::routes::Route;
 use super::rows::{GoogleRow, Scene};
 use super::{
     batches, caches, chat, compatible, downloads, embed, files, generate, interactions, kept, live, models,

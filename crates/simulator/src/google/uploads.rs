@@ -1,12 +1,12 @@
 //! Uploads: begun with a key, continued by their id alone; or in one piece.
 //!
 //! Google's own protocol (`X-Goog-Upload-*`), and the older one of its API clients (`uploadType`). What was
-//! received is kept in whole granules, so that a broken chunk can be gone on with; bytes are digested, not kept.
+//! received is kept in whole granules, so that a broken chunk can be gone on with; bytes are digested, and kept of short
+//! files only.
 
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
-use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -15,9 +15,9 @@ use super::error::GoogleError;
 use super::files::{File, base, shown};
 use super::multipart;
 use super::projects::GoogleWorld;
-use super::prompt::field;
 use super::routes::Route;
 use super::serve::{Gate, framed};
+use super::upload_protocol::{Continued, Description, Protocol};
 use crate::record::hex;
 use crate::wire::{Answer, Call};
 use crate::world::Shared;
@@ -26,6 +26,8 @@ use crate::world::Shared;
 const MOST_UPLOADS: usize = 1000;
 /// What a broken chunk is kept in multiples of, in bytes.
 const GRANULE: usize = 256 * 1024;
+/// Longest file whose bytes are kept: those of batches have to be read.
+const MOST_KEPT: u64 = 64 * 1024;
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Uploads under way, by id.
@@ -47,6 +49,8 @@ struct Upload {
     digest: Sha256,
     /// Received, and less than a granule.
     partial: BytesMut,
+    /// All that was received, as long as that is little.
+    content: Vec<u8>,
     state: State,
 }
 
@@ -104,6 +108,9 @@ impl Upload {
     fn keep(&mut self, bytes: &[u8]) {
         self.digest.update(bytes);
         self.received += bytes.len() as u64;
+        if self.received <= MOST_KEPT {
+            self.content.extend_from_slice(bytes);
+        }
     }
 }
 
@@ -122,81 +129,6 @@ impl Uploads {
         let id = format!("AHmgxQ{}", uuid::Uuid::now_v7().simple());
         self.open.insert(id.clone(), upload(self.begun));
         id
-    }
-}
-
-/// How an upload is made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Protocol {
-    /// `X-Goog-Upload-Protocol: resumable`.
-    Resumable,
-    /// `uploadType=resumable`: the same, told in other words.
-    OldResumable,
-    /// The body is the file.
-    Raw,
-    /// The body is the description and the file.
-    Multipart,
-    Unknown,
-}
-
-impl Protocol {
-    fn of(call: &Call) -> Self {
-        let header = call.header("x-goog-upload-protocol").map(str::to_ascii_lowercase);
-        match (header.as_deref(), call.parameter("uploadType")) {
-            (Some("resumable"), _) => Self::Resumable,
-            (Some("raw"), _) | (None, Some("media")) => Self::Raw,
-            (Some("multipart"), _) | (None, Some("multipart")) => Self::Multipart,
-            (None, Some("resumable")) => Self::OldResumable,
-            (None, None) if call.header("x-goog-upload-command").is_some() => Self::Resumable,
-            _ => Self::Unknown,
-        }
-    }
-}
-
-/// What a call that continues an upload wants, in either dialect.
-struct Continued {
-    brings_bytes: bool,
-    finalizes: bool,
-    cancels: bool,
-    offset: Option<u64>,
-}
-
-impl Continued {
-    fn of(call: &Call) -> Self {
-        if let Some(command) = call.header("x-goog-upload-command").map(str::to_ascii_lowercase) {
-            return Self {
-                brings_bytes: command.contains("upload"),
-                finalizes: command.contains("finalize"),
-                cancels: command.contains("cancel"),
-                offset: call.header("x-goog-upload-offset").and_then(|offset| offset.parse().ok()),
-            };
-        }
-        // `bytes 0-5/6`, `bytes 0-2/*`, `bytes */6`.
-        let range = call.header("content-range").and_then(|range| range.strip_prefix("bytes "));
-        let (span, total) = range.and_then(|range| range.split_once('/')).unwrap_or(("0-", "*"));
-        let ends = span.split_once('-');
-        let last: Option<u64> = ends.and_then(|(_, last)| last.parse().ok());
-        Self {
-            brings_bytes: ends.is_some() && call.method != Method::DELETE,
-            finalizes: range.is_none() || last.is_some_and(|last| total.parse() == Ok(last + 1)),
-            cancels: call.method == Method::DELETE,
-            offset: ends.and_then(|(first, _)| first.parse().ok()),
-        }
-    }
-}
-
-/// What is said of a file before its bytes.
-struct Description {
-    display_name: Option<String>,
-    mime_type: Option<String>,
-}
-
-impl Description {
-    fn of(body: &Value) -> Self {
-        let file = body.get("file").unwrap_or(body);
-        let text =
-            |camel: &str, snake: &str| field(file, camel, snake).and_then(Value::as_str).map(str::to_owned);
-        Self { display_name: text("displayName", "display_name"), mime_type: text("mimeType", "mime_type") }
     }
 }
 
@@ -257,6 +189,7 @@ fn begin(
             received: 0,
             digest: Sha256::new(),
             partial: BytesMut::new(),
+            content: Vec::new(),
             state: State::Active,
         }))
     })?;
@@ -354,6 +287,7 @@ fn finished(google: &mut GoogleWorld, id: &str, now: Timestamp) -> String {
     let file = File {
         display_name: upload.display_name.clone(),
         mime_type: upload.mime_type.clone(),
+        content: (upload.received <= MOST_KEPT).then(|| std::mem::take(&mut upload.content).into()),
         ..File::uploaded(upload.project.clone(), upload.received, sha256, now)
     };
     let body = match upload.target.split_once('/') {
