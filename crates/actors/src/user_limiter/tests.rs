@@ -153,6 +153,7 @@ async fn another_policy_holds_at_once_and_after_a_panic() {
         let limiter = start(
             policy(5, 9),
             Plans::default(),
+            vec![],
             64,
             NonZeroU64::new(4).map(|panic_every| Chaos { panic_every }),
             &Home::Here,
