@@ -23,7 +23,9 @@ mod house {
     mod caller_mistakes;
     mod chaos;
     mod chaos_backends;
+    mod chosen_names;
     mod client_tokens;
+    mod continuations;
     mod credentials;
     mod cut_secrets;
     mod database;
@@ -34,6 +36,7 @@ mod house {
     mod explaining;
     mod files;
     mod flows;
+    mod framings;
     mod half_streams;
     mod hangs;
     mod hostile_paths;
@@ -46,6 +49,7 @@ mod house {
     mod live;
     mod live_flow;
     mod mints_abroad;
+    mod openai_jobs;
     mod openai_surface;
     mod owners;
     mod plan;
@@ -72,6 +76,7 @@ mod house {
     mod supervisor_panics;
     mod tls;
     mod traces;
+    mod traps;
     mod uploads;
     mod user_limits;
     mod waiting;

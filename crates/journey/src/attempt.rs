@@ -30,6 +30,9 @@ pub(crate) use socket::{Dial, Talk, without_key};
 /// breaking inside it can still be made good by another attempt.
 const HELD_BACK_BYTES: usize = 256 * 1024;
 
+/// How long each further piece of an answer is waited for that has told its error.
+const LAST_OF_AN_ERROR: Duration = Duration::from_millis(250);
+
 /// Longest error body passed on.
 const MAX_ERROR_PASSED_BYTES: usize = 1024 * 1024;
 
@@ -364,6 +367,9 @@ impl Attempt<'_> {
                 Err(_elapsed) => return Err(Failed::unanswered(Fault::Timeout, Reach::Unknown)),
             }
             if let Some(failure) = watch.meter.failure_so_far() {
+                if !failure.takes_out() {
+                    read_to_end(answer, watch, &mut held).await;
+                }
                 return Err(self.told_inside(answer, held, failure));
             }
             let is_enough = is_stream && !watch.meter.is_in_first_element();
@@ -378,6 +384,19 @@ impl Attempt<'_> {
         let kept = Some(self.keep(answer, &joined(held.chunks)));
         Failed { failure, reach: Reach::Answered, kept, is_preparations: false }
     }
+}
+
+/// Reads what is left of an answer that has told its error: it may become the caller's, and half of it would be
+/// no answer. One that does not end soon is told as far as it came.
+async fn read_to_end(answer: &mut UpstreamAnswer, watch: &mut Watch, held: &mut HeldBack) {
+    let mut held_bytes: usize = held.chunks.iter().map(Bytes::len).sum();
+    while held_bytes <= HELD_BACK_BYTES
+        && let Ok(Ok(Some(chunk))) = timeout(LAST_OF_AN_ERROR, answer.chunk()).await
+    {
+        held_bytes += chunk.len();
+        held.chunks.push_back(watch.pass(chunk));
+    }
+    held.chunks.extend(watch.rest());
 }
 
 impl Failed {

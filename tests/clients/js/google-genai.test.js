@@ -32,6 +32,17 @@ atBothDoors('streams every chunk', async (door) => {
   assert.ok(chunks.at(-1).usageMetadata.totalTokenCount > 0);
 });
 
+atBothDoors('goes on by itself until a long answer is whole', async (door) => {
+  const { models } = client(door);
+  for (const count of [2, 3]) {
+    const chunks = await Array.fromAsync(await models.generateContentStream({ model: MODEL, contents: `continue ${count}` }));
+    const said = chunks.map((chunk) => chunk.text ?? '').join('');
+    assert.equal(said.split(`of ${count}`).length - 1, count, said);
+    const hops = (await door.sim.requests('google', 'streamGenerateContent')).slice(-count);
+    assert.equal(new Set(hops.map((hop) => hop.credentials[0].label.split('-')[2])).size, 1, 'each hop at one project');
+  }
+});
+
 atBothDoors('counts tokens', async (door) => {
   const answer = await client(door).models.countTokens({ model: MODEL, contents: 'Count these words' });
   assert.ok(answer.totalTokens > 0);

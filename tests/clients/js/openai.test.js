@@ -1,7 +1,11 @@
 // openai, unchanged, against the OpenAI-compatible surface.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
+import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 
 import { answerRow, failure, house } from './house.js';
@@ -79,6 +83,65 @@ atBothDoors('draws images', async (door) => {
   const options = { model: 'gemini-3.1-flash-image', prompt: 'a cat', n: 2, response_format: 'b64_json' };
   const answer = await client(door).images.generate(options);
   assert.equal(answer.data.filter((image) => image.b64_json).length, 2);
+});
+
+// Files are not carried by this surface: Google's own SDK uploads them.
+const native = (door) =>
+  new GoogleGenAI({ apiKey: door.googleKey, httpOptions: { baseUrl: door.google, apiVersion: 'v1beta' } });
+
+async function createBatch(door) {
+  const line = (name) => {
+    const body = { model: MODEL, messages: [{ role: 'user', content: name }] };
+    return JSON.stringify({ custom_id: name, method: 'POST', url: '/v1/chat/completions', body });
+  };
+  const file = new Blob([`${line('one')}\n${line('two')}\n`], { type: 'application/jsonl' });
+  const { name } = await native(door).files.upload({ file });
+  const wanted = { input_file_id: name, endpoint: '/v1/chat/completions', completion_window: '24h' };
+  return client(door).batches.create(wanted);
+}
+
+async function downloaded(door, file) {
+  const folder = mkdtempSync(join(tmpdir(), 'keygate-batch-'));
+  try {
+    const downloadPath = join(folder, 'results.jsonl');
+    await native(door).files.download({ file, downloadPath });
+    return readFileSync(downloadPath, 'utf8');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+atBothDoors('a batch runs until its results are read', async (door) => {
+  for (let round = 0; round < 3; round += 1) {
+    let batch = await createBatch(door);
+    for (let look = 0; look < 5 && batch.status !== 'completed'; look += 1) {
+      batch = await client(door).batches.retrieve(batch.id);
+    }
+    assert.equal(batch.status, 'completed');
+    const results = (await downloaded(door, batch.output_file_id)).trim().split('\n').map((line) => JSON.parse(line));
+    assert.deepEqual(results.map((result) => result.custom_id), ['one', 'two']);
+    assert.equal(results[1].response.body.choices[0].message.content, 'You said: two');
+  }
+});
+
+atBothDoors('lists batches page by page', async (door) => {
+  const made = new Set();
+  for (let count = 0; count < 5; count += 1) made.add((await createBatch(door)).id);
+  const listed = await Array.fromAsync(client(door).batches.list({ limit: 2 }));
+  assert.deepEqual(new Set(listed.map((batch) => batch.id)), made);
+  assert.equal(listed.length, 5);
+});
+
+atBothDoors('makes and lists videos', async (door) => {
+  const { videos } = client(door);
+  const made = new Set();
+  for (let count = 0; count < 3; count += 1) {
+    made.add((await videos.create({ prompt: 'a cat', model: MODEL })).id);
+  }
+  const models = (await door.sim.requests('google')).map((request) => request.model);
+  assert.deepEqual([...new Set(models)], [MODEL]);
+  const listed = await Array.fromAsync(videos.list({ limit: 1 }));
+  assert.deepEqual(new Set(listed.map((video) => video.id)), made);
 });
 
 throughKeygate("the provider's own words can be read", async (door) => {

@@ -79,6 +79,22 @@ def test_goes_on_from_the_previous_one_wherever_that_was_served(door):
         assert gemini.interactions.get(first.id).id == first.id
 
 
+@pytest.mark.parametrize("options", [{}, {"store": False}, {"stream": True}, {"stream": True, "store": False}])
+def test_goes_on_by_itself_until_a_long_answer_is_whole(door, options):
+    gemini = client(door)
+    for count in (2, 3):
+        answer = gemini.interactions.create(model=MODEL, input=f"continue {count}", **options)
+        if options.get("stream"):
+            deltas = [event.delta.text for event in answer if event.event_type == "step.delta"]
+            assert "".join(deltas).count(f"of {count}") == count
+        else:
+            assert answer.status == "completed"
+        requests = door.sim.requests("google", "interactions.create")[-count:]
+        assert [request["status"] for request in requests] == [200] * count
+        keys = {seen["label"].rsplit("-", 1)[0] for request in requests for seen in request["credentials"]}
+        assert len(keys) == 1, keys
+
+
 def test_goes_on_from_one_that_was_streamed(door):
     gemini = client(door)
     events = list(gemini.interactions.create(model=MODEL, input="Say hello", stream=True))

@@ -1,7 +1,12 @@
 """openai, unchanged, against the OpenAI-compatible surface."""
 
+import io
+import json
+
 import openai
 import pytest
+from google import genai
+from google.genai import types
 
 from house import answer_row
 
@@ -85,6 +90,61 @@ def test_streams_a_function_call(door):
 def test_draws_images(door):
     answer = client(door).images.generate(model="gemini-3.1-flash-image", prompt="a cat", n=2, response_format="b64_json")
     assert [bool(image.b64_json) for image in answer.data] == [True, True]
+
+
+def batch_file(door):
+    """Files are not carried by this surface: Google's own SDK uploads them."""
+
+    def line(name):
+        body = {"model": MODEL, "messages": [{"role": "user", "content": name}]}
+        return json.dumps({"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": body})
+
+    lines = "\n".join(line(name) for name in ("one", "two")) + "\n"
+    gemini = native(door)
+    return gemini.files.upload(file=io.BytesIO(lines.encode()), config={"mime_type": "application/jsonl"}).name
+
+
+def native(door):
+    http_options = types.HttpOptions(base_url=door.google, api_version="v1beta")
+    return genai.Client(api_key=door.google_key, http_options=http_options)
+
+
+def create_batch(door):
+    return client(door).batches.create(
+        input_file_id=batch_file(door), endpoint="/v1/chat/completions", completion_window="24h"
+    )
+
+
+@pytest.mark.parametrize("round", range(3))
+def test_a_batch_runs_until_its_results_are_read(door, round):
+    batch = create_batch(door)
+    for _ in range(5):
+        if batch.status == "completed":
+            break
+        batch = client(door).batches.retrieve(batch.id)
+    assert batch.status == "completed"
+    gemini = native(door)
+    results = gemini.files.download(file=batch.output_file_id).decode().splitlines()
+    said = {result["custom_id"]: result["response"]["body"] for result in map(json.loads, results)}
+    assert said["two"]["choices"][0]["message"]["content"] == "You said: two"
+
+
+def test_lists_batches_page_by_page(door):
+    made = {create_batch(door).id for _ in range(5)}
+    listed = [batch.id for batch in client(door).batches.list(limit=2)]
+    assert set(listed) == made and len(listed) == 5
+
+
+def test_makes_lists_and_deletes_videos(door):
+    videos = client(door).videos
+    made = [videos.create(prompt="a cat", model=MODEL).id for _ in range(3)]
+    picture = ("cat.png", b"\x89PNG", "image/png")
+    made.append(videos.create(prompt="a cat", model=MODEL, input_reference=picture).id)
+    assert {request["model"] for request in door.sim.requests("google")} == {MODEL}
+    assert {video.id for video in videos.list(limit=1)} == set(made)
+    for video in made:
+        assert videos.retrieve(video).id == video
+        assert videos.delete(video).deleted
 
 
 def test_an_asynchronous_stream_works_too(door):

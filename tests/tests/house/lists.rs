@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use super::answer::{Answer, json_body};
 use super::stage::{House, client, states};
 
-const GAMMA: (&str, &str) = ("GAMMA_1", "sim-google-gamma-1");
+pub(crate) const GAMMA: (&str, &str) = ("GAMMA_1", "sim-google-gamma-1");
 /// The sum is that of `printf kg_files_only | sha256sum`.
 const FILES_ONLY: &str = "fc6568717df25bbaa26d8e68b4b19c88ed9e319531eab3d46793c38056100f19";
 
 /// Two projects and a third.
-fn three_projects() -> RunningSimulator {
+pub(crate) fn three_projects() -> RunningSimulator {
     let sim = simulator();
     let mut more = Population::empty();
     let keys = vec![GoogleKey::new(GAMMA.1)];
@@ -26,7 +26,7 @@ fn three_projects() -> RunningSimulator {
     sim
 }
 
-fn three_groups() -> Value {
+pub(crate) fn three_groups() -> Value {
     json!({"providers": {"google": {"keys": [
         {"secret": "env:ALPHA_1", "label": "alpha_1", "group": "alpha"},
         {"secret": "env:BETA_1", "label": "beta_1", "group": "beta"},

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use keygate_tests::simulator;
+use keygate_tests::{eventually, simulator};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
-use super::live::{LIVE, setup};
+use super::live::{LIVE, setup, turn};
 use super::socket::{Event, Socket};
 use super::stage::House;
 
@@ -181,5 +181,44 @@ async fn a_provider_that_does_not_read_holds_the_caller_back_and_fills_no_memory
         caller.close(1000, "").await;
     };
     tokio::join!(provider, caller);
+    house.close().await;
+}
+
+/// A session may last a quarter of an hour: what it uses is known to the budgets while it goes on.
+#[tokio::test]
+async fn tokens_of_a_session_count_while_it_goes_on_and_once() {
+    let budgets = json!({"default": {"input_tokens_per_minute": 100_000, "tokens_per_day": 100_000}});
+    let keys = json!([{"secret": "env:ALPHA_1", "label": "alpha_1", "group": "alpha"}]);
+    let house = House::open(json!({"providers": {"google": {"budgets": budgets, "keys": keys}}})).await;
+    let used = async |metric: &str| {
+        let pool = house.pool_now("google").await;
+        let budgets = pool.key("alpha_1")["budgets"].as_array().cloned().unwrap_or_default();
+        let of_metric = budgets.into_iter().find(|budget| budget["metric"] == metric);
+        of_metric.and_then(|budget| budget["used"].as_u64()).unwrap_or_default()
+    };
+    let mut socket = Socket::open(&house.gateway.url(""), LIVE, &[]).await.expect("opened");
+    socket.say(&setup()).await;
+    socket.json().await;
+    let (mut input, mut total) = (0, 0);
+    for text in ["a first turn that is long enough to be seen", "and another"] {
+        socket.say(&turn(text)).await;
+        let usage = loop {
+            let frame = socket.json().await;
+            if frame["usageMetadata"].is_object() {
+                break frame["usageMetadata"].clone();
+            }
+        };
+        input += usage["promptTokenCount"].as_u64().expect("a count");
+        total += usage["totalTokenCount"].as_u64().expect("a count");
+        eventually("what was used is known", async || {
+            let known = (used("input_tokens_per_minute").await, used("tokens_per_day").await);
+            (known == (input, total)).then_some(())
+        })
+        .await;
+        assert_eq!(house.pool_now("google").await.in_flight(), 1, "it goes on");
+    }
+    socket.close(1000, "bye").await;
+    house.google().await.blames_nobody();
+    assert_eq!((used("input_tokens_per_minute").await, used("tokens_per_day").await), (input, total));
     house.close().await;
 }

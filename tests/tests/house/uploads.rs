@@ -191,7 +191,32 @@ async fn what_is_too_large_is_refused_where_that_is_known() {
     let chunked = upload.with(&house, "upload", 0).body(reqwest::Body::wrap_stream(pieces));
     Answer::to(chunked).await.is_refusal(413, "too_large");
     assert_eq!(house.sim.requests()[1].status, None, "the provider was never told the end");
-    upload.finish(&house, upload.received(&house).await, bytes(MIB)).await;
+    let received = upload.received(&house).await;
+    upload.finish(&house, received, bytes(MIB - usize::try_from(received).expect("few"))).await;
+    house.google().await.blames_nobody();
+    house.close().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_too_large_as_a_whole_is_refused_as_soon_as_that_is_known() {
+    let house = House::open(json!({"server": {"max_upload": "1MiB"}})).await;
+    let announced = Answer::to(starting(&house, START, 1024 * 1024 + 1)).await;
+    announced.is_refusal(413, "too_large");
+    announced.says_native("INVALID_ARGUMENT", "1048576 bytes");
+    assert_eq!(announced.header("x-goog-upload-status"), "final", "no SDK tries again");
+    let older = house.post("/upload/v1beta/files?uploadType=resumable", &json!({}));
+    Answer::to(older.header("x-upload-content-length", 1_048_577)).await.is_refusal(413, "too_large");
+    assert_eq!(house.upstream_requests(), 0, "nobody was asked");
+
+    // One that announces less than it sends, or nothing.
+    let upload = Upload::begin(&house, 10).await;
+    for at in 0..4 {
+        upload.send(&house, "upload", at * 262_144, bytes(262_144)).await.is_providers("google", 200, 1);
+    }
+    let before = house.upstream_requests();
+    upload.send(&house, "upload, finalize", 1_048_576, vec![7]).await.is_refusal(413, "too_large");
+    assert_eq!(house.upstream_requests(), before);
+    upload.finish(&house, 1_048_576, Vec::new()).await;
     house.google().await.blames_nobody();
     house.close().await;
 }

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose};
 
 use super::error::GoogleError;
+use super::kept::fresh_id;
 use super::prompt::{Prompt, Reply};
 
 /// Most hops of one answer.
@@ -41,7 +42,7 @@ impl Hop {
         let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         let bytes = GeneralPurpose::new(&base64::alphabet::STANDARD, lenient).decode(plain).ok()?;
         let told = String::from_utf8(bytes.strip_prefix(MARK)?.to_vec()).ok()?;
-        let mut told = told.splitn(3, ' ');
+        let mut told = told.splitn(4, ' ');
         let (number, count) = (told.next()?.parse().ok()?, told.next()?.parse().ok()?);
         (told.next()? == project && number <= count).then_some(Self { number, count })
     }
@@ -52,7 +53,8 @@ impl Hop {
         let pieces = vec![format!("part {number} "), format!("of {count}\n")];
         let is_last = number == count;
         let token = || {
-            let told = format!("{} {count} {project}", number + 1);
+            // No two are alike.
+            let told = format!("{} {count} {project} {}", number + 1, fresh_id());
             general_purpose::STANDARD.encode([MARK, told.as_bytes()].concat())
         };
         let finish = if is_last { "STOP" } else { "CONTINUATION" }.to_owned();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use keygate_domain::{LedgerBalance, LedgerRow};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Row as _};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _};
 
 use super::DAY_MS;
 use super::days::Days;
@@ -80,22 +80,38 @@ impl Storage {
 async fn write(connection: &mut AnyConnection, kind: Kind, rows: &[LedgerRow]) -> sqlx::Result<u64> {
     let mut transaction = connection.begin_with(kind.begin_writing()).await?;
     let mut days = Days::default();
+    let mut met = BTreeSet::new();
     let mut new = 0;
     for rows in rows.chunks(AT_ONCE) {
-        let places = places(rows.len(), COLUMN_COUNT, 0);
-        let statement = format!(
-            "INSERT INTO ledger ({COLUMNS}) VALUES {places} ON CONFLICT (id) DO NOTHING RETURNING id"
-        );
-        let query = rows.iter().fold(sqlx::query(AssertSqlSafe(statement)), bind);
-        let written = query.fetch_all(&mut *transaction).await?;
-        let mut ids = written.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<BTreeSet<String>>>()?;
-        new += ids.len() as u64;
-        // Each id once: the second of a kind in one batch was not written either.
-        rows.iter().filter(|row| ids.remove(&kept(&row.id))).for_each(|row| days.add(row));
+        met.extend(written_before(&mut transaction, rows).await?);
+        // The sums of days must count what is new, and that only.
+        let rows: Vec<_> = rows.iter().filter(|row| met.insert(kept(&row.id))).collect();
+        insert(&mut transaction, &rows).await?;
+        for row in &rows {
+            days.add(row);
+        }
+        new += rows.len() as u64;
     }
     days.write(&mut transaction).await?;
     transaction.commit().await?;
     Ok(new)
+}
+
+/// Which of these are there. Asking first costs less than having the statement that writes tell which
+/// it wrote: nearly always the answer is none.
+async fn written_before(connection: &mut AnyConnection, rows: &[LedgerRow]) -> sqlx::Result<Vec<String>> {
+    let statement = format!("SELECT id FROM ledger WHERE id IN (VALUES {})", places(rows.len(), 1, 0));
+    let query = sqlx::query_scalar(AssertSqlSafe(statement));
+    rows.iter().fold(query, |query, row| query.bind(kept(&row.id))).fetch_all(connection).await
+}
+
+async fn insert(connection: &mut AnyConnection, rows: &[&LedgerRow]) -> sqlx::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let statement = format!("INSERT INTO ledger ({COLUMNS}) VALUES {}", places(rows.len(), COLUMN_COUNT, 0));
+    let query = rows.iter().fold(sqlx::query(AssertSqlSafe(statement)), |query, row| bind(query, row));
+    query.execute(connection).await.map(drop)
 }
 
 /// Forgets what was before `day`: attempts, and when there are none left, the sums.
