@@ -66,6 +66,21 @@ pub enum StorageError {
         /// Its process id, if that can be read.
         holder: Option<u32>,
     },
+    /// There is none yet.
+    #[error("there is no database {path} yet: start the gateway, or make a token, and there will be one")]
+    Missing {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// The gateway that runs on it knows less than this program.
+    #[error(
+        "the gateway that runs on the database {path} is of an earlier version of Keygate than this command: restart \
+         it with this version"
+    )]
+    RunsOlder {
+        /// The database.
+        path: PathBuf,
+    },
     /// Another program keeps it locked.
     #[error("the database {path} is locked by another program: close that one and start again")]
     Locked {

@@ -4,6 +4,7 @@
 //! Keygate's, that is damaged, or that a later version wrote is refused and not touched. SQL is
 //! kept to what SQLite and PostgreSQL have in common.
 
+mod audit;
 mod error;
 mod inspect;
 mod lock;
@@ -11,6 +12,8 @@ mod migrations;
 mod place;
 mod pool_state;
 mod storage;
+mod tokens;
+mod visit;
 
 pub use error::StorageError;
 pub use place::Place;

@@ -12,7 +12,7 @@ use crate::migrations::migrate;
 use crate::{Place, StorageError};
 
 /// How long a write waits for another program that writes. Nothing but the bookkeeper waits.
-const BUSY: Duration = Duration::from_secs(2);
+pub(crate) const BUSY: Duration = Duration::from_secs(2);
 
 /// The open database. Repositories are methods, a file each.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Storage {
     pub(crate) pool: SqlitePool,
     /// What errors name it.
     pub(crate) path: PathBuf,
-    _lock: Option<Lock>,
+    pub(crate) lock: Option<Lock>,
 }
 
 impl Storage {
@@ -49,20 +49,24 @@ impl Storage {
         Self::prepared(pool.connect_lazy_with(options(&path)), path, Some(lock)).await
     }
 
-    async fn open_memory() -> Result<Self, StorageError> {
+    pub(crate) async fn open_memory() -> Result<Self, StorageError> {
         // The database lives as long as its only connection.
         let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let options = SqliteConnectOptions::new().in_memory(true);
         Self::prepared(pool.connect_lazy_with(options), PathBuf::from(":memory:"), None).await
     }
 
-    async fn prepared(pool: SqlitePool, path: PathBuf, lock: Option<Lock>) -> Result<Self, StorageError> {
+    pub(crate) async fn prepared(
+        pool: SqlitePool,
+        path: PathBuf,
+        lock: Option<Lock>,
+    ) -> Result<Self, StorageError> {
         let prepared = async {
             let mut connection = pool.acquire().await?;
             migrate(&mut connection).await
         };
         let outcome = prepared.await;
-        let storage = Self { pool, path, _lock: lock };
+        let storage = Self { pool, path, lock };
         outcome.map_err(|error| storage.failed(error))?;
         Ok(storage)
     }
@@ -79,7 +83,7 @@ impl Storage {
 
 /// Marks an empty file as ours, before anything else is in it and before it has a write-ahead
 /// log: so the mark can be read from the file's own bytes from then on.
-async fn claim(path: &Path) -> sqlx::Result<()> {
+pub(crate) async fn claim(path: &Path) -> sqlx::Result<()> {
     let mut connection = SqliteConnectOptions::new().filename(path).connect().await?;
     let mark = AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"));
     sqlx::raw_sql(mark).execute(&mut connection).await?;
@@ -90,7 +94,7 @@ async fn claim(path: &Path) -> sqlx::Result<()> {
 /// process is killed, and the file is never torn. When the *machine* loses its power, the last
 /// commits the system had not written yet are lost (about half a minute on Linux): a rest that is
 /// learned again by one refusal. `FULL` would make every rest wait for the disk instead.
-fn options(path: &Path) -> SqliteConnectOptions {
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)

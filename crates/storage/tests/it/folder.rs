@@ -25,6 +25,11 @@ impl Folder {
         Storage::open(&Place::File(self.path("keygate.db"))).await
     }
 
+    /// Opens it as a command does.
+    pub(crate) async fn visit(&self) -> Result<Storage, StorageError> {
+        Storage::visit(&Place::File(self.path("keygate.db")), true).await
+    }
+
     /// Opens and closes it, so that there is one.
     pub(crate) async fn with_database() -> Self {
         let folder = Self::new();
