@@ -16,7 +16,9 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use jiff::tz::TimeZone;
 use keygate_actors::{Home, SupervisorSpec, clock, start_limiter, start_supervisor};
-use keygate_domain::{Allowance, ApiKey, ClientId, GroupId, KeySpec, Redactor, Reset, Right, Role, UserId};
+use keygate_domain::{
+    Allowance, ApiKey, ClientId, ClientProfile, GroupId, KeySpec, Redactor, Reset, Right, Role, UserId,
+};
 use keygate_journey::{Call, Caller, House, Identity, Lane, Orphans, serve};
 use keygate_limits::{RetryPolicy, UserPolicy};
 use keygate_planner::{Arrival, Profile, Report, Scenario, Shape, Traffic as _, rehearse};
@@ -194,6 +196,7 @@ impl Stage {
             let path = format!("/v1beta/models/{MODEL}:generateContent");
             let mut headers = HeaderMap::new();
             headers.insert("content-type", "application/json".parse().expect("a header"));
+            let profile = Arc::new(ClientProfile::with_rights(&[Right::Chat]));
             let call = Call {
                 method: Method::POST,
                 path: &path,
@@ -202,7 +205,7 @@ impl Stage {
                 body: br#"{"contents":[{"parts":[{"text":"hello"}]}]}"#.as_slice().into(),
                 inflow: None,
                 began: clock::now(),
-                identity: Identity::Known(Caller { client, user, rights: [Right::Chat].into() }),
+                identity: Identity::Known(Caller { client, user, profile }),
                 request_id: "a request",
                 origin: Origin::INSIDE,
                 span: tracing::Span::none(),

@@ -10,6 +10,7 @@ mod house {
     mod admin;
     mod answer;
     mod assistant;
+    mod audit;
     mod avatar_engines;
     mod avatar_management;
     mod avatars;
@@ -20,6 +21,8 @@ mod house {
     mod caller_mistakes;
     mod chaos;
     mod chaos_backends;
+    mod client_limits;
+    mod client_models;
     mod client_tokens;
     mod credentials;
     mod cut_secrets;
@@ -33,6 +36,7 @@ mod house {
     mod hangs;
     mod hostile_paths;
     mod interactions;
+    mod kept_tokens;
     mod large_bodies;
     mod learning;
     mod leaving;

@@ -85,6 +85,15 @@ pub enum Home {
 }
 
 impl Home {
+    /// Runs something there until it ends.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        match self {
+            Self::Here => drop(actix_rt::spawn(work)),
+            // False if the thread is gone, and then so is everybody who could have asked.
+            Self::On(arbiter) => drop(arbiter.spawn(work)),
+        }
+    }
+
     pub(crate) fn start<A>(&self, build: impl FnOnce() -> A + Send + 'static) -> Addr<A>
     where
         A: Actor<Context = Context<A>> + Supervised,

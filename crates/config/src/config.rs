@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keygate_domain::{KeySpec, Right};
+use keygate_domain::{KeySpec, ModelList, Right, UserLimits};
 use keygate_limits::{RetryPolicy, UserPolicy};
 use keygate_pool::Policy;
 use keygate_provider::{Adapter, ProviderOptions};
@@ -102,6 +102,10 @@ pub struct ClientToken {
     pub sha256: [u8; 32],
     /// What the client may do.
     pub rights: BTreeSet<Right>,
+    /// The models it may name, if not all.
+    pub models: Option<ModelList>,
+    /// The limits of its users, where they differ.
+    pub limits: UserLimits,
 }
 
 impl fmt::Debug for ClientToken {

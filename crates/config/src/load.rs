@@ -1,13 +1,13 @@
 //! The way in: from files, environment and command line to a valid configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use keygate_provider::Adapter;
 
 use crate::build::{self, Judge};
-use crate::config::Config;
+use crate::config::{Config, StorageConfig};
 use crate::effective::{Effective, effective_values};
 use crate::environment::Environment;
 use crate::files::Files;
@@ -88,6 +88,45 @@ pub fn read_bind(request: LoadRequest) -> Result<SocketAddr, ConfigProblems> {
         findings.into_result()?;
     }
     Ok(sections.server.bind.0)
+}
+
+/// What a command that works on the database has to know: neither keys nor anything secret, which it need
+/// not be able to read.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Where the database is.
+    pub storage: StorageConfig,
+    /// The models that the configuration names.
+    pub models: BTreeSet<String>,
+    /// The plans there are.
+    pub plans: BTreeSet<String>,
+}
+
+/// Reads only what concerns the database and what is kept in it.
+///
+/// # Errors
+/// [`ConfigProblems`] when the file cannot be read, or the section `storage` is not valid.
+pub fn read_database(request: LoadRequest) -> Result<DatabaseSettings, ConfigProblems> {
+    let files = Files::find(request.working_dir, request.config.as_deref());
+    let mut findings = Findings::default();
+    let file = read_file(&files).map_err(|problem| ConfigProblems(vec![problem]))?;
+    let environment = Environment::read(request.environment, &files, &mut findings);
+    let mut layers = Layers::new(file, &environment, request.bind);
+    let sections: Sections = layers.take(&mut findings);
+    let mut judge = Judge {
+        layers: &layers,
+        sources: Sources { environment: &environment, files: &files },
+        allow_empty: true,
+        findings: &mut findings,
+    };
+    let storage = build::storage(&sections.storage, &mut judge);
+    if findings.is_blamed(&["storage"]) {
+        findings.into_result()?;
+    }
+    let budgets = sections.providers.values().flat_map(|provider| provider.budgets.models.keys());
+    let models = budgets.cloned().chain([sections.assistant.model.0.clone()]).collect();
+    // No plans can be configured yet.
+    Ok(DatabaseSettings { storage, models, plans: BTreeSet::new() })
 }
 
 fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {

@@ -1,6 +1,6 @@
 //! What the front is told before it opens its door.
 
-use keygate_actors::{Bookkeeper, KeySupervisor, UserLimiter};
+use keygate_actors::{Auditor, Bookkeeper, KeySupervisor, UserLimiter};
 use keygate_config::ServerConfig;
 use keygate_domain::Redactor;
 
@@ -16,6 +16,8 @@ pub struct Crew {
     pub supervisors: Vec<KeySupervisor>,
     /// Who writes down what they learn.
     pub bookkeeper: Bookkeeper,
+    /// Who writes down who did what.
+    pub auditor: Auditor,
 }
 
 /// Everything the front needs.

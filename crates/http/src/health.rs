@@ -32,7 +32,7 @@ pub(crate) async fn readyz(worker: OnDuty) -> HttpResponse {
     let body = json!({
         "status": if is_ready { "ready" } else { "not_ready" },
         "providers": providers,
-        "storage": if worker.bookkeeper.is_well() { "ready" } else { "degraded" },
+        "storage": if worker.storage_is_well() { "ready" } else { "degraded" },
     });
     if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }

@@ -61,7 +61,7 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
             told.api_keys.insert(name.as_str(), pool.counts);
         }
     }
-    if !worker.bookkeeper.is_well() {
+    if !worker.storage_is_well() {
         told.status = worse(told.status, "degraded");
     }
     Ok(told)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::error::ErrorInternalServerError;
 use actix_web::{FromRequest, HttpRequest, web};
-use keygate_actors::{Bookkeeper, KeySupervisor};
+use keygate_actors::{Auditor, Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_domain::Redactor;
 use keygate_journey::{House, Lane, Orphans, Switchboard};
@@ -38,6 +38,7 @@ pub(crate) struct Station {
 pub(crate) struct Worker {
     pub(crate) house: House,
     pub(crate) bookkeeper: Bookkeeper,
+    pub(crate) auditor: Auditor,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) reloads: Option<ReloadDesk>,
@@ -103,12 +104,20 @@ impl Worker {
         Self {
             house,
             bookkeeper: crew.bookkeeper.clone(),
+            auditor: crew.auditor.clone(),
             doorkeeper: Arc::clone(&posted.doorkeeper),
             rules,
             reloads,
             max_body_bytes,
             switchboard,
         }
+    }
+}
+
+impl Worker {
+    /// Whether what is to be kept reaches the disk.
+    pub(crate) fn storage_is_well(&self) -> bool {
+        self.bookkeeper.is_well() && self.auditor.is_well()
     }
 }
 

@@ -24,7 +24,20 @@ pub(crate) fn entered<'c>(
     if intent.access.needs_token() && !caller.may(intent.right) {
         return Err(refused(lacks_right(&intent), facts.clone()));
     }
+    may_use_model(caller, &intent).map_err(|refusal| refused(refusal, facts.clone()))?;
     Ok((caller, intent))
+}
+
+/// Whether the caller may use the model that is named. A request whose model nobody can read (a file, a list)
+/// is none of this.
+pub(crate) fn may_use_model(caller: &Caller, intent: &Intent) -> Result<(), Refusal> {
+    let (Some(model), Some(list)) = (&intent.model, &caller.profile.models) else { return Ok(()) };
+    if list.admits(model) {
+        return Ok(());
+    }
+    let shown: String = model.as_str().chars().take(128).filter(|c| !c.is_control()).collect();
+    let message = format!("This token may not use the model {shown}. It may use: {list}.");
+    Err(Refusal::new(ErrorKind::Forbidden, message))
 }
 
 /// The user's slot, if the call takes one.
@@ -37,7 +50,8 @@ pub(crate) async fn limited(
     if intent.user_units == 0 {
         return Ok(None);
     }
-    match house.limiter.admit(caller.user.clone(), intent.user_units).await {
+    let limits = caller.profile.limits;
+    match house.limiter.admit(caller.user.clone(), intent.user_units, limits).await {
         Ok(admission) => {
             facts.allowance = Some(admission.facts());
             Ok(Some(admission))

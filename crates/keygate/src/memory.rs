@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use keygate_actors::{Bookkeeper, Clerks, Home, KeySupervisor, Shelf, ShelfTrouble, start_bookkeeper};
+use keygate_actors::{
+    AuditBook, Auditor, Bookkeeper, Clerks, Home, KeySupervisor, Shelf, ShelfTrouble, start_auditor,
+    start_bookkeeper,
+};
 use keygate_config::{ProviderConfig, StorageConfig, StoragePlace};
-use keygate_domain::ProviderName;
+use keygate_domain::{AuditEntry, AuditPage, AuditRow, ProviderName};
 use keygate_pool::{PoolState, StateRow};
 use keygate_storage::{Place, Storage, StorageError};
 use tokio::time::timeout;
@@ -27,6 +30,15 @@ pub(crate) struct Memory {
     storage: Arc<Storage>,
     clerks: Clerks,
     bookkeeper: Bookkeeper,
+    auditor: Auditor,
+}
+
+/// Where a configuration keeps its database.
+pub(crate) fn place_of(config: &StorageConfig) -> Place {
+    match &config.place {
+        StoragePlace::File(path) => Place::File(path.clone()),
+        StoragePlace::Memory => Place::Memory,
+    }
 }
 
 impl Memory {
@@ -35,11 +47,7 @@ impl Memory {
         config: &StorageConfig,
         providers: &[ProviderConfig],
     ) -> Result<(Storage, Memories), StorageError> {
-        let storage = Storage::open(&match &config.place {
-            StoragePlace::File(path) => Place::File(path.clone()),
-            StoragePlace::Memory => Place::Memory,
-        })
-        .await?;
+        let storage = Storage::open(&place_of(config)).await?;
         let mut memories = Memories::new();
         for provider in providers {
             let name = provider.adapter.name;
@@ -53,7 +61,17 @@ impl Memory {
         let storage = Arc::new(storage);
         let clerks = Clerks::start()?;
         let bookkeeper = start_bookkeeper(Arc::new(PoolShelf(Arc::clone(&storage))), &clerks.home());
-        Ok(Self { storage, clerks, bookkeeper })
+        let auditor = start_auditor(Arc::new(Trail(Arc::clone(&storage))), &clerks.home());
+        Ok(Self { storage, clerks, bookkeeper, auditor })
+    }
+
+    /// The database itself, for what waits for it anyway.
+    pub(crate) fn storage(&self) -> Arc<Storage> {
+        Arc::clone(&self.storage)
+    }
+
+    pub(crate) fn auditor(&self) -> Auditor {
+        self.auditor.clone()
     }
 
     pub(crate) fn bookkeeper(&self) -> Bookkeeper {
@@ -73,6 +91,9 @@ impl Memory {
         if !self.bookkeeper.finish(LAST_WRITES).await {
             tracing::error!("what changed last could not be written and is forgotten");
         }
+        if !self.auditor.finish(LAST_WRITES).await {
+            tracing::error!("the end of the audit trail could not be written");
+        }
         self.clerks.stop();
         let _ = timeout(LAST_WRITES, self.storage.close()).await;
     }
@@ -85,5 +106,19 @@ struct PoolShelf(Arc<Storage>);
 impl Shelf for PoolShelf {
     async fn put(&self, provider: ProviderName, rows: &[StateRow]) -> Result<(), ShelfTrouble> {
         Ok(self.0.save_pool_rows(provider.as_str(), rows).await?)
+    }
+}
+
+/// Where the auditor keeps the trail.
+struct Trail(Arc<Storage>);
+
+#[async_trait]
+impl AuditBook for Trail {
+    async fn append(&self, entries: &[AuditEntry]) -> Result<(), ShelfTrouble> {
+        Ok(self.0.append_audit(entries).await?)
+    }
+
+    async fn page(&self, page: AuditPage) -> Result<Vec<AuditRow>, ShelfTrouble> {
+        Ok(self.0.audit_page(&page).await?)
     }
 }

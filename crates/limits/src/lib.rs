@@ -14,6 +14,7 @@ mod restart_budget;
 mod retry_plan;
 mod smoother;
 mod user_quota;
+mod user_table;
 mod window;
 
 pub use backoff::Backoff;

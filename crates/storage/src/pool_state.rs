@@ -8,6 +8,7 @@ use crate::{Storage, StorageError};
 const ALL: &str = "SELECT part, name, value FROM pool_state WHERE provider = $1";
 const PUT: &str = "INSERT INTO pool_state (provider, part, name, value) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (provider, part, name) DO UPDATE SET value = excluded.value";
+const MODELS: &str = "SELECT DISTINCT name FROM pool_state WHERE part = 'model'";
 const REMOVE: &str = "DELETE FROM pool_state WHERE provider = $1 AND part = $2 AND name = $3";
 
 impl Storage {
@@ -25,6 +26,14 @@ impl Storage {
         let rows = rows.map(|(part, name, value)| StateRow { part: part.into(), name, value: Some(value) });
         PoolState::from_rows(rows)
             .map_err(|row| StorageError::Damaged { path: self.path.clone(), what: row.to_string() })
+    }
+
+    /// The names of the models that were met, by any provider's pool.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn models_met(&self) -> Result<Vec<String>, StorageError> {
+        sqlx::query_scalar(MODELS).fetch_all(&self.pool).await.map_err(|error| self.failed(error))
     }
 
     /// Writes rows of `provider`'s pool, all or none. Writing them again does no harm.

@@ -44,7 +44,7 @@ impl Storage {
             Found::Nothing => claim(&path).await.map_err(|error| StorageError::of(&path, error))?,
             Found::Ours => examine(&path).await?,
         }
-        // One connection: all writing is the bookkeeper's, who does one thing at a time.
+        // One connection: those who write are few, and SQLite has one writer at a time.
         let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(2 * BUSY);
         Self::prepared(pool.connect_lazy_with(options(&path)), path, Some(lock)).await
     }

@@ -69,7 +69,7 @@ struct Signs {
 }
 
 impl Condition {
-    fn is_well(&self) -> bool {
+    pub(crate) fn is_well(&self) -> bool {
         !self.signs.is_troubled.load(Ordering::Acquire) && !self.signs.has_ended.load(Ordering::Acquire)
     }
 

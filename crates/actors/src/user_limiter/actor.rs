@@ -158,9 +158,9 @@ impl Handler<Admit> for UserLimiterActor {
     type Result = Result<Ticket, LimiterRefusal>;
 
     fn handle(&mut self, message: Admit, ctx: &mut Context<Self>) -> Self::Result {
-        let Admit { user, units, desk, permit: _permit } = message;
+        let Admit { user, units, limits: own, desk, permit: _permit } = message;
         let admitted = self.call(ctx, |limits, saboteur, now| {
-            let admitted = limits.users.admit(&user, units, now);
+            let admitted = limits.users.admit(&user, units, own, now);
             saboteur.strike();
             admitted
         })?;
@@ -183,8 +183,8 @@ impl Handler<LookAtUser> for UserLimiterActor {
     type Result = Result<UserStanding, Unavailable>;
 
     fn handle(&mut self, question: LookAtUser, ctx: &mut Context<Self>) -> Self::Result {
-        let LookAtUser { user, units, permit: _permit } = question;
-        self.call(ctx, |limits, _, now| limits.users.look(&user, units, now))
+        let LookAtUser { user, units, limits: own, permit: _permit } = question;
+        self.call(ctx, |limits, _, now| limits.users.look(&user, units, own, now))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use async_trait::async_trait;
-use keygate_domain::UserId;
+use keygate_domain::{UserId, UserLimits};
 use keygate_limits::{UserPolicy, UserStanding};
 
 use super::actor::UserLimiterActor;
@@ -53,13 +53,19 @@ impl Desk {
 }
 
 impl UserLimiter {
-    /// Admits a call of `user` that counts `units`. Keep the admission while the call is served.
+    /// Admits a call of `user` that counts `units`, by everybody's limits where `limits` says nothing else.
+    /// Keep the admission while the call is served.
     ///
     /// # Errors
     /// [`LimiterRefusal`] says why not, and when asking again makes sense.
-    pub async fn admit(&self, user: UserId, units: u32) -> Result<Admission, LimiterRefusal> {
+    pub async fn admit(
+        &self,
+        user: UserId,
+        units: u32,
+        limits: UserLimits,
+    ) -> Result<Admission, LimiterRefusal> {
         let permit = self.desk.gate.enter()?;
-        let message = Admit { user, units, desk: Arc::clone(&self.desk), permit };
+        let message = Admit { user, units, limits, desk: Arc::clone(&self.desk), permit };
         let answer = self.desk.address.send(message).await.map_err(Unavailable::from)?;
         answer.map(Admission::new)
     }
@@ -68,9 +74,14 @@ impl UserLimiter {
     ///
     /// # Errors
     /// When the limiter restarts or too many asks wait.
-    pub async fn look(&self, user: UserId, units: u32) -> Result<UserStanding, Unavailable> {
+    pub async fn look(
+        &self,
+        user: UserId,
+        units: u32,
+        limits: UserLimits,
+    ) -> Result<UserStanding, Unavailable> {
         let permit = self.desk.gate.enter()?;
-        self.desk.address.send(LookAtUser { user, units, permit }).await?
+        self.desk.address.send(LookAtUser { user, units, limits, permit }).await?
     }
 
     /// Counts a failed login of `peer`.

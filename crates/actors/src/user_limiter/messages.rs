@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix::Message;
-use keygate_domain::UserId;
+use keygate_domain::{UserId, UserLimits};
 use keygate_limits::{UserPolicy, UserStanding};
 
 use super::admission::{LimiterRefusal, Ticket};
@@ -18,6 +18,7 @@ use crate::gate::Permit;
 pub(crate) struct Admit {
     pub(crate) user: UserId,
     pub(crate) units: u32,
+    pub(crate) limits: UserLimits,
     /// Where the call leaves.
     pub(crate) desk: Arc<Desk>,
     pub(crate) permit: Permit,
@@ -41,6 +42,7 @@ pub(crate) struct ReadNotices;
 pub(crate) struct LookAtUser {
     pub(crate) user: UserId,
     pub(crate) units: u32,
+    pub(crate) limits: UserLimits,
     pub(crate) permit: Permit,
 }
 

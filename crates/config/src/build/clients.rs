@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
-use keygate_domain::Right;
+use keygate_domain::{ModelList, Right, UserLimits};
 use sha2::{Digest, Sha256};
 
 use super::{Judge, segments};
@@ -11,7 +12,7 @@ use crate::choice::Auth;
 use crate::config::{AuthMode, ClientToken, ClientsConfig};
 use crate::effective::Effective;
 use crate::problem::Place;
-use crate::schema::{ClientsSection, TokenEntry, everything_but_admin};
+use crate::schema::{ClientsSection, TokenEntry, UserLimitsSection, everything_but_admin};
 
 const CLIENT_TOKENS: &str = "KEYGATE_CLIENT_TOKENS";
 const ADMIN_TOKEN: &str = "KEYGATE_ADMIN_TOKEN";
@@ -36,8 +37,8 @@ pub(super) fn build(
     let admin_token_sha256 = admin_token(judge);
     if auth == AuthMode::Required && tokens.tokens.is_empty() && !judge.findings.is_blamed(&["clients"]) {
         let text = format!(
-            "clients need a token and none is known, so every request will be refused; set {CLIENT_TOKENS} \
-             to a comma list of tokens, or add one under clients.tokens"
+            "clients need a token and the configuration knows none, so every request is refused until there is one: \
+             make it with `keygate tokens create --name NAME`, or set {CLIENT_TOKENS} to a comma list of tokens"
         );
         let place = judge.place("clients.auth");
         judge.findings.warn(place, text);
@@ -127,8 +128,15 @@ impl TokenList {
                 "give each client a name of its own",
             );
         } else {
-            let rights = entry.scopes.iter().map(|right| right.0).collect();
-            self.add(name.to_owned(), entry.sha256.0.0, rights, place, judge);
+            let Some(models) = models(entry, &place, judge) else { return };
+            let token = ClientToken {
+                name: name.to_owned(),
+                sha256: entry.sha256.0.0,
+                rights: entry.scopes.iter().map(|right| right.0).collect(),
+                models,
+                limits: limits(&entry.limits),
+            };
+            self.add(token, place, judge);
         }
     }
 
@@ -145,7 +153,14 @@ impl TokenList {
             let path = format!("clients.tokens[{}]", self.tokens.len());
             let known = self.tokens.len();
             let value = format!("*** ({name})");
-            self.add(name, sha256(token), rights.clone(), variable.place.clone(), judge);
+            let token = ClientToken {
+                name,
+                sha256: sha256(token),
+                rights: rights.clone(),
+                models: None,
+                limits: UserLimits::default(),
+            };
+            self.add(token, variable.place.clone(), judge);
             if self.tokens.len() > known {
                 self.shown.push(Effective { path, value, source: variable.place.clone() });
             }
@@ -160,20 +175,38 @@ impl TokenList {
         name
     }
 
-    fn add(
-        &mut self,
-        name: String,
-        sha256: [u8; 32],
-        rights: BTreeSet<Right>,
-        place: Place,
-        judge: &mut Judge<'_>,
-    ) {
-        if let Some(first) = self.by_sum.get(&sha256) {
-            let text = format!("the token `{name}` is the same as `{first}` and was dropped");
+    fn add(&mut self, token: ClientToken, place: Place, judge: &mut Judge<'_>) {
+        if let Some(first) = self.by_sum.get(&token.sha256) {
+            let text = format!("the token `{}` is the same as `{first}` and was dropped", token.name);
             return judge.findings.warn(place, text);
         }
-        self.by_sum.insert(sha256, name.clone());
-        self.names.insert(name.clone());
-        self.tokens.push(ClientToken { name, sha256, rights });
+        self.by_sum.insert(token.sha256, token.name.clone());
+        self.names.insert(token.name.clone());
+        self.tokens.push(token);
+    }
+}
+
+/// The models of an entry; `None` once what is wrong with them has been told.
+fn models(entry: &TokenEntry, place: &Place, judge: &mut Judge<'_>) -> Option<Option<ModelList>> {
+    let Some(names) = &entry.models else { return Some(None) };
+    let remedy = "name models, such as gemini-2.5-flash or gemini-*, or leave `models` out for all of them";
+    match ModelList::parse(names.iter().map(|name| name.0.as_str())) {
+        Ok(list) if list.is_empty() => {
+            judge.findings.problem(place.clone(), "a token without models can ask none", remedy);
+            None
+        }
+        Ok(list) => Some(Some(list)),
+        Err(invalid) => {
+            judge.findings.problem(place.clone(), invalid.to_string(), remedy);
+            None
+        }
+    }
+}
+
+fn limits(section: &UserLimitsSection) -> UserLimits {
+    UserLimits {
+        requests_per_minute: section.requests_per_minute.0.map(NonZeroU32::get),
+        burst: section.burst.0.map(NonZeroU32::get),
+        max_concurrent: section.max_concurrent.0.map(NonZeroU32::get),
     }
 }

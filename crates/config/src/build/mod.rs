@@ -49,6 +49,8 @@ fn segments(path: &str) -> Vec<String> {
     path.split('.').map(str::to_owned).collect()
 }
 
+pub(crate) use storage::build as storage;
+
 /// Judges every section; also says what cannot be seen in them, such as the keys that were read. The provider sections get what they
 /// take from the catalogue filled in.
 pub(crate) fn config(
@@ -60,7 +62,7 @@ pub(crate) fn config(
     let (clients, mut shown) = clients::build(&sections.clients, server.bind, judge);
     let limits = limits::build(&mut sections.limits, judge);
     let assistant = assistant::build(&sections.assistant, judge);
-    let storage = storage::build(&sections.storage, judge);
+    let storage = storage(&sections.storage, judge);
     let telemetry = telemetry::build(&sections.telemetry, judge);
     let (providers, keys) = providers::build(&mut sections.providers, catalogue, judge);
     shown.extend(keys);

@@ -1,6 +1,8 @@
 //! One file per command.
 
+mod audit;
 mod check;
+mod database;
 mod demo;
 mod gateway;
 mod keys;
@@ -8,6 +10,8 @@ mod plan;
 pub(crate) mod print;
 mod schema;
 mod serve;
+mod span;
+mod tokens;
 
 use keygate_provider::Adapter;
 
@@ -23,6 +27,8 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Check(arguments) => check::run(&arguments, catalogue),
         Command::Plan(arguments) => plan::run(&arguments, catalogue),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Tokens(arguments) => tokens::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Schema => schema::run(),
     }
 }
