@@ -94,7 +94,7 @@ async fn tokens_are_exchanged_without_a_gap_and_share_their_clients_limit() {
 #[tokio::test]
 async fn a_token_expires_at_its_second() {
     let house = House::before(simulator(), guarded(), &[]).await;
-    let token = made(&house, &["--name", "shop", "--expires", "4s"]).await;
+    let token = made(&house, &["--name", "shop", "--expires", "8s"]).await;
     answers(&house, &token, 200).await;
     let expires = listed(&house).await[0]["expires_at"].clone();
     answers(&house, &token, 401).await;
@@ -162,7 +162,7 @@ async fn what_cannot_be_is_refused_with_what_was_meant() {
     let house = House::open(json!({})).await;
     let refused: [(&[&str], &str); 8] = [
         (&["--name", ""], "--name"),
-        (&["--name", "shop", "--scopes", "chta"], "did you mean `chat`"),
+        (&["--name", "shop", "--scopes", "chatt"], "did you mean `chat`"),
         (&["--name", "shop", "--plan", "fre"], "plan"),
         (&["--name", "shop", "--models", "gemini-3.8-flsh"], "did you mean `gemini-3.8-flash`"),
         (&["--name", "shop", "--models", "gemini 3"], "no name of a model"),

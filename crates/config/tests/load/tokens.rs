@@ -12,13 +12,17 @@ fn with_token(rest: &str) -> House {
 
 #[test]
 fn models_and_limits_are_read() {
-    let rest = "models: [gemini-2.5-flash, 'gemini-3*'], limits: {requests_per_minute: 60, max_concurrent: 4}";
+    let rest =
+        "models: [gemini-2.5-flash, 'gemini-3*'], limits: {requests_per_minute: 60, max_concurrent: 4}";
     let loaded = with_token(rest).loaded();
     let token = &loaded.config.clients.tokens[0];
     let limits = UserLimits { requests_per_minute: Some(60), burst: None, max_concurrent: Some(4) };
     assert_eq!(token.limits, limits);
     let models = token.models.as_ref().unwrap();
-    assert!(models.admits(&ModelName::from("gemini-3.8-pro")) && !models.admits(&ModelName::from("gemini-2.5-pro")));
+    assert!(
+        models.admits(&ModelName::from("gemini-3.8-pro"))
+            && !models.admits(&ModelName::from("gemini-2.5-pro"))
+    );
     let loaded = with_token("scopes: [chat], models: null, limits: null").loaded();
     let token = &loaded.config.clients.tokens[0];
     assert_eq!((&token.models, token.limits), (&None, UserLimits::default()));

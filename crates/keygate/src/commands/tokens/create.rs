@@ -218,7 +218,7 @@ mod tests {
         let usual = rights(&[]).ok().unwrap();
         assert!(usual.len() == 7 && !usual.contains(&Right::Admin));
         assert_eq!(rights(&["chat", "admin"]).ok().unwrap(), [Right::Chat, Right::Admin].into());
-        let failure = rights(&["chta"]).err().unwrap();
+        let failure = rights(&["chatt"]).err().unwrap();
         assert!(failure.text.contains("did you mean `chat`"), "{}", failure.text);
     }
 }
