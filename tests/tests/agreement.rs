@@ -20,7 +20,7 @@ use keygate_actors::{
     Home, LedgerShelf, ShelfTrouble, SupervisorSpec, clock, start_ledger, start_limiter, start_supervisor,
 };
 use keygate_domain::{
-    Allowance, ApiKey, ClientId, GroupId, KeySpec, LedgerRow, Redactor, Reset, Right, Role, UserId,
+    Allowance, ApiKey, ClientId, ClientProfile, GroupId, KeySpec, LedgerRow, Redactor, Reset, Right, Role, UserId,
 };
 use keygate_journey::{Call, Caller, Errands, House, Identity, Lane, serve};
 use keygate_limits::{Plans, RetryPolicy, UserPolicy};
@@ -218,6 +218,7 @@ impl Stage {
             let path = format!("/v1beta/models/{MODEL}:generateContent");
             let mut headers = HeaderMap::new();
             headers.insert("content-type", "application/json".parse().expect("a header"));
+            let profile = Arc::new(ClientProfile::with_rights(&[Right::Chat]));
             let call = Call {
                 method: Method::POST,
                 path: &path,
@@ -226,7 +227,7 @@ impl Stage {
                 body: br#"{"contents":[{"parts":[{"text":"hello"}]}]}"#.as_slice().into(),
                 inflow: None,
                 began: clock::now(),
-                identity: Identity::Known(Caller { client, user, rights: [Right::Chat].into(), plan: None }),
+                identity: Identity::Known(Caller { client, user, profile }),
                 request_id: "a request",
                 origin: Origin::INSIDE,
                 span: tracing::Span::none(),

@@ -11,6 +11,7 @@ mod house {
     mod answer;
     mod assistant;
     mod avatar_belongings;
+    mod audit;
     mod avatar_engines;
     mod avatar_losses;
     mod avatar_management;
@@ -24,6 +25,8 @@ mod house {
     mod chaos;
     mod chaos_backends;
     mod chosen_names;
+    mod client_limits;
+    mod client_models;
     mod client_tokens;
     mod continuations;
     mod credentials;
@@ -41,6 +44,7 @@ mod house {
     mod hangs;
     mod hostile_paths;
     mod interactions;
+    mod kept_tokens;
     mod large_bodies;
     mod learning;
     mod leaving;

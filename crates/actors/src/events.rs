@@ -1,6 +1,6 @@
 //! The only log lines of this crate. Keys are named by id and label, never by their secret.
 
-use keygate_domain::{BucketName, Fault, ProviderName};
+use keygate_domain::{AuditAction, AuditEntry, BucketName, Fault, ProviderName};
 use keygate_pool::{Lease, PoolEvent};
 use tracing::{debug, error, info, warn};
 
@@ -225,4 +225,33 @@ fn with_causes(trouble: &(dyn std::error::Error + 'static)) -> String {
         cause = next.source();
     }
     text
+}
+
+/// Somebody did something, or tried to. The same as a row of the audit trail.
+pub(crate) fn audited(entry: &AuditEntry) {
+    let AuditEntry { who, action, details, peer, request_id, count, .. } = entry;
+    let (peer, request_id) = (peer.as_deref(), request_id.as_deref());
+    let is_trouble = [
+        AuditAction::LoginFailed,
+        AuditAction::AdminRefused,
+        AuditAction::ConfigRefused,
+        AuditAction::EntriesLost,
+    ]
+    .iter()
+    .any(|trouble| trouble.as_str() == action);
+    if is_trouble {
+        warn!(audit = true, who, action, details, peer, request_id, count, "audit: {action}");
+    } else {
+        info!(audit = true, who, action, details, peer, request_id, "audit: {action}");
+    }
+}
+
+/// The audit trail cannot be written; what is to be written waits.
+pub(crate) fn audit_failed(trouble: &(dyn std::error::Error + 'static)) {
+    warn!("the audit trail cannot be written and waits: {trouble}");
+}
+
+/// It can be again.
+pub(crate) fn audit_recovered() {
+    info!("the audit trail is written again");
 }

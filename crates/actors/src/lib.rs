@@ -1,4 +1,5 @@
-//! Mailboxes around the pure machines: key supervisors, the user limiter, the bookkeeper, the prober.
+//! Mailboxes around the pure machines: key supervisors, the user limiter, the bookkeeper, the prober. The
+//! auditor is a queue instead: it has no state that anybody asks for.
 //!
 //! The only crate that knows actix. An actor in here is a mailbox, a clock reading and a panic
 //! fence around one machine of floor 1, and decides nothing itself. Outside there are handles,
@@ -6,6 +7,7 @@
 
 mod alarm;
 mod arbiters;
+mod auditor;
 mod bookkeeper;
 mod chaos;
 pub mod clock;
@@ -21,6 +23,7 @@ mod user_limiter;
 mod vitals;
 
 pub use arbiters::{Arbiters, Clerks, Home};
+pub use auditor::{AuditBook, Auditor, StrangeLogin, audit_entry, start_auditor};
 pub use bookkeeper::{Bookkeeper, Shelf, ShelfTrouble, start_bookkeeper};
 pub use chaos::{Chaos, InvalidChaos};
 pub use gate::Unavailable;

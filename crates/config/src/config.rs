@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keygate_domain::{DatabaseUrl, KeySpec, Right};
+use keygate_domain::{DatabaseUrl, KeySpec, ModelList, PlanName, Right, UserLimits};
 use keygate_limits::{Plans, RetryPolicy, UserPolicy};
 use keygate_pool::Policy;
 use keygate_provider::{Adapter, ProviderOptions};
@@ -104,6 +104,12 @@ pub struct ClientToken {
     pub sha256: [u8; 32],
     /// What the client may do.
     pub rights: BTreeSet<Right>,
+    /// The models it may name, if not all.
+    pub models: Option<ModelList>,
+    /// The plan of its users, if it is not everybody's.
+    pub plan: Option<PlanName>,
+    /// The limits of its users, where they differ.
+    pub limits: UserLimits,
 }
 
 impl fmt::Debug for ClientToken {

@@ -30,7 +30,8 @@ pub use config::{
     TelemetryConfig,
 };
 pub use effective::Effective;
-pub use load::{LoadRequest, Loaded, Reading, load, read, read_bind, read_storage};
+pub use load::{DatabaseSettings, LoadRequest, Loaded, Reading, load, read, read_bind, read_database};
+pub use nearest::nearest;
 pub use problem::{ConfigProblems, Place, Problem, Warning};
 pub use schema::json_schema;
 pub use tls::TlsIdentity;

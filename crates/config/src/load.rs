@@ -1,6 +1,6 @@
 //! The way in: from files, environment and command line to a valid configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -79,28 +79,55 @@ pub fn read(request: LoadRequest, catalogue: &[Adapter]) -> Reading {
 /// # Errors
 /// [`ConfigProblems`] when the file cannot be read, or the section `server` is not valid.
 pub fn read_bind(request: LoadRequest) -> Result<SocketAddr, ConfigProblems> {
-    Ok(read_section(request, "server")?.server.bind.0)
-}
-
-/// Reads only where the database is: for commands that work on it, and need not be able to read keys.
-///
-/// # Errors
-/// [`ConfigProblems`] when the file cannot be read, or the section `storage` is not valid.
-pub fn read_storage(request: LoadRequest) -> Result<StorageConfig, ConfigProblems> {
-    Ok(build::storage::build(&read_section(request, "storage")?.storage))
-}
-
-/// All sections, of which this one is valid.
-fn read_section(request: LoadRequest, section: &str) -> Result<Sections, ConfigProblems> {
     let files = Files::find(request.working_dir, request.config.as_deref());
     let mut findings = Findings::default();
     let file = read_file(&files).map_err(|problem| ConfigProblems(vec![problem]))?;
     let environment = Environment::read(request.environment, &files, &mut findings);
     let sections: Sections = Layers::new(file, &environment, request.bind).take(&mut findings);
-    if findings.is_blamed(&[section]) {
+    if findings.is_blamed(&["server"]) {
         findings.into_result()?;
     }
-    Ok(sections)
+    Ok(sections.server.bind.0)
+}
+
+/// What a command that works on the database has to know: neither keys nor anything secret, which it need
+/// not be able to read.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Where the database is.
+    pub storage: StorageConfig,
+    /// The models that the configuration names.
+    pub models: BTreeSet<String>,
+    /// The plans there are.
+    pub plans: BTreeSet<String>,
+}
+
+/// Reads only what concerns the database and what is kept in it.
+///
+/// # Errors
+/// [`ConfigProblems`] when the file cannot be read, or one of these sections is not valid.
+pub fn read_database(request: LoadRequest) -> Result<DatabaseSettings, ConfigProblems> {
+    let files = Files::find(request.working_dir, request.config.as_deref());
+    let mut findings = Findings::default();
+    let file = read_file(&files).map_err(|problem| ConfigProblems(vec![problem]))?;
+    let environment = Environment::read(request.environment, &files, &mut findings);
+    let mut layers = Layers::new(file, &environment, request.bind);
+    let sections: Sections = layers.take(&mut findings);
+    let mut judge = Judge {
+        layers: &layers,
+        sources: Sources { environment: &environment, files: &files },
+        allow_empty: true,
+        findings: &mut findings,
+    };
+    let storage = build::storage(&sections.storage);
+    let plans = build::plans(&sections.plans, &mut judge).by_name.into_keys();
+    let plans = plans.map(|name| name.to_string()).collect();
+    if ["storage", "plans"].iter().any(|section| findings.is_blamed(&[section])) {
+        findings.into_result()?;
+    }
+    let budgets = sections.providers.values().flat_map(|provider| provider.budgets.models.keys());
+    let models = budgets.cloned().chain([sections.assistant.model.0.clone()]).collect();
+    Ok(DatabaseSettings { storage, models, plans })
 }
 
 fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {

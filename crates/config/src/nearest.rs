@@ -1,7 +1,7 @@
 //! What somebody probably meant by a misspelled name.
 
 /// The one of `known` nearest to `name`, if it is near enough to be meant.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_ascii_lowercase().replace('-', "_");
     let allowed = (name.chars().count() / 3).clamp(1, 3);
     known

@@ -91,8 +91,10 @@ shared_text_id! {
     BucketName,
     /// A backend with a gateway token, or the anonymous client of an open gateway.
     ClientId,
-    /// What the configuration calls one of `plans:`.
+    /// A plan of the configuration.
     PlanName,
+    /// A client token's stable public name: the first 12 hex digits of its SHA-256.
+    TokenId,
 }
 
 impl GroupId {

@@ -40,6 +40,39 @@ pub enum Right {
     Admin,
 }
 
+impl Right {
+    /// All rights.
+    pub const ALL: [Self; 8] = [
+        Self::Chat,
+        Self::Embed,
+        Self::Files,
+        Self::Live,
+        Self::Avatar,
+        Self::Manage,
+        Self::Status,
+        Self::Admin,
+    ];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Embed => "embed",
+            Self::Files => "files",
+            Self::Live => "live",
+            Self::Avatar => "avatar",
+            Self::Manage => "manage",
+            Self::Status => "status",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The right of that name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|right| right.as_str() == name)
+    }
+}
+
 /// How the answer comes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Streaming {

@@ -4,6 +4,9 @@
 //! the front maps [`ErrorKind`] to a status, so that a decision never depends on a protocol.
 
 mod allowance;
+mod audit;
+mod checksum;
+mod client;
 mod database_url;
 mod error;
 mod ids;
@@ -16,12 +19,18 @@ mod redact;
 mod resource;
 mod secret;
 mod spend;
+mod token;
 mod verdict;
 
 pub use allowance::Allowance;
+pub use audit::{AuditAction, AuditBreak, AuditChain, AuditEntry, AuditHead, AuditPage, AuditRow};
+pub use checksum::Checksum;
+pub use client::{ClientProfile, InvalidModel, ModelList, UserLimits};
 pub use database_url::DatabaseUrl;
 pub use error::{Blame, ErrorKind, Refusal};
-pub use ids::{BucketName, ClientId, GroupId, KeyId, LeaseId, ModelName, PlanName, ProviderName, UserId};
+pub use ids::{
+    BucketName, ClientId, GroupId, KeyId, LeaseId, ModelName, PlanName, ProviderName, TokenId, UserId,
+};
 pub use intent::{Access, Intent, Operation, Placement, Replay, Right, Streaming};
 pub use key_spec::{KeySpec, Role};
 pub use ledger::{
@@ -33,4 +42,5 @@ pub use redact::{InvalidRedaction, Redactor};
 pub use resource::{Binding, Keepsake, OpenedSession, Resource};
 pub use secret::ApiKey;
 pub use spend::{Spend, Usage};
+pub use token::{ClientToken, TokenSecret};
 pub use verdict::{Failure, Fault, Hint, Metric, Reset, RetryAdvice, Scope, Tier, Verdict};

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use keygate_actors::Unavailable;
-use keygate_domain::{ErrorKind, KeyId, Refusal};
+use keygate_actors::{Unavailable, audit_entry};
+use keygate_domain::{AuditAction, AuditEntry, ErrorKind, KeyId, Refusal};
 use keygate_journey::restarting;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::caller::wrong_token;
-use crate::credentials::admin_token;
+use crate::caller::{Stranger, ended, peer_of, wrong_token};
+use crate::credentials::{Looked, admin_token};
 use crate::proxy::{headers_of, read};
 use crate::worker::{OnDuty, Worker};
 use crate::{error_response, request_id};
@@ -36,13 +36,10 @@ pub(crate) async fn reset_keys(
     worker: OnDuty,
 ) -> HttpResponse {
     let id = request_id::of(&headers_of(request.headers()));
-    match reset(&worker, &request, &provider, payload).await {
-        Ok(keys) => {
-            tracing::info!(audit = true, request_id = %id, provider = %provider, keys, "keys reset by an operator");
-            HttpResponse::Ok()
-                .insert_header(("x-request-id", id))
-                .json(json!({ "message": "Failed API keys reset successfully" }))
-        }
+    match reset(&worker, &request, &provider, payload, &id).await {
+        Ok(()) => HttpResponse::Ok()
+            .insert_header(("x-request-id", id))
+            .json(json!({ "message": "Failed API keys reset successfully" })),
         Err(refusal) => error_response::on_house(&refusal, &id),
     }
 }
@@ -52,8 +49,9 @@ async fn reset(
     request: &HttpRequest,
     provider: &str,
     payload: web::Payload,
-) -> Result<usize, Refusal> {
-    must_be_admin(worker, request).await?;
+    id: &str,
+) -> Result<(), Refusal> {
+    let operator = must_be_admin(worker, request, id).await?;
     let lane = worker.house.lane_called(provider).ok_or_else(|| no_such_provider(provider))?;
     let body = read(payload, MAX_BODY_BYTES, request, BODY_PATIENCE).await?;
     let ids = named_keys(&body)?;
@@ -64,7 +62,15 @@ async fn reset(
             return Err(Refusal::new(ErrorKind::NotFound, message));
         }
     }
-    lane.supervisor.reset(ids).await.map_err(unavailable)
+    let which = ids.as_deref().map_or_else(|| "all keys".to_owned(), listed);
+    let count = lane.supervisor.reset(ids).await.map_err(unavailable)?;
+    let details = format!("{}: {which} ({count} reset)", lane.adapter.name);
+    worker.auditor.note(operator.did(AuditAction::KeysReset, &details));
+    Ok(())
+}
+
+fn listed(ids: &[KeyId]) -> String {
+    ids.iter().map(KeyId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn named_keys(body: &[u8]) -> Result<Option<Vec<KeyId>>, Refusal> {
@@ -87,9 +93,27 @@ pub(crate) fn no_such_provider(name: &str) -> Refusal {
     Refusal::new(ErrorKind::NotFound, format!("No provider {shown} is configured."))
 }
 
+/// An operator, and the request in which they do something.
+pub(crate) struct Operator<'a> {
+    who: String,
+    request: &'a HttpRequest,
+    request_id: &'a str,
+}
+
+impl Operator<'_> {
+    /// What they did, for the audit trail.
+    pub(crate) fn did(&self, action: AuditAction, details: &str) -> AuditEntry {
+        audit_entry(&self.who, action, details).by_request(peer_of(self.request), self.request_id)
+    }
+}
+
 /// Admin routes need a token on loopback too: a web page in the operator's browser can reach
 /// loopback.
-pub(crate) async fn must_be_admin(worker: &Worker, request: &HttpRequest) -> Result<(), Refusal> {
+pub(crate) async fn must_be_admin<'a>(
+    worker: &Worker,
+    request: &'a HttpRequest,
+    request_id: &'a str,
+) -> Result<Operator<'a>, Refusal> {
     if !worker.doorkeeper.has_admin() {
         return Err(Refusal::new(
             ErrorKind::Forbidden,
@@ -103,12 +127,20 @@ pub(crate) async fn must_be_admin(worker: &Worker, request: &HttpRequest) -> Res
             "Send the admin token as Authorization: Bearer or X-Keygate-Admin-Token.",
         ));
     };
-    if worker.doorkeeper.is_admin(token) {
-        return Ok(());
+    if let Some(who) = worker.doorkeeper.operator_of(token) {
+        return Ok(Operator { who: who.to_owned(), request, request_id });
     }
-    if worker.doorkeeper.client_of(token).is_some() {
-        return Err(Refusal::new(ErrorKind::Forbidden, "This token lacks the scope `admin`."));
+    let stranger = Stranger::of(request, request_id);
+    match worker.doorkeeper.client_of(token) {
+        Looked::Known(client) => {
+            let entry = audit_entry(&client.name, AuditAction::AdminRefused, request.path());
+            worker.auditor.note(entry.by_request(stranger.peer, request_id));
+            Err(Refusal::new(ErrorKind::Forbidden, "This token lacks the scope `admin`."))
+        }
+        Looked::Ended => Err(wrong_token(worker, &stranger, ended()).await),
+        Looked::Unknown => {
+            let wrong = Refusal::new(ErrorKind::Unauthenticated, "This is not the admin token.");
+            Err(wrong_token(worker, &stranger, wrong).await)
+        }
     }
-    let wrong = Refusal::new(ErrorKind::Unauthenticated, "This is not the admin token.");
-    Err(wrong_token(worker, request, wrong).await)
 }

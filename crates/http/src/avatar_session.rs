@@ -17,7 +17,7 @@ use keygate_telemetry::spans;
 use serde_json::{Value, json};
 
 use crate::answer_out::put_facts;
-use crate::caller::{after_wrong_token, peer_of, recognise};
+use crate::caller::{Stranger, after_wrong_token, peer_of, recognise};
 use crate::error_response::{on_house, put};
 use crate::line::hung_up;
 use crate::proxy::{headers_of, read};
@@ -68,7 +68,7 @@ async fn made(
     if let Identity::Unknown { refusal, .. } = known.identity {
         let refused = plainly(refusal);
         return Err(if known.is_failed_login {
-            after_wrong_token(worker, peer, refused).await
+            after_wrong_token(worker, &Stranger::of(request, id), refused).await
         } else {
             refused
         });

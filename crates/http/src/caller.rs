@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use http::{HeaderMap, HeaderName};
+use keygate_actors::StrangeLogin;
 use keygate_config::{AuthMode, CorsConfig};
-use keygate_domain::{ClientId, ErrorKind, Refusal, Right, UserId};
+use keygate_domain::{ClientId, ClientProfile, ErrorKind, Refusal, UserId};
 use keygate_journey::{Caller, Facts, Identity, Refused};
 
 use crate::cors;
-use crate::credentials::{KnownClient, Shown, shown};
+use crate::credentials::{KnownClient, Looked, Shown, shown};
 use crate::worker::Worker;
 
 /// The name of the client that stands for everybody on an open gateway.
@@ -18,10 +19,6 @@ pub(crate) const OPEN_CLIENT: &str = "open";
 
 /// The name of the client that stands for whoever shows a provider's own token.
 const TOKEN_BEARER: &str = "session-token";
-
-/// What anybody may do on an open gateway.
-const OPEN_RIGHTS: [Right; 6] =
-    [Right::Chat, Right::Embed, Right::Files, Right::Live, Right::Avatar, Right::Manage];
 
 /// An identity, and whether a wrong token was shown (that counts against the peer).
 pub(crate) struct Recognised {
@@ -43,7 +40,12 @@ pub(crate) fn recognise(
     let shown = shown(headers, query);
     let known = match &shown {
         Shown::One(token) => worker.doorkeeper.client_of(token),
-        Shown::Nothing | Shown::Several => None,
+        Shown::Nothing | Shown::Several => Looked::Unknown,
+    };
+    let (known, has_ended) = match known {
+        Looked::Known(client) => (Some(client), false),
+        Looked::Ended => (None, true),
+        Looked::Unknown => (None, false),
     };
     let identity = match (known, worker.rules.clients.auth) {
         (Some(token), _) => Identity::Known(client(token, user)),
@@ -51,14 +53,16 @@ pub(crate) fn recognise(
             return Err(foreign_page());
         }
         (None, AuthMode::Open) => {
-            let anybody = anybody(OPEN_CLIENT, user, peer, &OPEN_RIGHTS);
+            let anybody = anybody(OPEN_CLIENT, user, peer, worker.doorkeeper.for_anybody());
             match &shown {
                 Shown::Nothing | Shown::One(_) => Identity::Known(anybody),
                 Shown::Several => Identity::Unknown { refusal: why_not(&shown), stand_in: anybody },
             }
         }
         (None, AuthMode::Required) => {
-            Identity::Unknown { refusal: why_not(&shown), stand_in: anybody(TOKEN_BEARER, None, peer, &[]) }
+            let refusal = if has_ended { ended() } else { why_not(&shown) };
+            let stand_in = anybody(TOKEN_BEARER, None, peer, worker.doorkeeper.for_strangers());
+            Identity::Unknown { refusal, stand_in }
         }
     };
     let is_failed_login = matches!(identity, Identity::Unknown { .. }) && matches!(shown, Shown::One(_));
@@ -79,19 +83,34 @@ fn foreign_page() -> Refusal {
     Refusal::new(ErrorKind::Forbidden, message)
 }
 
+/// Who showed a wrong token, and where, as the audit trail tells it.
+pub(crate) struct Stranger<'a> {
+    pub(crate) peer: IpAddr,
+    pub(crate) path: &'a str,
+    pub(crate) request_id: &'a str,
+}
+
+impl<'a> Stranger<'a> {
+    pub(crate) fn of(request: &'a HttpRequest, request_id: &'a str) -> Self {
+        Self { peer: peer_of(request), path: request.path(), request_id }
+    }
+}
+
 /// Counts a wrong token against the peer, whatever it was to open. Who guessed too often is told to
 /// wait instead of `refused`.
-pub(crate) async fn after_wrong_token(worker: &Worker, peer: IpAddr, refused: Refused) -> Refused {
-    match worker.house.limiter.failed_login(peer).await {
+pub(crate) async fn after_wrong_token(worker: &Worker, who: &Stranger<'_>, refused: Refused) -> Refused {
+    let (path, request_id) = (who.path.to_owned(), who.request_id.to_owned());
+    worker.auditor.failed_login(StrangeLogin { peer: who.peer, path, request_id });
+    match worker.house.limiter.failed_login(who.peer).await {
         Ok(()) => refused,
         Err(limited) => Refused::by_limiter(limited, refused.facts),
     }
 }
 
 /// The same on the gateway's own routes.
-pub(crate) async fn wrong_token(worker: &Worker, request: &HttpRequest, refusal: Refusal) -> Refusal {
+pub(crate) async fn wrong_token(worker: &Worker, who: &Stranger<'_>, refusal: Refusal) -> Refusal {
     let refused = Refused { refusal, facts: Facts::default(), turned_away: None };
-    after_wrong_token(worker, peer_of(request), refused).await.refusal
+    after_wrong_token(worker, who, refused).await.refusal
 }
 
 /// The address the connection comes from.
@@ -114,20 +133,25 @@ pub(crate) fn why_not(shown: &Shown<'_>) -> Refusal {
     }
 }
 
+/// What the bearer of a token is told that was good once.
+pub(crate) fn ended() -> Refusal {
+    let message = "This client token has expired or was revoked. Ask the operator for another one.";
+    Refusal::new(ErrorKind::Unauthenticated, message)
+}
+
 fn client(known: &KnownClient, user: Option<&str>) -> Caller {
     let name = user.map_or_else(|| Arc::clone(&known.name), Arc::from);
     Caller {
         client: known.id.clone(),
         user: UserId { client: known.id.clone(), name },
-        rights: Arc::clone(&known.rights),
-        plan: None,
+        profile: Arc::clone(&known.profile),
     }
 }
 
-fn anybody(client: &str, user: Option<&str>, peer: IpAddr, rights: &[Right]) -> Caller {
+fn anybody(client: &str, user: Option<&str>, peer: IpAddr, profile: &Arc<ClientProfile>) -> Caller {
     let client = ClientId::from(client);
     let name = user.map_or_else(|| Arc::from(peer.to_string()), Arc::from);
-    Caller { user: UserId { client: client.clone(), name }, client, rights: Arc::from(rights), plan: None }
+    Caller { user: UserId { client: client.clone(), name }, client, profile: Arc::clone(profile) }
 }
 
 /// The user that `header` names; `called` so where callers are told of it.

@@ -6,25 +6,52 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
-use keygate_config::{ClientToken, ClientsConfig};
-use keygate_domain::{ClientId, Right};
+use jiff::Timestamp;
+use keygate_actors::clock;
+use keygate_config::ClientsConfig;
+use keygate_domain::{ClientId, ClientProfile, ClientToken, PlanName, Right, UserLimits};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
+/// What anybody may do on an open gateway.
+const OPEN_RIGHTS: [Right; 6] =
+    [Right::Chat, Right::Embed, Right::Files, Right::Live, Right::Avatar, Right::Manage];
+
+/// Whoever has the token of the variable `KEYGATE_ADMIN_TOKEN`, in the audit trail.
+const THE_ADMIN: &str = "admin";
+
 /// A client, as its requests need it: cheap to clone.
 pub(crate) struct KnownClient {
     pub(crate) id: ClientId,
     pub(crate) name: Arc<str>,
-    pub(crate) rights: Arc<[Right]>,
+    pub(crate) profile: Arc<ClientProfile>,
+    /// From then on its token opens nothing.
+    ends_at: Option<Timestamp>,
     sha256: [u8; 32],
 }
 
-/// Knows the tokens, by their SHA-256 only.
+/// Knows the tokens, by their SHA-256 only: those of the configuration and those that are kept.
 pub(crate) struct Doorkeeper {
     clients: BTreeMap<[u8; 32], KnownClient>,
+    /// By client, for all its tokens.
+    limits: BTreeMap<String, UserLimits>,
+    /// By client; where its tokens name several, the one of the configuration, else of the last that was made.
+    plans: BTreeMap<String, PlanName>,
     admin: Option<[u8; 32]>,
+    anybody: Arc<ClientProfile>,
+    stranger: Arc<ClientProfile>,
+}
+
+/// What a token turns out to be.
+pub(crate) enum Looked<'d> {
+    /// A client's.
+    Known(&'d KnownClient),
+    /// One that was a client's once.
+    Ended,
+    /// Nobody's.
+    Unknown,
 }
 
 /// What a request shows of itself.
@@ -38,44 +65,115 @@ pub(crate) enum Shown<'a> {
 }
 
 impl Doorkeeper {
-    pub(crate) fn new(clients: &ClientsConfig) -> Self {
+    /// Knows the tokens of the configuration, and `kept` ones beside them. Tokens of one name are one client's,
+    /// wherever they are from: its limits hold for all of them, and a plan for those that name none.
+    pub(crate) fn new(config: &ClientsConfig, kept: &[ClientToken]) -> Self {
+        let limits: BTreeMap<String, UserLimits> =
+            config.tokens.iter().map(|token| (token.name.clone(), token.limits)).collect();
+        let limits_of = |name: &str| limits.get(name).copied().unwrap_or_default();
+        let plans = plans(config, kept);
+        let configured = config.tokens.iter().map(|token| {
+            let profile = ClientProfile {
+                rights: token.rights.iter().copied().collect(),
+                models: token.models.clone(),
+                plan: token.plan.clone().or_else(|| plans.get(&token.name).cloned()),
+                limits: token.limits,
+            };
+            KnownClient::new(&token.name, profile, token.sha256, None)
+        });
+        let kept = kept.iter().map(|token| {
+            let profile = ClientProfile {
+                rights: token.rights.iter().copied().collect(),
+                models: token.models.clone(),
+                plan: token.plan.clone().or_else(|| plans.get(&token.name).cloned()),
+                limits: limits_of(&token.name),
+            };
+            KnownClient::new(&token.name, profile, token.sum.0, token.ends_at())
+        });
+        // A token that is in both is the configuration's: what stands there is in sight.
+        let clients = kept.chain(configured).map(|client| (client.sha256, client)).collect();
         Self {
-            clients: clients.tokens.iter().map(|token| (token.sha256, KnownClient::of(token))).collect(),
-            admin: clients.admin_token_sha256,
+            clients,
+            limits,
+            plans,
+            admin: config.admin_token_sha256,
+            anybody: Arc::new(ClientProfile::with_rights(&OPEN_RIGHTS)),
+            stranger: Arc::default(),
         }
     }
 
-    /// The client of a token. The look-up goes by digest, so its timing tells nothing of the
-    /// token; the final comparison is in constant time all the same.
-    pub(crate) fn client_of(&self, token: &str) -> Option<&KnownClient> {
-        let digest = sha256(token);
-        let client = self.clients.get(&digest)?;
-        bool::from(client.sha256.ct_eq(&digest)).then_some(client)
+    /// What a token is.
+    pub(crate) fn client_of(&self, token: &str) -> Looked<'_> {
+        self.client_with(&sha256(token))
+    }
+
+    /// The look-up goes by digest, so its timing tells nothing of the token; the final comparison is in
+    /// constant time all the same. The clock is read for tokens that end only.
+    fn client_with(&self, digest: &[u8; 32]) -> Looked<'_> {
+        match self.clients.get(digest) {
+            Some(client) if !bool::from(client.sha256.ct_eq(digest)) => Looked::Unknown,
+            Some(client) if client.has_ended() => Looked::Ended,
+            Some(client) => Looked::Known(client),
+            None => Looked::Unknown,
+        }
     }
 
     /// Whether any admin token exists at all.
     pub(crate) fn has_admin(&self) -> bool {
-        self.admin.is_some() || self.clients.values().any(|client| client.rights.contains(&Right::Admin))
+        let is_admin =
+            |client: &KnownClient| client.profile.rights.contains(&Right::Admin) && !client.has_ended();
+        self.admin.is_some() || self.clients.values().any(is_admin)
     }
 
-    /// Whether `token` opens operators' routes.
-    pub(crate) fn is_admin(&self, token: &str) -> bool {
+    /// Whose token opens operators' routes, if this one does.
+    pub(crate) fn operator_of(&self, token: &str) -> Option<&str> {
         let digest = sha256(token);
-        let is_the_admin_token = self.admin.is_some_and(|admin| bool::from(admin.ct_eq(&digest)));
-        let is_an_admin =
-            || self.client_of(token).is_some_and(|client| client.rights.contains(&Right::Admin));
-        is_the_admin_token || is_an_admin()
+        if self.admin.is_some_and(|admin| bool::from(admin.ct_eq(&digest))) {
+            return Some(THE_ADMIN);
+        }
+        match self.client_with(&digest) {
+            Looked::Known(client) if client.profile.rights.contains(&Right::Admin) => Some(&client.name),
+            Looked::Known(_) | Looked::Ended | Looked::Unknown => None,
+        }
+    }
+
+    /// The limits of a client's users, where they differ from everybody's.
+    pub(crate) fn limits_of(&self, client: &ClientId) -> UserLimits {
+        self.limits.get(client.as_str()).copied().unwrap_or_default()
+    }
+
+    /// The plan of a client's users, if it is not everybody's.
+    pub(crate) fn plan_of(&self, client: &ClientId) -> Option<PlanName> {
+        self.plans.get(client.as_str()).cloned()
+    }
+
+    /// What is known of everybody on an open gateway.
+    pub(crate) fn for_anybody(&self) -> &Arc<ClientProfile> {
+        &self.anybody
+    }
+
+    /// What is known of whoever shows nothing that is known.
+    pub(crate) fn for_strangers(&self) -> &Arc<ClientProfile> {
+        &self.stranger
     }
 }
 
+fn plans(config: &ClientsConfig, kept: &[ClientToken]) -> BTreeMap<String, PlanName> {
+    let now = clock::now().wall;
+    // They come in the order they were made.
+    let kept = kept.iter().filter(|token| token.ends_at().is_none_or(|end| end > now));
+    let kept = kept.filter_map(|token| Some((token.name.clone(), token.plan.clone()?)));
+    let configured = config.tokens.iter().filter_map(|token| Some((token.name.clone(), token.plan.clone()?)));
+    kept.chain(configured).collect()
+}
+
 impl KnownClient {
-    fn of(token: &ClientToken) -> Self {
-        Self {
-            id: ClientId::from(token.name.as_str()),
-            name: Arc::from(token.name.as_str()),
-            rights: token.rights.iter().copied().collect(),
-            sha256: token.sha256,
-        }
+    fn new(name: &str, profile: ClientProfile, sha256: [u8; 32], ends_at: Option<Timestamp>) -> Self {
+        Self { id: ClientId::from(name), name: Arc::from(name), profile: Arc::new(profile), ends_at, sha256 }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ends_at.is_some_and(|end| end <= clock::now().wall)
     }
 }
 
@@ -122,6 +220,67 @@ fn sha256(token: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn kept(token: &str, name: &str, right: Right, ends_at: Option<Timestamp>) -> ClientToken {
+        let sum = keygate_domain::Checksum::of(token.as_bytes());
+        ClientToken {
+            id: ClientToken::id_of(&sum),
+            name: name.to_owned(),
+            sum,
+            rights: [right].into(),
+            models: None,
+            plan: None,
+            keeper: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at: ends_at,
+            revoked_at: None,
+        }
+    }
+
+    fn config() -> ClientsConfig {
+        let limits = UserLimits { requests_per_minute: Some(3), ..UserLimits::default() };
+        let token = keygate_config::ClientToken {
+            name: "shop".to_owned(),
+            sha256: sha256("kg_yaml"),
+            rights: [Right::Chat].into(),
+            models: None,
+            plan: None,
+            limits,
+        };
+        ClientsConfig {
+            auth: keygate_config::AuthMode::Required,
+            tokens: vec![token],
+            admin_token_sha256: None,
+        }
+    }
+
+    #[test]
+    fn tokens_of_one_name_are_one_client_wherever_they_are_kept() {
+        let keeper = Doorkeeper::new(&config(), &[kept("kg_kept", "shop", Right::Embed, None)]);
+        let look = |token: &str| match keeper.client_of(token) {
+            Looked::Known(client) => Some((client.id.clone(), client.profile.clone())),
+            Looked::Ended | Looked::Unknown => None,
+        };
+        let ((one, ours), (other, theirs)) = (look("kg_yaml").unwrap(), look("kg_kept").unwrap());
+        assert_eq!((&one, ours.limits), (&other, theirs.limits));
+        assert_eq!(keeper.limits_of(&one), ours.limits);
+        assert!(ours.may(Right::Chat) && theirs.may(Right::Embed) && !theirs.may(Right::Chat));
+        assert!(look("kg_other").is_none());
+    }
+
+    #[test]
+    fn a_token_that_ended_opens_nothing_and_is_remembered() {
+        let (past, ahead) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let tokens =
+            [kept("kg_past", "a", Right::Admin, Some(past)), kept("kg_ahead", "b", Right::Chat, Some(ahead))];
+        let keeper = Doorkeeper::new(&ClientsConfig { tokens: Vec::new(), ..config() }, &tokens);
+        assert!(matches!(keeper.client_of("kg_past"), Looked::Ended));
+        assert!(matches!(keeper.client_of("kg_ahead"), Looked::Known(_)));
+        assert!(!keeper.has_admin(), "who has ended is no operator");
+        assert_eq!(keeper.operator_of("kg_past"), None);
+        let tokens = [kept("kg_ops", "ops", Right::Admin, None)];
+        assert_eq!(Doorkeeper::new(&config(), &tokens).operator_of("kg_ops"), Some("ops"));
+    }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

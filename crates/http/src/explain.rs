@@ -60,7 +60,10 @@ async fn explained(worker: &Worker, request: &HttpRequest, provider: &str) -> Re
     let model = model(known, question.model.as_deref())?;
     let user = user(worker, &reader, &question)?;
     let standing = match &user {
-        Some(user) => Some(worker.house.limiter.look(user.clone(), 1).await.map_err(unavailable)?),
+        Some(user) => {
+            let limits = worker.doorkeeper.limits_of(&user.client);
+            Some(worker.house.limiter.look(user.clone(), 1, limits).await.map_err(unavailable)?)
+        }
         None => None,
     };
     let tokens = question.tokens.unwrap_or_default();

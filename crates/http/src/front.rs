@@ -1,6 +1,6 @@
 //! What the front is told before it opens its door.
 
-use keygate_actors::{Bookkeeper, KeySupervisor, Ledger, UserLimiter};
+use keygate_actors::{Auditor, Bookkeeper, KeySupervisor, Ledger, UserLimiter};
 use keygate_config::ServerConfig;
 use keygate_domain::Redactor;
 
@@ -21,6 +21,8 @@ pub struct Crew {
     pub ledger: Ledger,
     /// What is asked about what they cost.
     pub books: UsageBooks,
+    /// Who writes down who did what.
+    pub auditor: Auditor,
 }
 
 /// Everything the front needs.

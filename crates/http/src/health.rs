@@ -29,7 +29,7 @@ pub(crate) async fn readyz(worker: OnDuty) -> HttpResponse {
         is_ready &= serves;
         providers.insert(name.to_string(), json!(if serves { "ready" } else { "unavailable" }));
     }
-    let trouble = worker.bookkeeper.trouble();
+    let trouble = worker.storage_trouble();
     let mut body = json!({
         "status": if is_ready { "ready" } else { "not_ready" },
         "providers": providers,

@@ -4,6 +4,7 @@
 mod admin;
 mod answer_out;
 mod assistant;
+mod audit;
 mod avatar_session;
 mod caller;
 mod caller_line;

@@ -16,7 +16,7 @@ use keygate_journey::{Answer, Call, Facts, Identity, Lane, Refused, serve};
 use keygate_telemetry::spans;
 use tracing::Span;
 
-use crate::caller::{Recognised, after_wrong_token, peer_of, recognise};
+use crate::caller::{Recognised, Stranger, after_wrong_token, peer_of, recognise};
 use crate::error_response::status_of;
 use crate::line::{hung_up, is_gone};
 use crate::worker::{OnDuty, Worker};
@@ -148,7 +148,8 @@ impl Visit<'_> {
         match serve(&self.worker.house, self.lane, &call, hung_up(self.request)).await {
             Ok(answer) => Ok(answer),
             Err(refused) if is_failed_login && refused.refusal.kind == ErrorKind::Unauthenticated => {
-                Err(after_wrong_token(self.worker, peer, refused).await)
+                let stranger = Stranger::of(self.request, self.id);
+                Err(after_wrong_token(self.worker, &stranger, refused).await)
             }
             Err(refused) => Err(refused),
         }

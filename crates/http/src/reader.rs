@@ -3,9 +3,10 @@
 use actix_web::HttpRequest;
 use keygate_domain::{ClientId, ErrorKind, Refusal, Right};
 
-use crate::caller::{why_not, wrong_token};
-use crate::credentials::{Shown, admin_token, shown};
+use crate::caller::{Stranger, ended, why_not, wrong_token};
+use crate::credentials::{Looked, Shown, admin_token, shown};
 use crate::proxy::headers_of;
+use crate::request_id;
 use crate::worker::Worker;
 
 /// Somebody who may look.
@@ -29,22 +30,27 @@ pub(crate) async fn reader(worker: &Worker, request: &HttpRequest) -> Result<Rea
         return Ok(Reader::Operator);
     }
     let headers = headers_of(request.headers());
-    if admin_token(&headers).is_some_and(|token| worker.doorkeeper.is_admin(token)) {
+    if admin_token(&headers).is_some_and(|token| worker.doorkeeper.operator_of(token).is_some()) {
         return Ok(Reader::Operator);
     }
     let shown = shown(&headers, request.uri().query());
     let client = match &shown {
         Shown::One(token) => worker.doorkeeper.client_of(token),
-        Shown::Nothing | Shown::Several => None,
+        Shown::Nothing | Shown::Several => Looked::Unknown,
     };
+    let stranger = request_id::of(&headers);
+    let stranger = Stranger::of(request, &stranger);
     match (client, &shown) {
-        (Some(client), _) if client.rights.contains(&Right::Status) => Ok(Reader::Client(client.id.clone())),
+        (Looked::Known(client), _) if client.profile.rights.contains(&Right::Status) => {
+            Ok(Reader::Client(client.id.clone()))
+        }
         _ if worker.rules.status_public => Ok(Reader::Anybody),
-        (Some(_), _) => Err(Refusal::new(
+        (Looked::Known(_), _) => Err(Refusal::new(
             ErrorKind::Forbidden,
             "Status needs a token with the scope `status`, or the admin token.",
         )),
-        (None, Shown::One(_)) => Err(wrong_token(worker, request, why_not(&shown)).await),
-        (None, Shown::Nothing | Shown::Several) => Err(why_not(&shown)),
+        (Looked::Ended, _) => Err(wrong_token(worker, &stranger, ended()).await),
+        (Looked::Unknown, Shown::One(_)) => Err(wrong_token(worker, &stranger, why_not(&shown)).await),
+        (Looked::Unknown, Shown::Nothing | Shown::Several) => Err(why_not(&shown)),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::rt::time::timeout;
 use actix_web::{HttpRequest, HttpResponse};
-use keygate_domain::{ErrorKind, Refusal};
+use keygate_domain::{AuditAction, ErrorKind, Refusal};
 use keygate_journey::restarting;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -34,6 +34,22 @@ pub struct ReloadReport {
     pub keys: BTreeMap<&'static str, KeysChanged>,
     /// What an operator should know.
     pub warnings: Vec<String>,
+}
+
+impl ReloadReport {
+    /// For the audit trail.
+    pub fn in_words(&self) -> String {
+        if self.changed.is_empty() && self.needs_restart.is_empty() {
+            return "nothing changed".to_owned();
+        }
+        let mut words = self.changed.join(", ");
+        if !self.needs_restart.is_empty() {
+            words.push_str(" (after a restart: ");
+            words.push_str(&self.needs_restart.join(", "));
+            words.push(')');
+        }
+        words
+    }
 }
 
 /// What became of the keys of one provider.
@@ -75,20 +91,9 @@ pub fn reload_desk() -> (ReloadDesk, ReloadOrders) {
 /// `POST /api/keys/reload`.
 pub(crate) async fn reload(request: HttpRequest, worker: OnDuty) -> HttpResponse {
     let id = request_id::of(&headers_of(request.headers()));
-    match ordered(&worker, &request).await {
-        Ok(report) => {
-            tracing::info!(
-                audit = true, request_id = %id, changed = ?report.changed, needs_restart = ?report.needs_restart,
-                "configuration reloaded by an operator"
-            );
-            HttpResponse::Ok().insert_header(("x-request-id", id)).json(told(&report))
-        }
-        Err(refusal) => {
-            if refusal.kind == ErrorKind::ConfigurationRefused {
-                tracing::warn!(audit = true, request_id = %id, "an operator's reload was refused");
-            }
-            error_response::on_house(&refusal, &id)
-        }
+    match ordered(&worker, &request, &id).await {
+        Ok(report) => HttpResponse::Ok().insert_header(("x-request-id", id)).json(told(&report)),
+        Err(refusal) => error_response::on_house(&refusal, &id),
     }
 }
 
@@ -109,8 +114,8 @@ fn told(report: &ReloadReport) -> Value {
     })
 }
 
-async fn ordered(worker: &Worker, request: &HttpRequest) -> Result<ReloadReport, Refusal> {
-    must_be_admin(worker, request).await?;
+async fn ordered(worker: &Worker, request: &HttpRequest, id: &str) -> Result<ReloadReport, Refusal> {
+    let operator = must_be_admin(worker, request, id).await?;
     let Some(ReloadDesk(desk)) = &worker.reloads else {
         let message =
             "This gateway does not read its configuration from files, so there is nothing to reload.";
@@ -119,7 +124,15 @@ async fn ordered(worker: &Worker, request: &HttpRequest) -> Result<ReloadReport,
     let (order, answer) = oneshot::channel();
     desk.try_send(order).map_err(|_full| restarting(Duration::from_secs(1)))?;
     match timeout(PATIENCE, answer).await {
-        Ok(Ok(outcome)) => outcome.map_err(refusal),
+        Ok(Ok(outcome)) => {
+            worker.auditor.note(match &outcome {
+                Ok(report) => operator.did(AuditAction::ConfigReloaded, &report.in_words()),
+                Err(ReloadRefused::Invalid(why) | ReloadRefused::Failed(why)) => {
+                    operator.did(AuditAction::ConfigRefused, why)
+                }
+            });
+            outcome.map_err(refusal)
+        }
         // It was dropped: the gateway is stopping.
         Ok(Err(_dropped)) => Err(restarting(Duration::from_secs(1))),
         Err(_elapsed) => {

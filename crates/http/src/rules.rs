@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use keygate_config::{AssistantConfig, ClientsConfig, CorsConfig, ProviderConfig, TlsIdentity};
+use keygate_domain::ClientToken;
 use tokio::sync::watch;
 use url::Url;
 
@@ -51,13 +52,15 @@ pub struct ConfigState {
 /// Rules, and the tokens prepared for being looked up.
 pub(crate) struct Posted {
     pub(crate) rules: Arc<Rules>,
+    /// The tokens that are kept, besides those of the rules.
+    kept: Arc<[ClientToken]>,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
 }
 
 impl Posted {
-    fn new(rules: Rules) -> Arc<Self> {
-        let doorkeeper = Arc::new(Doorkeeper::new(&rules.clients));
-        Arc::new(Self { rules: Arc::new(rules), doorkeeper })
+    fn new(rules: Arc<Rules>, kept: Arc<[ClientToken]>) -> Arc<Self> {
+        let doorkeeper = Arc::new(Doorkeeper::new(&rules.clients, &kept));
+        Arc::new(Self { rules, kept, doorkeeper })
     }
 }
 
@@ -68,9 +71,9 @@ pub struct RuleBoard {
 }
 
 impl RuleBoard {
-    /// A board with the first rules.
-    pub fn new(rules: Rules) -> Self {
-        Self { posted: watch::Sender::new(Posted::new(rules)) }
+    /// A board with the first rules, and the tokens that are kept.
+    pub fn new(rules: Rules, kept: Vec<ClientToken>) -> Self {
+        Self { posted: watch::Sender::new(Posted::new(Arc::new(rules), kept.into())) }
     }
 
     /// The rules in force.
@@ -80,7 +83,15 @@ impl RuleBoard {
 
     /// Puts other rules in force: for requests that begin from here on.
     pub fn post(&self, rules: Rules) {
-        self.posted.send_replace(Posted::new(rules));
+        let kept = Arc::clone(&self.posted.borrow().kept);
+        self.posted.send_replace(Posted::new(Arc::new(rules), kept));
+    }
+
+    /// The same for the tokens that are kept. Both are called by one thread, so neither takes back what the
+    /// other posted.
+    pub fn post_tokens(&self, kept: Vec<ClientToken>) {
+        let rules = self.rules();
+        self.posted.send_replace(Posted::new(rules, kept.into()));
     }
 
     /// A view of the board that knows what it has seen.

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::answer_out::put_facts;
-use crate::caller::{Recognised, after_wrong_token, peer_of, recognise};
+use crate::caller::{Recognised, Stranger, after_wrong_token, peer_of, recognise};
 use crate::caller_line::caller_line;
 use crate::error_response::{put, status_of};
 use crate::line::hung_up;
@@ -150,7 +150,8 @@ impl Visit {
         let (house, board) = (&self.worker.house, &self.worker.switchboard);
         match connect(house, lane, &call, board, door, hung_up(&self.request)).await {
             Err(refused) if is_failed_login && refused.refusal.kind == ErrorKind::Unauthenticated => {
-                Err(after_wrong_token(&self.worker, self.peer, refused).await)
+                let stranger = Stranger::of(&self.request, &self.id);
+                Err(after_wrong_token(&self.worker, &stranger, refused).await)
             }
             connected => connected,
         }

@@ -52,7 +52,7 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
     reader(worker, request).await?;
     let config = ConfigStatus::of(&worker.rules.state);
     let status = if config.problem.is_some() { "degraded" } else { "ok" };
-    let storage = StorageStatus::of(worker.bookkeeper.trouble());
+    let storage = StorageStatus::of(worker.storage_trouble());
     let ledger = LedgerStatus::of(&worker.house.ledger.counts());
     let mut told = KeysStatus { status, api_keys: BTreeMap::new(), config, storage, ledger };
     for (name, lane) in &worker.house.lanes {

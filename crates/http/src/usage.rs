@@ -15,8 +15,8 @@ use keygate_domain::{
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::caller::{why_not, wrong_token};
-use crate::credentials::{Shown, admin_token, shown};
+use crate::caller::{Stranger, ended, why_not, wrong_token};
+use crate::credentials::{Looked, Shown, admin_token, shown};
 use crate::proxy::headers_of;
 use crate::worker::{OnDuty, Worker};
 use crate::{error_response, request_id};
@@ -74,19 +74,22 @@ pub(crate) enum Asker {
 /// When it is nobody who may.
 pub(crate) async fn asker(worker: &Worker, request: &HttpRequest) -> Result<Asker, Refusal> {
     let headers = headers_of(request.headers());
-    if admin_token(&headers).is_some_and(|token| worker.doorkeeper.is_admin(token)) {
+    if admin_token(&headers).is_some_and(|token| worker.doorkeeper.operator_of(token).is_some()) {
         return Ok(Asker::Operator);
     }
     let shown = shown(&headers, request.uri().query());
     let client = match &shown {
         Shown::One(token) => worker.doorkeeper.client_of(token),
-        Shown::Nothing | Shown::Several => None,
+        Shown::Nothing | Shown::Several => Looked::Unknown,
     };
+    let request_id = request_id::of(&headers);
+    let stranger = Stranger::of(request, &request_id);
     match (client, &shown) {
-        (Some(client), _) => Ok(Asker::Client(client.id.clone())),
-        (None, Shown::One(_)) => Err(wrong_token(worker, request, why_not(&shown)).await),
-        (None, Shown::Several) => Err(why_not(&shown)),
-        (None, Shown::Nothing) => Err(Refusal::new(
+        (Looked::Known(client), _) => Ok(Asker::Client(client.id.clone())),
+        (Looked::Ended, _) => Err(wrong_token(worker, &stranger, ended()).await),
+        (Looked::Unknown, Shown::One(_)) => Err(wrong_token(worker, &stranger, why_not(&shown)).await),
+        (Looked::Unknown, Shown::Several) => Err(why_not(&shown)),
+        (Looked::Unknown, Shown::Nothing) => Err(Refusal::new(
             ErrorKind::Unauthenticated,
             "Usage is told to operators (send the admin token) and to clients about their own users (send the \
              client's token).",

@@ -94,7 +94,8 @@ async fn told(worker: &Worker, request: &HttpRequest, name: &str) -> Result<Told
         }
     };
     let user = UserId { client: client.clone(), name: name.into() };
-    let standing = worker.house.limiter.look_at_plan(user.clone(), None).await.map_err(unavailable)?;
+    let plan = worker.doorkeeper.plan_of(&client);
+    let standing = worker.house.limiter.look_at_plan(user.clone(), plan).await.map_err(unavailable)?;
     Ok(Told::of(&user, standing))
 }
 

@@ -10,7 +10,7 @@ use actix_web::dev::Payload;
 use actix_web::error::ErrorInternalServerError;
 use actix_web::{FromRequest, HttpRequest, web};
 use http::HeaderName;
-use keygate_actors::{Bookkeeper, KeySupervisor};
+use keygate_actors::{Auditor, Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_domain::Redactor;
 use keygate_journey::{Errands, House, Lane, Switchboard};
@@ -41,6 +41,7 @@ pub(crate) struct Worker {
     pub(crate) house: House,
     pub(crate) bookkeeper: Bookkeeper,
     pub(crate) books: UsageBooks,
+    pub(crate) auditor: Auditor,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
     pub(crate) rules: Arc<Rules>,
     /// The header that names the user, as it is looked for; none if the configured one can be no header's.
@@ -110,6 +111,7 @@ impl Worker {
             house,
             bookkeeper: crew.bookkeeper.clone(),
             books: crew.books.clone(),
+            auditor: crew.auditor.clone(),
             doorkeeper: Arc::clone(&posted.doorkeeper),
             user_header: HeaderName::from_bytes(rules.user_header.as_bytes()).ok(),
             rules,
@@ -117,6 +119,13 @@ impl Worker {
             max_body_bytes,
             switchboard,
         }
+    }
+}
+
+impl Worker {
+    /// In a word or two why what is to be kept does not reach the disk, if it does not.
+    pub(crate) fn storage_trouble(&self) -> Option<&'static str> {
+        self.bookkeeper.trouble().or_else(|| self.auditor.trouble())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use keygate_domain::{ClientId, Moment, PlanName, Refusal, Right, UserId};
+use keygate_domain::{ClientId, ClientProfile, Moment, Refusal, Right, UserId};
 use keygate_provider::{Inbound, Origin};
 use tracing::Span;
 
@@ -69,16 +69,14 @@ pub struct Caller {
     pub client: ClientId,
     /// The user.
     pub user: UserId,
-    /// What the client's token allows.
-    pub rights: Arc<[Right]>,
-    /// The plan of the client's users; `None` is the default plan.
-    pub plan: Option<PlanName>,
+    /// What the client's token allows, and how much of it.
+    pub profile: Arc<ClientProfile>,
 }
 
 impl Caller {
     /// Whether its token allows what needs `right`. The right of operators includes every other.
     pub fn may(&self, right: Right) -> bool {
-        self.rights.contains(&right) || self.rights.contains(&Right::Admin)
+        self.profile.may(right)
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Dial, Kept, Talk};
 use crate::conversation::{Afterwards, End, converse};
-use crate::entry::{entered, limited, rejection};
+use crate::entry::{entered, limited, may_use_model, rejection};
 use crate::last_words::{as_answer, nobody_waits};
 use crate::serve::{Way, Went, refused};
 use crate::switchboard::Switchboard;
@@ -128,6 +128,9 @@ impl Switch<'_> {
             Err(rejected) => return self.close(socket, Err(&rejection(rejected))).await,
         };
         spans::record_intent(&self.call.span, &self.call.method, self.lane.adapter.name, &intent);
+        if let Err(refusal) = may_use_model(self.caller, &intent) {
+            return self.close(socket, Err(&refusal)).await;
+        }
         match self.reach(&intent, Some(&first), facts, slot, hung_up).await {
             Ok(Went::Opened(talk, facts)) => {
                 spans::record_response(&self.call.span, 101, facts.attempts, facts.key.as_ref());

@@ -31,7 +31,20 @@ pub(crate) fn entered<'c>(
     if intent.access.needs_token() && !caller.may(intent.right) {
         return Err(refused(lacks_right(&intent), facts.clone()));
     }
+    may_use_model(caller, &intent).map_err(|refusal| refused(refusal, facts.clone()))?;
     Ok((caller, intent))
+}
+
+/// Whether the caller may use the model that is named. A request whose model nobody can read (a file, a list)
+/// is none of this.
+pub(crate) fn may_use_model(caller: &Caller, intent: &Intent) -> Result<(), Refusal> {
+    let (Some(model), Some(list)) = (&intent.model, &caller.profile.models) else { return Ok(()) };
+    if list.admits(model) {
+        return Ok(());
+    }
+    let shown: String = model.as_str().chars().take(128).filter(|c| !c.is_control()).collect();
+    let message = format!("This token may not use the model {shown}. It may use: {list}.");
+    Err(Refusal::new(ErrorKind::Forbidden, message))
 }
 
 /// The user's slot, if the call takes one.
@@ -47,7 +60,8 @@ pub(crate) async fn limited(
     let call = UserCall {
         user: caller.user.clone(),
         units: intent.user_units,
-        plan: caller.plan.clone(),
+        limits: caller.profile.limits,
+        plan: caller.profile.plan.clone(),
         tokens: intent.estimate.input_tokens + intent.estimate.output_tokens,
     };
     match house.limiter.admit(call).await {

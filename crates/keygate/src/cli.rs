@@ -15,8 +15,8 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 64 the configuration or command line is wrong, \
-    69 something needed cannot be reached, 70 internal error, \
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 what was checked is not as it should be, \
+    64 the configuration or command line is wrong, 69 something needed cannot be reached, 70 internal error, \
     74 the database cannot be used.";
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +36,12 @@ pub(crate) enum Command {
     /// Look after the database. See docs/storage.md.
     #[command(subcommand)]
     Db(Db),
+    /// Make, list and revoke client tokens. See docs/tokens.md.
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// Read and check the record of who did what.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Print the JSON Schema of the YAML file, for editors.
     Schema,
 }
@@ -104,6 +110,90 @@ pub(crate) struct ExplainKeys {
     pub(crate) json: bool,
 }
 
+/// The database that `storage.url` names, in the YAML file or in `KEYGATE__STORAGE__URL`.
+#[derive(Debug, Args)]
+pub(crate) struct Database {
+    /// The YAML file [default: as `serve`].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tokens {
+    /// Make a token and print it, this once. A running gateway knows it within two seconds.
+    Create(CreateToken),
+    /// List the tokens in the database.
+    List(Database),
+    /// Revoke a token by its id, or all tokens of a client by --name.
+    Revoke(RevokeTokens),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateToken {
+    /// The client it stands for, as usage and traces show it. Several tokens may stand for one.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// What it allows: chat, embed, files, live, avatar, manage, status, admin [default: all but admin].
+    #[arg(long, value_delimiter = ',', value_name = "SCOPES")]
+    pub(crate) scopes: Vec<String>,
+    /// The models that may be named with it, such as gemini-2.5-flash or gemini-* [default: all].
+    #[arg(long, value_delimiter = ',', value_name = "MODELS")]
+    pub(crate) models: Vec<String>,
+    /// Take models that the configuration and the gateway have not met, also where one they know is called
+    /// almost so.
+    #[arg(long)]
+    pub(crate) any_model: bool,
+    /// The plan of the client's users.
+    #[arg(long)]
+    pub(crate) plan: Option<String>,
+    /// When it ends by itself: 90d, 12h, 1y.
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) expires: Option<String>,
+    /// The session keeper that the client is bound to.
+    #[arg(long)]
+    pub(crate) keeper: Option<String>,
+    #[command(flatten)]
+    pub(crate) database: Database,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeTokens {
+    /// The token's id, as `tokens list` shows it.
+    #[arg(required_unless_present = "name", conflicts_with = "name")]
+    pub(crate) id: Option<String>,
+    /// The client whose tokens all are revoked.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// End it later, while the client changes over: 24h [default: at once].
+    #[arg(long = "in", value_name = "SPAN")]
+    pub(crate) delay: Option<String>,
+    #[command(flatten)]
+    pub(crate) database: Database,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// List what was done, the newest first.
+    List(ListAudit),
+    /// Check that nothing of it was changed or taken out; exits with 1 where it was.
+    Verify(Database),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListAudit {
+    /// Only what happened since: 1d, 12h.
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) since: Option<String>,
+    /// So many rows at most.
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) database: Database,
+}
+
 /// Where a running gateway is. The admin token, where it needs one, is `KEYGATE_ADMIN_TOKEN`.
 #[derive(Debug, Args)]
 pub(crate) struct RunningGateway {
@@ -142,15 +232,4 @@ pub(crate) struct DbFile {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) database: Database,
-}
-
-/// The database that `storage.url` names, in the YAML file or in `KEYGATE__STORAGE__URL`.
-#[derive(Debug, Args)]
-pub(crate) struct Database {
-    /// The YAML file [default: as `serve`].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Print JSON instead of a sentence.
-    #[arg(long)]
-    pub(crate) json: bool,
 }

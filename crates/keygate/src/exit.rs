@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Well.
     Done,
+    /// 1: what was to be checked is not as it should be.
+    Wrong,
     /// 64: the configuration or the command line is wrong.
     Usage,
     /// 69: something needed cannot be reached, such as the address to listen on.
@@ -21,6 +23,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Done => Self::SUCCESS,
+            Exit::Wrong => Self::FAILURE,
             Exit::Usage => Self::from(64),
             Exit::Unavailable => Self::from(69),
             Exit::Internal => Self::from(70),

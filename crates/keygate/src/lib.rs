@@ -14,6 +14,7 @@ mod probing;
 mod reloading;
 mod serving;
 mod shutdown;
+mod token_clerk;
 mod wiring;
 
 use std::process::ExitCode;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use keygate_actors::{
-    Bookkeeper, Clerks, Home, KeySupervisor, Ledger, Shelf, ShelfTrouble, start_bookkeeper, start_ledger,
+    AuditBook, Auditor, Bookkeeper, Clerks, Home, KeySupervisor, Ledger, Shelf, ShelfTrouble, start_auditor,
+    start_bookkeeper, start_ledger,
 };
 use keygate_config::{ProviderConfig, StorageConfig, StoragePlace};
-use keygate_domain::ProviderName;
+use keygate_domain::{AuditEntry, AuditPage, AuditRow, ProviderName};
 use keygate_http::UsageBooks;
 use keygate_pool::{PoolState, StateRow};
 use keygate_storage::{Place, Storage, StorageError};
@@ -34,6 +35,7 @@ pub(crate) struct Memory {
     clerks: Clerks,
     bookkeeper: Bookkeeper,
     ledger: Ledger,
+    auditor: Auditor,
 }
 
 impl Memory {
@@ -59,7 +61,17 @@ impl Memory {
         let bookkeeper = start_bookkeeper(Arc::new(PoolShelf(Arc::clone(&storage))), &clerks.home());
         let books = Arc::new(LedgerBooks::new(Arc::clone(&storage), &place(config)));
         let ledger = start_ledger(books, Uuid::new_v4().simple().to_string(), &clerks.home());
-        Ok(Self { storage, clerks, bookkeeper, ledger })
+        let auditor = start_auditor(Arc::new(Trail(Arc::clone(&storage))), &clerks.home());
+        Ok(Self { storage, clerks, bookkeeper, ledger, auditor })
+    }
+
+    /// The database itself, for what waits for it anyway.
+    pub(crate) fn storage(&self) -> Arc<Storage> {
+        Arc::clone(&self.storage)
+    }
+
+    pub(crate) fn auditor(&self) -> Auditor {
+        self.auditor.clone()
     }
 
     pub(crate) fn bookkeeper(&self) -> Bookkeeper {
@@ -91,6 +103,9 @@ impl Memory {
         if !self.ledger.finish(LAST_WRITES).await {
             tracing::error!("the last rows of the ledger could not be written and are lost");
         }
+        if !self.auditor.finish(LAST_WRITES).await {
+            tracing::error!("the end of the audit trail could not be written");
+        }
         self.clerks.stop();
         let _ = timeout(LAST_WRITES, self.storage.close()).await;
     }
@@ -113,5 +128,19 @@ impl Shelf for PoolShelf {
     async fn put(&self, provider: ProviderName, rows: &[StateRow]) -> Result<(), ShelfTrouble> {
         let saved = self.0.save_pool_rows(provider.as_str(), rows).await;
         saved.map_err(|error| ShelfTrouble::new(error.reason(), error))
+    }
+}
+
+/// Where the auditor keeps the trail.
+struct Trail(Arc<Storage>);
+
+#[async_trait]
+impl AuditBook for Trail {
+    async fn append(&self, entries: &[AuditEntry]) -> Result<(), ShelfTrouble> {
+        self.0.append_audit(entries).await.map_err(|error| ShelfTrouble::new(error.reason(), error))
+    }
+
+    async fn page(&self, page: AuditPage) -> Result<Vec<AuditRow>, ShelfTrouble> {
+        self.0.audit_page(&page).await.map_err(|error| ShelfTrouble::new(error.reason(), error))
     }
 }

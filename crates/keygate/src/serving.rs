@@ -9,8 +9,10 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 
 use actix_rt::System;
+use futures_util::future::join;
 use keygate_actors::{
-    Arbiters, Bookkeeper, Chaos, Home, KeySupervisor, Ledger, Prober, Vital, beyond_repair, start_limiter,
+    Arbiters, Auditor, Bookkeeper, Chaos, Home, KeySupervisor, Ledger, Prober, Vital, beyond_repair,
+    start_limiter,
 };
 use keygate_config::{Config, Loaded, ProviderConfig};
 use keygate_domain::{Redactor, UserId};
@@ -25,6 +27,7 @@ use crate::exit::Exit;
 use crate::memory::{Memories, Memory};
 use crate::reloading::{Again, Hangups, Reloader, Surroundings, first_state, rules};
 use crate::shutdown::Signals;
+use crate::token_clerk::TokenClerk;
 use crate::{ledger_keeping, probing, wiring};
 
 /// Why the gateway does not come up.
@@ -118,7 +121,8 @@ where
     let dwelling = Dwelling::for_workers(config.server.workers)?;
     let memories = Arc::new(memories);
     let state = first_state();
-    let board = RuleBoard::new(rules(&config, state.clone()));
+    let (clerk, tokens) = TokenClerk::begin(memory.storage()).await?;
+    let board = RuleBoard::new(rules(&config, state.clone()), tokens);
     let crew = CrewPlan {
         chaos,
         homes: dwelling.homes(),
@@ -126,6 +130,7 @@ where
         plan_use,
         ledger: memory.ledger(),
         books: memory.books(),
+        auditor: memory.auditor(),
         prober: probing::start(board.clone(), &memory.clerks()),
         memories: Arc::downgrade(&memories),
     };
@@ -149,10 +154,11 @@ where
             again,
             catalogue,
             loaded,
-            Surroundings { state, board, redactor, crew, orders, hangups },
+            Surroundings { state, board: board.clone(), redactor, crew, orders, hangups },
         )
     });
-    let exit = until_the_end(front, signals, &watched, companion, reloading(reloader)).await;
+    let clerks = async { join(reloading(reloader), clerk.run(board)).await.0 };
+    let exit = until_the_end(front, signals, &watched, companion, clerks).await;
     dwelling.stop();
     memory.close(&crew.supervisors).await;
     exit
@@ -203,6 +209,7 @@ struct CrewPlan {
     plan_use: Vec<(UserId, Used)>,
     ledger: Ledger,
     books: UsageBooks,
+    auditor: Auditor,
     prober: Prober,
     /// Read once, while the front opens; who plans holds no second copy of it ever after.
     memories: Weak<Memories>,
@@ -233,6 +240,7 @@ fn crew_starter(config: Config, plan: CrewPlan) -> CrewStarter {
         bookkeeper: plan.bookkeeper.clone(),
         ledger: plan.ledger.clone(),
         books: plan.books.clone(),
+        auditor: plan.auditor.clone(),
     })
 }
 
@@ -256,7 +264,7 @@ async fn until_the_end(
     mut signals: Signals,
     watched: &[Arc<dyn Vital>],
     companion: impl Future<Output = Option<Exit>>,
-    reloading: impl Future<Output = Infallible>,
+    clerks: impl Future<Output = Infallible>,
 ) -> Result<Exit, CannotServe> {
     let handle = front.handle();
     let mut serving = pin!(front.run());
@@ -267,7 +275,7 @@ async fn until_the_end(
         }
         () = signals.next() => Exit::Done,
         Some(exit) = companion => exit,
-        never = reloading => match never {},
+        never = clerks => match never {},
         name = beyond_repair(watched) => {
             tracing::error!(actor = %name, "restarting does not cure it; giving up");
             Exit::Internal

@@ -16,6 +16,7 @@ mod retry_plan;
 mod smoother;
 mod turnstile;
 mod user_quota;
+mod user_table;
 mod window;
 
 pub use backoff::Backoff;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use keygate_domain::UserLimits;
+
 /// Limits of one user, and of one peer that fails to log in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UserPolicy {
@@ -24,8 +26,24 @@ impl Default for UserPolicy {
             requests_per_minute: 20,
             burst: 20,
             max_concurrent: 16,
-            max_users: 100_000,
+            max_users: 1_000_000,
             failed_logins_per_minute: 10,
+        }
+    }
+}
+
+impl UserPolicy {
+    /// The policy of users whose limits may differ. A rate that differs brings its own burst: as many as
+    /// the rate, unless it says otherwise.
+    #[must_use]
+    pub fn with(self, limits: UserLimits) -> Self {
+        let requests_per_minute = limits.requests_per_minute.unwrap_or(self.requests_per_minute).max(1);
+        let usual_burst = limits.requests_per_minute.unwrap_or(self.burst);
+        Self {
+            requests_per_minute,
+            burst: limits.burst.unwrap_or(usual_burst),
+            max_concurrent: limits.max_concurrent.unwrap_or(self.max_concurrent),
+            ..self
         }
     }
 }

@@ -1,6 +1,6 @@
 //! All that may stand between a user and a key: the minute, the plan.
 
-use keygate_domain::{Moment, PlanName, UserId};
+use keygate_domain::{Moment, PlanName, UserId, UserLimits};
 
 use crate::{
     Admitted, Amount, PlanBook, PlanExhausted, PlanStanding, Plans, Reservation, TurnedAway, Used,
@@ -20,6 +20,8 @@ pub struct UserAsk<'a> {
     pub user: &'a UserId,
     /// What it counts for the minute and, in requests, for the plan.
     pub units: u32,
+    /// The limits of the client's users, where they differ from everybody's.
+    pub limits: UserLimits,
     /// The plan that the user's client is on.
     pub plan: Option<&'a PlanName>,
     /// What it will cost in tokens, roughly.
@@ -77,10 +79,10 @@ impl Turnstile {
     /// # Errors
     /// When the minute or the plan has no room for it. Nothing is charged then.
     pub fn admit(&mut self, ask: &UserAsk<'_>, now: Moment) -> Result<Passed, NotAdmitted> {
-        let &UserAsk { user, units, plan, tokens } = ask;
+        let &UserAsk { user, units, limits, plan, tokens } = ask;
         let amount = Amount { requests: u64::from(units), tokens };
         let reservation = self.plans.reserve(user, plan, amount, now)?;
-        match self.quotas.admit(user, units, now) {
+        match self.quotas.admit(user, units, limits, now) {
             Ok(admitted) => Ok(Passed { admitted, reservation }),
             Err(away) => {
                 self.settle(user, reservation, Amount::default(), true);
@@ -102,8 +104,8 @@ impl Turnstile {
     }
 
     /// How a user's minute stands, and what would become of a call that counts `units`.
-    pub fn look(&self, user: &UserId, units: u32, now: Moment) -> UserStanding {
-        self.quotas.look(user, units, now)
+    pub fn look(&self, user: &UserId, units: u32, limits: UserLimits, now: Moment) -> UserStanding {
+        self.quotas.look(user, units, limits, now)
     }
 
     /// How a user stands with the plan.

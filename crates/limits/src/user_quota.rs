@@ -1,12 +1,11 @@
 //! What each user may do: an exact minute, a smooth burst inside it, and so many calls at once.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use indexmap::IndexMap;
-use keygate_domain::{Moment, UserId};
+use keygate_domain::{Moment, UserId, UserLimits};
 
 use crate::smoother::Smoother;
+use crate::user_table::{Keyring, Place, UserKey, UserTable};
 use crate::window::{WINDOW, Window};
 use crate::{Admitted, TurnedAway, TurnedAwayWhy, UserPolicy, UserStanding};
 
@@ -16,6 +15,15 @@ const WAIT_FOR_A_CALL: Duration = Duration::from_secs(1);
 /// How long forgetting may lag behind, so that one wake-up forgets many users.
 const FORGET_LAG: Duration = Duration::from_secs(5);
 
+/// The pause between two strides of it, when many are to be forgotten.
+const BETWEEN_STRIDES: Duration = Duration::from_millis(5);
+
+/// Most users forgotten at once: others wait for the thread that does it.
+const STRIDE: usize = 4096;
+
+/// Most users with running calls that are looked past for one without.
+const LOOK_PAST: usize = 64;
+
 /// The quotas of all users.
 ///
 /// Never more than `requests_per_minute` units in any 60 s. A plain GCRA of 20 a minute lets 39
@@ -24,35 +32,71 @@ const FORGET_LAG: Duration = Duration::from_secs(5);
 /// never refuse what the window admits.
 pub struct UserQuotas {
     policy: UserPolicy,
-    users: IndexMap<UserId, User>,
-    /// When to look whether a user can be forgotten. Refreshed lazily: an entry may be early, or
-    /// of a user who is busy again; one without an entry is busy and gets it when they leave.
-    idle_by: BTreeSet<(Duration, UserId)>,
-    smoother: Option<Smoother<UserId>>,
+    keyring: Keyring,
+    users: UserTable,
+    smoothers: Smoothers,
     latest: Duration,
 }
 
+/// A smoother for each pace that any user has. They are as few as there are policies.
 #[derive(Default)]
-struct User {
-    window: Window,
-    in_flight: u32,
-    /// Whether `idle_by` holds an entry.
-    is_watched: bool,
+struct Smoothers(Vec<(Pace, Smoother<UserKey>)>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Pace {
+    per_minute: u32,
+    burst: u32,
 }
 
-impl User {
-    fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.window.used() == 0
+impl Smoothers {
+    /// The number of the policy's smoother, if it smooths; it is made if there is none.
+    fn number_of(&mut self, policy: &UserPolicy) -> Option<usize> {
+        let pace = Pace::of(policy)?;
+        Some(self.position(pace).unwrap_or_else(|| {
+            self.0.push((pace, Smoother::new(pace.per_minute, pace.burst)));
+            self.0.len() - 1
+        }))
+    }
+
+    /// The same if there is one.
+    fn known(&self, policy: &UserPolicy) -> Option<usize> {
+        self.position(Pace::of(policy)?)
+    }
+
+    fn position(&self, pace: Pace) -> Option<usize> {
+        self.0.iter().position(|(known, _)| *known == pace)
+    }
+
+    fn get(&self, number: usize) -> Option<&Smoother<UserKey>> {
+        self.0.get(number).map(|(_, smoother)| smoother)
+    }
+
+    /// Forgets the burst of a user at a pace, by the number in their record.
+    fn forget(&self, pace: u32, key: UserKey) {
+        if let Some(smoother) = pace.checked_sub(1).and_then(|number| self.get(number as usize)) {
+            smoother.forget(&key);
+        }
+    }
+}
+
+impl Pace {
+    /// None where the burst is as large as the minute.
+    fn of(policy: &UserPolicy) -> Option<Self> {
+        let pace = Self { per_minute: policy.requests_per_minute, burst: policy.burst };
+        (pace.burst < pace.per_minute).then_some(pace)
     }
 }
 
 impl UserQuotas {
     /// Quotas nobody has used yet.
     pub fn new(policy: UserPolicy) -> Self {
-        let policy = UserPolicy { requests_per_minute: policy.requests_per_minute.max(1), ..policy };
-        let smooths = policy.burst < policy.requests_per_minute;
-        let smoother = smooths.then(|| Smoother::new(policy.requests_per_minute, policy.burst));
-        Self { policy, users: IndexMap::new(), idle_by: BTreeSet::new(), smoother, latest: Duration::ZERO }
+        Self {
+            policy: policy.with(UserLimits::default()),
+            keyring: Keyring::default(),
+            users: UserTable::default(),
+            smoothers: Smoothers::default(),
+            latest: Duration::ZERO,
+        }
     }
 
     /// The policy in force.
@@ -61,78 +105,98 @@ impl UserQuotas {
     }
 
     /// Puts another policy in force. Everybody's minute goes on as it was: what was done counts
-    /// against a lower limit too, and a higher one gives the difference at once.
+    /// against a lower limit too, and a higher one gives the difference at once. A burst that was used
+    /// up is whole again under another pace only; the minute bounds it.
     pub fn set_policy(&mut self, policy: UserPolicy) {
-        let fresh = Self::new(policy);
-        let pace = |policy: &UserPolicy| (policy.requests_per_minute, policy.burst);
-        // Bursts that were used up are whole again under another pace only; the minute bounds them.
-        if pace(&fresh.policy) != pace(&self.policy) {
-            self.smoother = fresh.smoother;
-        }
-        self.policy = fresh.policy;
+        self.policy = policy.with(UserLimits::default());
     }
 
-    /// Admits a call that counts `units`, zero for one that uses no key. Every admitted call
-    /// must [`leave`](Self::leave) when it ends.
+    /// Admits a call that counts `units`, zero for one that uses no key, of a user whose `limits` may
+    /// differ from everybody's. Every admitted call must [`leave`](Self::leave) when it ends.
     ///
     /// # Errors
     /// When a limit is met. Nothing is charged then.
-    pub fn admit(&mut self, user: &UserId, units: u32, now: Moment) -> Result<Admitted, TurnedAway> {
+    pub fn admit(
+        &mut self,
+        user: &UserId,
+        units: u32,
+        limits: UserLimits,
+        now: Moment,
+    ) -> Result<Admitted, TurnedAway> {
         self.move_to(now);
-        self.make_room_for(user)?;
-        let now = self.latest;
-        let (policy, smoother) = (&self.policy, self.smoother.as_ref());
-        let record = self.users.entry(user.clone()).or_default();
-        record.window.slide(now);
-        let admitted = admit_to(record, user, units, policy, smoother, now);
-        watch(record, user, &mut self.idle_by, now);
-        admitted
+        let (now, policy) = (self.latest, self.policy.with(limits));
+        let key = self.keyring.key_of(user);
+        let place = self.users.find(key);
+        if place.is_none() {
+            self.make_room(&policy)?;
+        }
+        let pace = self.smoothers.number_of(&policy);
+        let smoother = pace.and_then(|pace| self.smoothers.get(pace));
+        let nothing = Window::Empty;
+        let (window, in_flight) = match place {
+            Some(place) => {
+                let record = self.users.get_mut(place);
+                record.window.slide(now);
+                (&record.window, record.in_flight)
+            }
+            None => (&nothing, 0),
+        };
+        may_pass(&Asking { window, in_flight, key, units, now }, &policy, smoother)?;
+        if let Some(smoother) = smoother {
+            // Asked a moment ago under the same clock: it cannot refuse now.
+            let taken = smoother.take(&key, units, now);
+            debug_assert!(taken.is_ok(), "the smoother changed its mind");
+        }
+        let place = place.unwrap_or_else(|| self.users.insert(key));
+        self.smooth_by(place, pace);
+        Ok(self.count(place, units, &policy))
     }
 
     /// How a user stands, and what would become of a call that counts `units`. Counts nothing and
     /// changes nothing. Whether there is room for one more user shows only when one comes.
-    pub fn look(&self, user: &UserId, units: u32, now: Moment) -> UserStanding {
-        let now = self.latest.max(now.mono);
-        let known = self.users.get(user);
+    pub fn look(&self, user: &UserId, units: u32, limits: UserLimits, now: Moment) -> UserStanding {
+        let (now, policy) = (self.latest.max(now.mono), self.policy.with(limits));
+        let key = self.keyring.key_of(user);
+        let known = self.users.find(key).map(|place| self.users.get(place));
         let mut window = known.map(|record| record.window.clone()).unwrap_or_default();
         window.slide(now);
         let in_flight = known.map_or(0, |record| record.in_flight);
-        let (policy, smoother) = (&self.policy, self.smoother.as_ref());
-        let passes = may_pass(&window, in_flight, user, units, policy, smoother, now);
+        let smoother = self.smoothers.known(&policy).and_then(|pace| self.smoothers.get(pace));
+        let passes = may_pass(&Asking { window: &window, in_flight, key, units, now }, &policy, smoother);
         UserStanding {
-            limit: self.policy.requests_per_minute,
+            limit: policy.requests_per_minute,
             used: window.used(),
             window_resets_in: window.oldest_leaves().unwrap_or(now).saturating_sub(now),
             in_flight,
-            max_concurrent: self.policy.max_concurrent,
+            max_concurrent: policy.max_concurrent,
             turned_away: passes.err(),
         }
     }
 
     /// Ends a call that was admitted.
     pub fn leave(&mut self, user: &UserId) {
-        if let Some(record) = self.users.get_mut(user) {
-            record.in_flight = record.in_flight.saturating_sub(1);
-            watch(record, user, &mut self.idle_by, self.latest);
+        let Some(place) = self.users.find(self.keyring.key_of(user)) else { return };
+        let now = self.latest;
+        let record = self.users.get_mut(place);
+        record.in_flight = record.in_flight.saturating_sub(1);
+        record.window.slide(now);
+        if record.is_idle() {
+            self.forget(place);
         }
     }
 
-    /// Forgets users nothing of whom counts any more.
+    /// Forgets users nothing of whom counts any more, so many at once that nobody has to wait for it.
     pub fn advance(&mut self, now: Moment) {
         self.move_to(now);
-        while let Some((due, user)) = self.idle_by.pop_first() {
-            if due > self.latest {
-                self.idle_by.insert((due, user));
-                break;
-            }
-            self.forget_or_watch_on(&user);
-        }
+        self.forget_idle();
     }
 
     /// When [`advance`](Self::advance) would next forget someone.
     pub fn next_wakeup(&self, now: Moment) -> Option<Moment> {
-        let (due, _) = self.idle_by.first()?;
-        Some(now.after(due.saturating_sub(now.mono).saturating_add(FORGET_LAG)))
+        let (_, due) = self.users.first_due()?;
+        let wait = due.saturating_sub(now.mono);
+        let is_overdue = due + FORGET_LAG <= now.mono.max(self.latest);
+        Some(now.after(if is_overdue { BETWEEN_STRIDES } else { wait.saturating_add(FORGET_LAG) }))
     }
 
     /// How many users are remembered.
@@ -142,19 +206,20 @@ impl UserQuotas {
 
     /// Calls of `user` being served.
     pub fn in_flight(&self, user: &UserId) -> u32 {
-        self.users.get(user).map_or(0, |record| record.in_flight)
+        self.users.find(self.keyring.key_of(user)).map_or(0, |place| self.users.get(place).in_flight)
     }
 
-    /// What to go on with after a panic: every user's minute as it was, everything derived from
-    /// it anew. Calls that were running are not counted any more, because one of them may have
-    /// been counted without anyone left to [`leave`](Self::leave); their leaving must be ignored.
+    /// What to go on with after a panic: every user's minute as it was. Calls that were running are not
+    /// counted any more, because one of them may have been counted without anyone left to
+    /// [`leave`](Self::leave); their leaving must be ignored.
     #[must_use]
     pub fn rebuilt(mut self) -> Self {
-        self.idle_by.clear();
-        for (user, record) in &mut self.users {
-            self.idle_by.insert((self.latest, user.clone()));
-            record.is_watched = true;
+        for place in self.users.all() {
+            let record = self.users.get_mut(place);
             record.in_flight = 0;
+            if record.is_idle() {
+                self.forget(place);
+            }
         }
         self
     }
@@ -166,98 +231,96 @@ impl UserQuotas {
         self.latest = self.latest.max(now.mono);
     }
 
-    fn make_room_for(&mut self, user: &UserId) -> Result<(), TurnedAway> {
-        if self.users.len() < self.policy.max_users || self.users.contains_key(user) {
+    fn make_room(&mut self, policy: &UserPolicy) -> Result<(), TurnedAway> {
+        if self.users.len() < policy.max_users {
             return Ok(());
         }
-        let Some(free_at) = self.forget_one() else { return Ok(()) };
+        self.forget_idle();
+        if self.users.len() < policy.max_users {
+            return Ok(());
+        }
+        let mut near = self.users.in_order().take(LOOK_PAST).map(|place| self.users.get(place));
+        let next = near.find(|record| record.in_flight == 0).and_then(|record| record.window.newest_leaves());
+        let free_at = next.unwrap_or(self.latest + WAIT_FOR_A_CALL);
         let retry_after = free_at.saturating_sub(self.latest);
-        Err(TurnedAway { retry_after, limit: self.policy.requests_per_minute, why: TurnedAwayWhy::Full })
+        Err(TurnedAway { retry_after, limit: policy.requests_per_minute, why: TurnedAwayWhy::Full })
     }
 
-    /// Forgets one idle user; if there is none, says when there will be.
-    fn forget_one(&mut self) -> Option<Duration> {
-        while let Some((due, user)) = self.idle_by.pop_first() {
-            if self.forget_or_watch_on(&user) {
-                return None;
+    fn forget_idle(&mut self) {
+        for _ in 0..STRIDE {
+            let Some((place, _)) = self.users.first_due().filter(|(_, due)| *due <= self.latest) else {
+                break;
+            };
+            let record = self.users.get_mut(place);
+            record.window.slide(self.latest);
+            if record.is_idle() {
+                self.forget(place);
+            } else {
+                // Forgotten when the last of its calls leaves.
+                self.users.unhang(place);
             }
-            let is_exact = self.idle_by.contains(&(due, user));
-            if is_exact && due > self.latest {
-                return Some(due);
-            }
         }
-        Some(self.latest + WAIT_FOR_A_CALL)
     }
 
-    /// True if the user was forgotten.
-    fn forget_or_watch_on(&mut self, user: &UserId) -> bool {
-        let latest = self.latest;
-        let Some(record) = self.users.get_mut(user) else { return false };
-        record.is_watched = false;
-        record.window.slide(latest);
-        if !record.is_idle() {
-            watch(record, user, &mut self.idle_by, latest);
-            return false;
+    /// A window that is empty has outlived any burst inside it: the burst is as good as new.
+    fn forget(&mut self, place: Place) {
+        let record = self.users.get(place);
+        self.smoothers.forget(record.pace, record.key());
+        self.users.remove(place);
+    }
+
+    fn smooth_by(&mut self, place: Place, pace: Option<usize>) {
+        // There are not so many paces that a number would not fit.
+        let number = pace.map_or(0, |pace| pace as u32 + 1);
+        let record = self.users.get_mut(place);
+        let before = std::mem::replace(&mut record.pace, number);
+        if before != number {
+            self.smoothers.forget(before, record.key());
         }
-        self.users.swap_remove(user);
-        // A window that is empty has outlived any burst inside it: the cell is as good as new.
-        if let Some(smoother) = &self.smoother {
-            smoother.forget(user);
+    }
+
+    fn count(&mut self, place: Place, units: u32, policy: &UserPolicy) -> Admitted {
+        let now = self.latest;
+        let record = self.users.get_mut(place);
+        record.window.add(units, now);
+        record.in_flight += 1;
+        let limit = policy.requests_per_minute;
+        let admitted = Admitted {
+            limit,
+            remaining: limit.saturating_sub(record.window.used()),
+            window_resets_in: record.window.oldest_leaves().unwrap_or(now).saturating_sub(now),
+        };
+        if units > 0 {
+            self.users.hang_last(place);
         }
-        true
+        admitted
     }
 }
 
-/// Puts a user who has nothing in flight on the list of those to be forgotten.
-fn watch(record: &mut User, user: &UserId, idle_by: &mut BTreeSet<(Duration, UserId)>, latest: Duration) {
-    if record.is_watched || record.in_flight > 0 {
-        return;
-    }
-    record.is_watched = true;
-    idle_by.insert((record.window.newest_leaves().unwrap_or(latest), user.clone()));
-}
-
-fn admit_to(
-    record: &mut User,
-    user: &UserId,
-    units: u32,
-    policy: &UserPolicy,
-    smoother: Option<&Smoother<UserId>>,
-    now: Duration,
-) -> Result<Admitted, TurnedAway> {
-    may_pass(&record.window, record.in_flight, user, units, policy, smoother, now)?;
-    if let Some(smoother) = smoother {
-        // Asked a moment ago under the same clock: it cannot refuse now.
-        let taken = smoother.take(user, units, now);
-        debug_assert!(taken.is_ok(), "the smoother changed its mind");
-    }
-    record.window.add(units, now);
-    record.in_flight += 1;
-    let limit = policy.requests_per_minute;
-    Ok(Admitted {
-        limit,
-        remaining: limit - record.window.used(),
-        window_resets_in: record.window.oldest_leaves().unwrap_or(now).saturating_sub(now),
-    })
-}
-
-/// Whether a user whose window has slid may make a call. Counts nothing.
-fn may_pass(
-    window: &Window,
+/// Who asks, and for what.
+struct Asking<'a> {
+    /// What they did, slid to `now`.
+    window: &'a Window,
     in_flight: u32,
-    user: &UserId,
+    key: UserKey,
     units: u32,
-    policy: &UserPolicy,
-    smoother: Option<&Smoother<UserId>>,
     now: Duration,
+}
+
+/// Whether a user may make a call. Counts nothing.
+fn may_pass(
+    asking: &Asking<'_>,
+    policy: &UserPolicy,
+    smoother: Option<&Smoother<UserKey>>,
 ) -> Result<(), TurnedAway> {
+    let Asking { window, in_flight, key, units, now } = *asking;
     let limit = policy.requests_per_minute;
     let turned_away = |why, retry_after, limit| Err(TurnedAway { retry_after, limit, why });
     if units > limit {
         return turned_away(TurnedAwayWhy::TooLarge, WINDOW, limit);
     }
     let window_wait = window.wait_until_used_is(limit - units, now);
-    let burst_wait = smoother.map_or(Duration::ZERO, |smoother| smoother.wait_for(user, units, now));
+    let burst_wait = smoother.map_or(Duration::ZERO, |smoother| smoother.wait_for(&key, units, now));
     // Both must admit, so the honest moment is the later one, whichever is named.
     let wait = window_wait.max(burst_wait);
     if window_wait > Duration::ZERO {

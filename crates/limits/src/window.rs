@@ -8,26 +8,77 @@ pub(crate) const WINDOW: Duration = Duration::from_mins(1);
 
 /// What one user did in the last [`WINDOW`]. A unit admitted at `t` counts until `t + 60 s` and
 /// not at that instant. Holds at most as many entries as units are allowed.
+///
+/// Most users who are remembered did one thing within the minute, and a million of them are to be
+/// remembered: that one thing takes no memory of its own.
 #[derive(Clone, Default, Debug)]
-pub(crate) struct Window {
-    log: VecDeque<(Duration, u32)>,
+pub(crate) enum Window {
+    #[default]
+    Empty,
+    /// Written out instead of an [`Entry`], which is padded: so it takes 16 bytes.
+    One {
+        at: u64,
+        units: u32,
+    },
+    Many(Box<Log>),
+}
+
+/// What was admitted at one moment, in nanoseconds of the monotonic clock: half a century fits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    at: u64,
+    units: u32,
+}
+
+/// Two entries or more.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    entries: VecDeque<Entry>,
     used: u32,
+}
+
+impl Entry {
+    fn leaves(self) -> Duration {
+        Duration::from_nanos(self.at) + WINDOW
+    }
+}
+
+fn nanos(moment: Duration) -> u64 {
+    u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Window {
     /// Units that count.
     pub(crate) fn used(&self) -> u32 {
-        self.used
+        match self {
+            Self::Empty => 0,
+            Self::One { units, .. } => *units,
+            Self::Many(log) => log.used,
+        }
     }
 
     /// Drops what no longer counts.
     pub(crate) fn slide(&mut self, now: Duration) {
-        while let Some(&(at, units)) = self.log.front() {
-            if at + WINDOW > now {
-                break;
+        match self {
+            Self::Empty => {}
+            Self::One { at, units } => {
+                if (Entry { at: *at, units: *units }).leaves() <= now {
+                    *self = Self::Empty;
+                }
             }
-            self.log.pop_front();
-            self.used -= units;
+            Self::Many(log) => {
+                while let Some(first) = log.entries.front().filter(|entry| entry.leaves() <= now) {
+                    log.used -= first.units;
+                    log.entries.pop_front();
+                }
+                match log.entries.front() {
+                    None => *self = Self::Empty,
+                    Some(Entry { at, units }) if log.entries.len() == 1 => {
+                        *self = Self::One { at: *at, units: *units };
+                    }
+                    Some(_) => {}
+                }
+            }
         }
     }
 
@@ -36,23 +87,35 @@ impl Window {
         if units == 0 {
             return;
         }
-        self.used += units;
-        match self.log.back_mut() {
-            Some((at, same)) if *at == now => *same += units,
-            Some(_) | None => self.log.push_back((now, units)),
+        let new = Entry { at: nanos(now), units };
+        match self {
+            Self::Empty => *self = Self::One { at: new.at, units },
+            Self::One { at, units: before } if *at == new.at => *before += units,
+            Self::One { at, units: before } => {
+                let first = Entry { at: *at, units: *before };
+                let log = Log { used: first.units + units, entries: [first, new].into() };
+                *self = Self::Many(Box::new(log));
+            }
+            Self::Many(log) => {
+                log.used += units;
+                match log.entries.back_mut() {
+                    Some(last) if last.at == new.at => last.units += units,
+                    Some(_) | None => log.entries.push_back(new),
+                }
+            }
         }
     }
 
     /// How long until no more than `allowed` units count.
     pub(crate) fn wait_until_used_is(&self, allowed: u32, now: Duration) -> Duration {
-        let mut left = self.used;
-        for &(at, units) in &self.log {
+        let mut left = self.used();
+        for entry in self.entries() {
             if left <= allowed {
                 break;
             }
-            left -= units;
+            left -= entry.units;
             if left <= allowed {
-                return (at + WINDOW).saturating_sub(now);
+                return entry.leaves().saturating_sub(now);
             }
         }
         Duration::ZERO
@@ -60,11 +123,24 @@ impl Window {
 
     /// When the oldest unit comes back.
     pub(crate) fn oldest_leaves(&self) -> Option<Duration> {
-        self.log.front().map(|&(at, _)| at + WINDOW)
+        self.entries().next().map(|entry| entry.leaves())
     }
 
     /// When nothing counts any more.
     pub(crate) fn newest_leaves(&self) -> Option<Duration> {
-        self.log.back().map(|&(at, _)| at + WINDOW)
+        match self {
+            Self::Empty => None,
+            Self::One { at, units } => Some(Entry { at: *at, units: *units }.leaves()),
+            Self::Many(log) => log.entries.back().map(|entry| entry.leaves()),
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        let (one, many) = match self {
+            Self::Empty => (None, None),
+            Self::One { at, units } => (Some(Entry { at: *at, units: *units }), None),
+            Self::Many(log) => (None, Some(log.entries.iter().copied())),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keygate_domain::{ClientId, Moment, PlanName, UserId};
+use keygate_domain::{ClientId, Moment, PlanName, UserId, UserLimits};
 use keygate_limits::{
     Allowed, Amount, NotAdmitted, Overage, Passed, Plan, PlanMetric, Plans, Price, Turnstile, Used, UserAsk,
     UserPolicy,
@@ -45,7 +45,7 @@ fn tokens_per_month(tokens: u64) -> Plan {
 }
 
 fn ask(user: &UserId, tokens: u64) -> UserAsk<'_> {
-    UserAsk { user, units: 1, plan: None, tokens }
+    UserAsk { user, units: 1, limits: UserLimits::default(), plan: None, tokens }
 }
 
 fn spent(requests: u64, tokens: u64) -> Amount {

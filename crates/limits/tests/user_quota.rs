@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
-use keygate_domain::{ClientId, Moment, UserId};
+use keygate_domain::{ClientId, Moment, UserId, UserLimits};
 use keygate_limits::{TurnedAwayWhy, UserPolicy, UserQuotas};
 use proptest::prelude::*;
 
 const MINUTE: Duration = Duration::from_mins(1);
+
+/// The limits of everybody.
+const USUAL: UserLimits = UserLimits { requests_per_minute: None, burst: None, max_concurrent: None };
 
 fn at(millis: u64) -> Moment {
     Moment { mono: Duration::ZERO, wall: "2026-01-01T00:00:00Z".parse().unwrap() }
@@ -40,7 +43,7 @@ proptest! {
         for (gap, units) in asks {
             now = now.after(Duration::from_millis(gap));
             let used: u32 = admitted.iter().filter(|(t, _)| *t + MINUTE > now.mono).map(|(_, n)| n).sum();
-            match quotas.admit(&user("ann"), units, now) {
+            match quotas.admit(&user("ann"), units, USUAL, now) {
                 Ok(facts) => {
                     prop_assert!(used + units <= limit, "{used} + {units} > {limit}");
                     prop_assert_eq!(facts.remaining, limit - used - units);
@@ -65,11 +68,11 @@ proptest! {
         let mut now = at(0);
         for (gap, units) in asks {
             now = now.after(Duration::from_millis(gap));
-            let Err(away) = quotas.admit(&user("ann"), units, now) else { continue };
+            let Err(away) = quotas.admit(&user("ann"), units, USUAL, now) else { continue };
             let early = now.after(away.retry_after.saturating_sub(Duration::from_nanos(1)));
-            prop_assert!(quotas.admit(&user("ann"), units, early).is_err(), "could have come earlier");
+            prop_assert!(quotas.admit(&user("ann"), units, USUAL, early).is_err(), "could have come earlier");
             now = now.after(away.retry_after);
-            let again = quotas.admit(&user("ann"), units, now);
+            let again = quotas.admit(&user("ann"), units, USUAL, now);
             prop_assert!(again.is_ok(), "promised after {:?}, got {again:?}", away.retry_after);
         }
     }
@@ -84,12 +87,12 @@ proptest! {
         for (gap, name, leaves) in asks {
             now = now.after(Duration::from_millis(gap));
             let name = user(&name.to_string());
-            match quotas.admit(&name, 1, now) {
+            match quotas.admit(&name, 1, USUAL, now) {
                 Ok(_) if leaves => quotas.leave(&name),
                 Ok(_) => running.push(name),
                 Err(away) if away.why == TurnedAwayWhy::Full && running.is_empty() => {
                     now = now.after(away.retry_after);
-                    let again = quotas.admit(&name, 1, now);
+                    let again = quotas.admit(&name, 1, USUAL, now);
                     prop_assert!(again.is_ok(), "{again:?}");
                     quotas.leave(&name);
                 }
@@ -112,27 +115,27 @@ proptest! {
 fn users_of_different_clients_do_not_share() {
     let mut quotas = UserQuotas::new(policy(1, 1));
     let other = UserId { client: ClientId::from("forum"), name: "ann".into() };
-    assert!(quotas.admit(&user("ann"), 1, at(0)).is_ok());
-    assert!(quotas.admit(&user("ann"), 1, at(1)).is_err());
-    assert!(quotas.admit(&other, 1, at(2)).is_ok());
+    assert!(quotas.admit(&user("ann"), 1, USUAL, at(0)).is_ok());
+    assert!(quotas.admit(&user("ann"), 1, USUAL, at(1)).is_err());
+    assert!(quotas.admit(&other, 1, USUAL, at(2)).is_ok());
 }
 
 #[test]
 fn only_so_many_calls_run_at_once() {
     let mut quotas = UserQuotas::new(UserPolicy { max_concurrent: 2, ..UserPolicy::default() });
-    assert!(quotas.admit(&user("ann"), 1, at(0)).is_ok());
-    assert!(quotas.admit(&user("ann"), 1, at(0)).is_ok());
-    let away = quotas.admit(&user("ann"), 1, at(0)).unwrap_err();
+    assert!(quotas.admit(&user("ann"), 1, USUAL, at(0)).is_ok());
+    assert!(quotas.admit(&user("ann"), 1, USUAL, at(0)).is_ok());
+    let away = quotas.admit(&user("ann"), 1, USUAL, at(0)).unwrap_err();
     assert_eq!((away.why, away.limit), (TurnedAwayWhy::Concurrent, 2));
     quotas.leave(&user("ann"));
-    let facts = quotas.admit(&user("ann"), 1, at(0)).unwrap();
+    let facts = quotas.admit(&user("ann"), 1, USUAL, at(0)).unwrap();
     assert_eq!(facts.remaining, 17, "a refusal was charged");
 }
 
 #[test]
 fn a_user_with_a_running_call_is_not_forgotten() {
     let mut quotas = UserQuotas::new(UserPolicy::default());
-    quotas.admit(&user("ann"), 1, at(0)).unwrap();
+    quotas.admit(&user("ann"), 1, USUAL, at(0)).unwrap();
     quotas.advance(at(300_000));
     assert_eq!(quotas.in_flight(&user("ann")), 1);
     quotas.leave(&user("ann"));
@@ -143,15 +146,15 @@ fn a_user_with_a_running_call_is_not_forgotten() {
 #[test]
 fn calls_that_use_no_key_pass_a_used_up_window() {
     let mut quotas = UserQuotas::new(policy(1, 1));
-    assert!(quotas.admit(&user("ann"), 1, at(0)).is_ok());
-    assert!(quotas.admit(&user("ann"), 0, at(0)).is_ok());
-    assert!(quotas.admit(&user("ann"), 1, at(0)).is_err());
+    assert!(quotas.admit(&user("ann"), 1, USUAL, at(0)).is_ok());
+    assert!(quotas.admit(&user("ann"), 0, USUAL, at(0)).is_ok());
+    assert!(quotas.admit(&user("ann"), 1, USUAL, at(0)).is_err());
 }
 
 #[test]
 fn an_ask_larger_than_the_window_is_told_so() {
     let mut quotas = UserQuotas::new(policy(20, 20));
-    let away = quotas.admit(&user("ann"), 21, at(0)).unwrap_err();
+    let away = quotas.admit(&user("ann"), 21, USUAL, at(0)).unwrap_err();
     assert_eq!(away.why, TurnedAwayWhy::TooLarge);
 }
 
@@ -159,18 +162,18 @@ fn an_ask_larger_than_the_window_is_told_so() {
 fn a_small_burst_spreads_the_minute() {
     let mut quotas = UserQuotas::new(policy(20, 5));
     for _ in 0..5 {
-        assert!(quotas.admit(&user("ann"), 1, at(0)).is_ok());
+        assert!(quotas.admit(&user("ann"), 1, USUAL, at(0)).is_ok());
     }
-    let away = quotas.admit(&user("ann"), 1, at(0)).unwrap_err();
+    let away = quotas.admit(&user("ann"), 1, USUAL, at(0)).unwrap_err();
     assert_eq!((away.why, away.retry_after), (TurnedAwayWhy::Burst, Duration::from_secs(3)));
 }
 
 #[test]
 fn rebuilding_gives_no_user_a_fresh_minute() {
     let mut quotas = UserQuotas::new(policy(2, 2));
-    quotas.admit(&user("ann"), 2, at(0)).unwrap();
+    quotas.admit(&user("ann"), 2, USUAL, at(0)).unwrap();
     let mut quotas = quotas.rebuilt();
-    assert!(quotas.admit(&user("ann"), 1, at(10)).is_err());
+    assert!(quotas.admit(&user("ann"), 1, USUAL, at(10)).is_err());
     assert_eq!(quotas.in_flight(&user("ann")), 0, "nobody is left to end that call");
     quotas.advance(at(60_000));
     assert_eq!(quotas.users(), 0);
@@ -181,7 +184,7 @@ fn another_limit_holds_at_once_and_forgets_nothing() {
     let ann = user("ann");
     let mut quotas = UserQuotas::new(policy(5, 5));
     let admit = |quotas: &mut UserQuotas, millis| {
-        let admitted = quotas.admit(&ann, 1, at(millis));
+        let admitted = quotas.admit(&ann, 1, USUAL, at(millis));
         if admitted.is_ok() {
             quotas.leave(&ann);
         }
@@ -202,9 +205,9 @@ fn another_limit_holds_at_once_and_forgets_nothing() {
 fn another_limit_does_not_give_a_burst_back() {
     let ann = user("ann");
     let mut quotas = UserQuotas::new(policy(60, 2));
-    assert!((0..2).all(|_| quotas.admit(&ann, 1, at(0)).is_ok()));
+    assert!((0..2).all(|_| quotas.admit(&ann, 1, USUAL, at(0)).is_ok()));
     quotas.set_policy(UserPolicy { max_concurrent: 5, ..policy(60, 2) });
-    assert_eq!(quotas.admit(&ann, 1, at(0)).unwrap_err().why, TurnedAwayWhy::Burst);
+    assert_eq!(quotas.admit(&ann, 1, USUAL, at(0)).unwrap_err().why, TurnedAwayWhy::Burst);
 }
 
 proptest! {
@@ -222,12 +225,12 @@ proptest! {
         let mut running = 0;
         for ((gap, units), stays) in asks.into_iter().zip(stays) {
             now = now.after(Duration::from_millis(gap));
-            let standing = looked_at.look(&user("ann"), units, now);
-            prop_assert_eq!(standing, looked_at.look(&user("ann"), units, now));
+            let standing = looked_at.look(&user("ann"), units, USUAL, now);
+            prop_assert_eq!(standing, looked_at.look(&user("ann"), units, USUAL, now));
             prop_assert_eq!((standing.in_flight, standing.max_concurrent), (running, 3));
-            let answer = looked_at.admit(&user("ann"), units, now);
+            let answer = looked_at.admit(&user("ann"), units, USUAL, now);
             prop_assert_eq!(standing.turned_away, answer.err());
-            prop_assert_eq!(answer, alone.admit(&user("ann"), units, now));
+            prop_assert_eq!(answer, alone.admit(&user("ann"), units, USUAL, now));
             if let Ok(facts) = answer {
                 prop_assert_eq!(facts.remaining, standing.remaining() - units);
                 running += 1;
@@ -244,7 +247,40 @@ proptest! {
 #[test]
 fn looking_at_somebody_nobody_knows_makes_nobody_known() {
     let quotas = UserQuotas::new(policy(20, 20));
-    let standing = quotas.look(&user("ann"), 1, at(0));
+    let standing = quotas.look(&user("ann"), 1, USUAL, at(0));
     assert_eq!((standing.remaining(), standing.in_flight, standing.turned_away), (20, 0, None));
     assert_eq!(quotas.users(), 0);
+}
+
+#[test]
+fn users_of_a_client_with_limits_of_its_own_have_those() {
+    let mut quotas = UserQuotas::new(policy(2, 2));
+    let own = UserLimits { requests_per_minute: Some(4), burst: None, max_concurrent: Some(3) };
+    for served in 1..=3 {
+        let facts = quotas.admit(&user("ann"), 1, own, at(0)).unwrap();
+        assert_eq!((facts.limit, facts.remaining), (4, 4 - served));
+    }
+    let away = quotas.admit(&user("ann"), 1, own, at(0)).unwrap_err();
+    assert_eq!((away.why, away.limit), (TurnedAwayWhy::Concurrent, 3));
+    assert_eq!(quotas.look(&user("ann"), 1, own, at(0)).limit, 4);
+    // Another client's user of the same name has everybody's.
+    let other = UserId { client: ClientId::from("forum"), name: "ann".into() };
+    assert!((0..2).all(|_| quotas.admit(&other, 1, USUAL, at(0)).is_ok()));
+    assert_eq!(quotas.admit(&other, 1, USUAL, at(0)).unwrap_err().limit, 2);
+    // And what was done under one limit counts under the next.
+    assert_eq!(quotas.admit(&user("ann"), 1, USUAL, at(0)).unwrap_err().why, TurnedAwayWhy::Window);
+}
+
+#[test]
+fn each_limit_smooths_its_own_bursts() {
+    let mut quotas = UserQuotas::new(policy(20, 20));
+    let smooth = UserLimits { requests_per_minute: Some(20), burst: Some(2), max_concurrent: None };
+    let quick = UserLimits { burst: Some(5), ..smooth };
+    assert!((0..2).all(|_| quotas.admit(&user("ann"), 1, smooth, at(0)).is_ok()));
+    let away = quotas.admit(&user("ann"), 1, smooth, at(0)).unwrap_err();
+    assert_eq!((away.why, away.retry_after), (TurnedAwayWhy::Burst, Duration::from_secs(3)));
+    assert!((0..5).all(|_| quotas.admit(&user("ben"), 1, quick, at(0)).is_ok()));
+    assert_eq!(quotas.admit(&user("ben"), 1, quick, at(0)).unwrap_err().why, TurnedAwayWhy::Burst);
+    assert!(quotas.admit(&user("cid"), 9, USUAL, at(0)).is_ok());
+    assert!(quotas.admit(&user("ann"), 1, smooth, at(3_000)).is_ok());
 }

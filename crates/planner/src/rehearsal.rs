@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use keygate_domain::{
     Access, Allowance, ClientId, Failure, Fault, GroupId, Moment, Operation, Placement, Replay, Resource,
-    Spend, UserId, Verdict,
+    Spend, UserId, UserLimits, Verdict,
 };
 use keygate_limits::{Next, Reach, RetryPlan, UserQuotas};
 use keygate_pool::{Ask, Granted, KeyPool, Lease, Ticket, Tried, TriedHow};
@@ -227,7 +227,7 @@ impl<'a> Rehearsal<'a> {
         // Drawn for each request, whatever becomes of it: two runs differ by nothing else.
         let service = self.scenario.latency.mul_f64(self.dice.exponential());
         let user = &self.users[arrival.user as usize];
-        if let Err(turned_away) = self.quotas.admit(user, 1, self.now) {
+        if let Err(turned_away) = self.quotas.admit(user, 1, UserLimits::default(), self.now) {
             self.tally.turned_away(turned_away.why);
             return;
         }

@@ -8,7 +8,8 @@
 //! **A further repository** is
 //! 1. a file in `migrations/` and its line in `migrations.rs`. Columns are TEXT, BIGINT and DOUBLE
 //!    PRECISION (times in milliseconds, flags 0 or 1): they mean the same in both;
-//! 2. its tables' lines in `tables.rs`, so that backups hold them;
+//! 2. its tables' lines in `tables.rs`, so that backups hold them, and whether the migration itself
+//!    puts rows in;
 //! 3. a file with `impl Storage { … }`, whose methods take a connection with `self.writer()` or
 //!    `self.reader()` for as long as they need it, write in a transaction that is begun with
 //!    `self.kind().begin_writing()`, count places `$1, $2` and turn what the database says into a
@@ -16,6 +17,7 @@
 //!    `ON CONFLICT`: after a broken connection nobody knows whether the last write was done;
 //! 4. tests under `tests/it`, which run on both databases.
 
+mod audit;
 mod connections;
 mod dump;
 mod error;
@@ -29,6 +31,7 @@ mod sql;
 mod sqlite;
 mod storage;
 mod tables;
+mod tokens;
 
 pub use dump::{BackupError, Counted};
 pub use error::StorageError;

@@ -10,8 +10,12 @@ use crate::StorageError;
 use crate::place::Kind;
 
 /// The steps; the first leads to schema 1.
-const STEPS: &[&str] =
-    &[include_str!("../migrations/0001_pool_state.sql"), include_str!("../migrations/0002_ledger.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/0001_pool_state.sql"),
+    include_str!("../migrations/0002_ledger.sql"),
+    include_str!("../migrations/0003_tokens.sql"),
+    include_str!("../migrations/0004_audit.sql"),
+];
 
 /// The latest schema known.
 pub(crate) const LATEST: u32 = STEPS.len() as u32;

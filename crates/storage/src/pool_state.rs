@@ -10,6 +10,7 @@ use crate::sql::places;
 use crate::{Storage, StorageError};
 
 const ALL: &str = "SELECT part, name, value FROM pool_state WHERE provider = $1";
+const MODELS: &str = "SELECT DISTINCT name FROM pool_state WHERE part = 'model'";
 
 /// Rows of one statement. A row each would be a way to the server and back each.
 const AT_ONCE: usize = 250;
@@ -30,6 +31,16 @@ impl Storage {
         let rows = rows.map(|(part, name, value)| StateRow { part: part.into(), name, value: Some(value) });
         PoolState::from_rows(rows)
             .map_err(|row| StorageError::Damaged { database: self.database(), what: row.to_string() })
+    }
+
+    /// The names of the models that were met, by any provider's pool.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn models_met(&self) -> Result<Vec<String>, StorageError> {
+        let mut connection = self.reader().await?;
+        let names = sqlx::query_scalar(MODELS).fetch_all(&mut *connection).await;
+        names.map_err(|error| self.failed(error))
     }
 
     /// Writes rows of `provider`'s pool, all or none. Writing them again does no harm.

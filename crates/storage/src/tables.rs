@@ -13,6 +13,8 @@ pub(crate) struct Table {
     pub(crate) name: &'static str,
     /// The schema from which on it is there.
     pub(crate) since: u32,
+    /// Whether the step that makes it puts rows in: an empty database has them.
+    pub(crate) is_begun: bool,
     pub(crate) columns: &'static [(&'static str, Holds)],
 }
 
@@ -23,11 +25,13 @@ pub(crate) const TABLES: &[Table] = &[
     Table {
         name: "pool_state",
         since: 1,
+        is_begun: false,
         columns: &[("provider", Text), ("part", Text), ("name", Text), ("value", Text)],
     },
     Table {
         name: "ledger",
         since: 2,
+        is_begun: false,
         columns: &[
             ("id", Text),
             ("time_ms", Number),
@@ -57,6 +61,7 @@ pub(crate) const TABLES: &[Table] = &[
     Table {
         name: "usage_days",
         since: 2,
+        is_begun: false,
         columns: &[
             ("day", Number),
             ("client", Text),
@@ -72,5 +77,51 @@ pub(crate) const TABLES: &[Table] = &[
             ("total_tokens", Number),
             ("estimated_tokens", Number),
         ],
+    },
+    Table {
+        name: "tokens",
+        since: 3,
+        is_begun: false,
+        columns: &[
+            ("id", Text),
+            ("name", Text),
+            ("sha256", Text),
+            ("scopes", Text),
+            ("models", Text),
+            ("plan", Text),
+            ("keeper", Text),
+            ("created_at", Number),
+            ("expires_at", Number),
+            ("revoked_at", Number),
+        ],
+    },
+    Table {
+        name: "tokens_changed",
+        since: 3,
+        is_begun: true,
+        columns: &[("only_row", Number), ("changes", Number)],
+    },
+    Table {
+        name: "audit",
+        since: 4,
+        is_begun: false,
+        columns: &[
+            ("number", Number),
+            ("entry", Text),
+            ("at_ms", Number),
+            ("who", Text),
+            ("action", Text),
+            ("details", Text),
+            ("peer", Text),
+            ("request_id", Text),
+            ("happened", Number),
+            ("hash", Text),
+        ],
+    },
+    Table {
+        name: "audit_head",
+        since: 4,
+        is_begun: true,
+        columns: &[("only_row", Number), ("number", Number), ("hash", Text)],
     },
 ];

@@ -75,7 +75,7 @@ struct Signs {
 }
 
 impl Condition {
-    fn trouble(&self) -> Option<&'static str> {
+    pub(crate) fn trouble(&self) -> Option<&'static str> {
         if self.signs.has_ended.load(Ordering::Acquire) {
             return Some("ended");
         }

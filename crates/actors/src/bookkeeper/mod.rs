@@ -12,4 +12,5 @@ mod tests;
 pub use handle::{Bookkeeper, start_bookkeeper};
 pub use shelf::{Shelf, ShelfTrouble};
 
+pub(crate) use handle::Condition;
 pub(crate) use messages::TakeUnsaved;

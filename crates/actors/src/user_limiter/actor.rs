@@ -179,9 +179,9 @@ impl Handler<Admit> for UserLimiterActor {
 
     fn handle(&mut self, message: Admit, ctx: &mut Context<Self>) -> Self::Result {
         let Admit { call, desk, permit: _permit } = message;
-        let UserCall { user, units, plan, tokens } = call;
+        let UserCall { user, units, limits: own, plan, tokens } = call;
         let passed = self.call(ctx, |limits, saboteur, now| {
-            let ask = UserAsk { user: &user, units, plan: plan.as_ref(), tokens };
+            let ask = UserAsk { user: &user, units, limits: own, plan: plan.as_ref(), tokens };
             let passed = limits.users.admit(&ask, now);
             saboteur.strike();
             passed
@@ -204,8 +204,8 @@ impl Handler<LookAtUser> for UserLimiterActor {
     type Result = Result<UserStanding, Unavailable>;
 
     fn handle(&mut self, question: LookAtUser, ctx: &mut Context<Self>) -> Self::Result {
-        let LookAtUser { user, units, permit: _permit } = question;
-        self.call(ctx, |limits, _, now| limits.users.look(&user, units, now))
+        let LookAtUser { user, units, limits: own, permit: _permit } = question;
+        self.call(ctx, |limits, _, now| limits.users.look(&user, units, own, now))
     }
 }
 

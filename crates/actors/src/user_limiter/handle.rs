@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use async_trait::async_trait;
-use keygate_domain::{PlanName, UserId};
+use keygate_domain::{PlanName, UserId, UserLimits};
 use keygate_limits::{PlanStanding, Plans, Used, UserPolicy, UserStanding};
 
 use super::actor::UserLimiterActor;
@@ -86,9 +86,14 @@ impl UserLimiter {
     ///
     /// # Errors
     /// When the limiter restarts or too many asks wait.
-    pub async fn look(&self, user: UserId, units: u32) -> Result<UserStanding, Unavailable> {
+    pub async fn look(
+        &self,
+        user: UserId,
+        units: u32,
+        limits: UserLimits,
+    ) -> Result<UserStanding, Unavailable> {
         let permit = self.desk.gate.enter()?;
-        self.desk.address.send(LookAtUser { user, units, permit }).await?
+        self.desk.address.send(LookAtUser { user, units, limits, permit }).await?
     }
 
     /// How a user stands with the plan.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix::Message;
-use keygate_domain::{PlanName, UserId};
+use keygate_domain::{PlanName, UserId, UserLimits};
 use keygate_limits::{Amount, PlanStanding, Plans, Reservation, UserPolicy, UserStanding};
 
 use super::admission::{LimiterRefusal, Ticket};
@@ -57,6 +57,7 @@ pub(crate) struct ReadNotices;
 pub(crate) struct LookAtUser {
     pub(crate) user: UserId,
     pub(crate) units: u32,
+    pub(crate) limits: UserLimits,
     pub(crate) permit: Permit,
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use keygate_domain::{ClientId, PlanName, UserId};
+use keygate_domain::{ClientId, PlanName, UserId, UserLimits};
 use keygate_limits::{Allowed, Amount, Plan, Plans, TurnedAway, TurnedAwayWhy, Used, UserPolicy};
 use tokio::task::LocalSet;
 
@@ -18,7 +18,7 @@ fn user(name: &str) -> UserId {
 }
 
 fn call(name: &str) -> UserCall {
-    UserCall { user: user(name), units: 1, plan: None, tokens: 0 }
+    UserCall { user: user(name), units: 1, limits: UserLimits::default(), plan: None, tokens: 0 }
 }
 
 fn policy(requests_per_minute: u32, max_concurrent: u32) -> UserPolicy {

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
-use keygate_domain::Right;
+use keygate_domain::{ModelList, PlanName, Right, UserLimits};
+use keygate_limits::Plans;
 use sha2::{Digest, Sha256};
 
 use super::{Judge, segments};
 use crate::choice::Auth;
 use crate::config::{AuthMode, ClientToken, ClientsConfig};
 use crate::effective::Effective;
+use crate::nearest::{nearest, speakable};
 use crate::problem::Place;
-use crate::schema::{ClientsSection, TokenEntry, everything_but_admin};
+use crate::schema::{ClientsSection, TokenEntry, UserLimitsSection, everything_but_admin};
 
 const CLIENT_TOKENS: &str = "KEYGATE_CLIENT_TOKENS";
 const ADMIN_TOKEN: &str = "KEYGATE_ADMIN_TOKEN";
@@ -22,6 +25,7 @@ const SHORTEST_TOKEN: usize = 16;
 /// Also says what cannot be seen in the section: what `auto` means, and the tokens of variables.
 pub(super) fn build(
     section: &ClientsSection,
+    plans: &Plans,
     bind: SocketAddr,
     judge: &mut Judge<'_>,
 ) -> (ClientsConfig, Vec<Effective>) {
@@ -30,14 +34,14 @@ pub(super) fn build(
     for (index, entry) in section.tokens.iter().enumerate() {
         let Some(entry) = entry else { continue };
         let place = judge.layers.place(&segments(&format!("clients.tokens.{index}")));
-        tokens.add_entry(entry, place, judge);
+        tokens.add_entry(entry, plans, place, judge);
     }
     tokens.add_variable(judge);
     let admin_token_sha256 = admin_token(judge);
     if auth == AuthMode::Required && tokens.tokens.is_empty() && !judge.findings.is_blamed(&["clients"]) {
         let text = format!(
-            "clients need a token and none is known, so every request will be refused; set {CLIENT_TOKENS} \
-             to a comma list of tokens, or add one under clients.tokens"
+            "clients need a token and the configuration knows none, so every request is refused until there is one: \
+             make it with `keygate tokens create --name NAME`, or set {CLIENT_TOKENS} to a comma list of tokens"
         );
         let place = judge.place("clients.auth");
         judge.findings.warn(place, text);
@@ -108,7 +112,7 @@ struct TokenList {
 }
 
 impl TokenList {
-    fn add_entry(&mut self, entry: &TokenEntry, place: Place, judge: &mut Judge<'_>) {
+    fn add_entry(&mut self, entry: &TokenEntry, plans: &Plans, place: Place, judge: &mut Judge<'_>) {
         let name = entry.name.0.trim();
         let is_name = (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
         if !is_name {
@@ -127,8 +131,17 @@ impl TokenList {
                 "give each client a name of its own",
             );
         } else {
-            let rights = entry.scopes.iter().map(|right| right.0).collect();
-            self.add(name.to_owned(), entry.sha256.0.0, rights, place, judge);
+            let Some(models) = models(entry, &place, judge) else { return };
+            let Some(plan) = plan(entry, plans, &place, judge) else { return };
+            let token = ClientToken {
+                name: name.to_owned(),
+                sha256: entry.sha256.0.0,
+                rights: entry.scopes.iter().map(|right| right.0).collect(),
+                models,
+                plan,
+                limits: limits(&entry.limits),
+            };
+            self.add(token, place, judge);
         }
     }
 
@@ -145,7 +158,15 @@ impl TokenList {
             let path = format!("clients.tokens[{}]", self.tokens.len());
             let known = self.tokens.len();
             let value = format!("*** ({name})");
-            self.add(name, sha256(token), rights.clone(), variable.place.clone(), judge);
+            let token = ClientToken {
+                name,
+                sha256: sha256(token),
+                rights: rights.clone(),
+                models: None,
+                plan: None,
+                limits: UserLimits::default(),
+            };
+            self.add(token, variable.place.clone(), judge);
             if self.tokens.len() > known {
                 self.shown.push(Effective { path, value, source: variable.place.clone() });
             }
@@ -160,20 +181,60 @@ impl TokenList {
         name
     }
 
-    fn add(
-        &mut self,
-        name: String,
-        sha256: [u8; 32],
-        rights: BTreeSet<Right>,
-        place: Place,
-        judge: &mut Judge<'_>,
-    ) {
-        if let Some(first) = self.by_sum.get(&sha256) {
-            let text = format!("the token `{name}` is the same as `{first}` and was dropped");
+    fn add(&mut self, token: ClientToken, place: Place, judge: &mut Judge<'_>) {
+        if let Some(first) = self.by_sum.get(&token.sha256) {
+            let text = format!("the token `{}` is the same as `{first}` and was dropped", token.name);
             return judge.findings.warn(place, text);
         }
-        self.by_sum.insert(sha256, name.clone());
-        self.names.insert(name.clone());
-        self.tokens.push(ClientToken { name, sha256, rights });
+        self.by_sum.insert(token.sha256, token.name.clone());
+        self.names.insert(token.name.clone());
+        self.tokens.push(token);
+    }
+}
+
+/// The models of an entry; `None` once what is wrong with them has been told.
+fn models(entry: &TokenEntry, place: &Place, judge: &mut Judge<'_>) -> Option<Option<ModelList>> {
+    let Some(names) = &entry.models else { return Some(None) };
+    let remedy = "name models, such as gemini-2.5-flash or gemini-*, or leave `models` out for all of them";
+    match ModelList::parse(names.iter().map(|name| name.0.as_str())) {
+        Ok(list) if list.is_empty() => {
+            judge.findings.problem(place.clone(), "a token without models can ask none", remedy);
+            None
+        }
+        Ok(list) => Some(Some(list)),
+        Err(invalid) => {
+            judge.findings.problem(place.clone(), invalid.to_string(), remedy);
+            None
+        }
+    }
+}
+
+/// The plan of an entry; `None` once what is wrong with it has been told.
+fn plan(
+    entry: &TokenEntry,
+    plans: &Plans,
+    place: &Place,
+    judge: &mut Judge<'_>,
+) -> Option<Option<PlanName>> {
+    let Some(named) = entry.plan.0.as_deref() else { return Some(None) };
+    if let Some((name, _)) = plans.by_name.get_key_value(&PlanName::from(named)) {
+        return Some(Some(name.clone()));
+    }
+    let what = match speakable(named) {
+        Some(name) => format!("a token names the plan `{name}`, which is none"),
+        None => "a token names a plan that is none".to_owned(),
+    };
+    let meant = nearest(named, plans.by_name.keys().map(PlanName::as_str));
+    let meant = meant.map(|near| format!("; do you mean `{near}`?")).unwrap_or_default();
+    let remedy = format!("name a plan that is described under `plans`{meant}");
+    judge.findings.problem(place.clone(), what, &remedy);
+    None
+}
+
+fn limits(section: &UserLimitsSection) -> UserLimits {
+    UserLimits {
+        requests_per_minute: section.requests_per_minute.0.map(NonZeroU32::get),
+        burst: section.burst.0.map(NonZeroU32::get),
+        max_concurrent: section.max_concurrent.0.map(NonZeroU32::get),
     }
 }

@@ -11,9 +11,12 @@ mod provider;
 mod providers;
 mod rotation;
 mod server;
-pub(crate) mod storage;
+mod storage;
 mod telemetry;
 mod tls;
+
+pub(crate) use plans::build as plans;
+pub(crate) use storage::build as storage;
 
 use crate::config::Config;
 use crate::effective::Effective;
@@ -58,11 +61,11 @@ pub(crate) fn config(
     judge: &mut Judge<'_>,
 ) -> (Config, Vec<Effective>) {
     let server = server::build(&sections.server, judge);
-    let (clients, mut shown) = clients::build(&sections.clients, server.bind, judge);
+    let plans = plans(&sections.plans, judge);
+    let (clients, mut shown) = clients::build(&sections.clients, &plans, server.bind, judge);
     let limits = limits::build(&mut sections.limits, judge);
-    let plans = plans::build(&sections.plans, judge);
     let assistant = assistant::build(&sections.assistant, judge);
-    let storage = storage::build(&sections.storage);
+    let storage = storage(&sections.storage);
     let telemetry = telemetry::build(&sections.telemetry, judge);
     let (providers, keys) = providers::build(&mut sections.providers, catalogue, judge);
     shown.extend(keys);

@@ -13,7 +13,7 @@ use crate::setting::Setting;
 /// Longest name of a plan, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
-pub(super) fn build(section: &PlansSection, judge: &mut Judge<'_>) -> Plans {
+pub(crate) fn build(section: &PlansSection, judge: &mut Judge<'_>) -> Plans {
     for name in section.by_name.keys() {
         judge.require(
             is_name(name),

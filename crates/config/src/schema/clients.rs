@@ -1,5 +1,7 @@
 //! `clients:`.
 
+use std::num::NonZeroU32;
+
 use keygate_domain::Right;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -18,7 +20,8 @@ pub(crate) struct ClientsSection {
     /// Allows `auth: open` on an address that other machines can reach. Everybody who can
     /// reach it can then use your keys.
     pub(crate) allow_open_on_network: Setting<bool>,
-    /// The tokens that are known, besides those of the variable `KEYGATE_CLIENT_TOKENS`.
+    /// The tokens that are known, besides those of the variable `KEYGATE_CLIENT_TOKENS` and those made with
+    /// `keygate tokens create`.
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Vec<TokenEntry>")]
     pub(crate) tokens: Vec<Option<TokenEntry>>,
@@ -35,6 +38,29 @@ pub(crate) struct TokenEntry {
     /// What the client may do. Without it: everything but `admin`.
     #[serde(default = "everything_but_admin", deserialize_with = "present")]
     pub(crate) scopes: Vec<Setting<Right>>,
+    /// The models the client may name: exact names, or beginnings with a `*` behind them. Without it: all.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) models: Option<Vec<Setting<String>>>,
+    /// The plan of the client's users, one of `plans`. Without it: the default plan.
+    #[serde(default)]
+    pub(crate) plan: Setting<Option<String>>,
+    /// The limits of each of the client's users, where they differ from `limits.per_user`. They hold for every
+    /// token of this name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) limits: UserLimitsSection,
+}
+
+/// Limits of users, where they differ from everybody's.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct UserLimitsSection {
+    /// Requests in any 60 seconds.
+    pub(crate) requests_per_minute: Setting<Option<NonZeroU32>>,
+    /// Requests at once, before they have to spread over the minute. Without it: as many as
+    /// `requests_per_minute`, if that is given here.
+    pub(crate) burst: Setting<Option<NonZeroU32>>,
+    /// Requests that run at the same time.
+    pub(crate) max_concurrent: Setting<Option<NonZeroU32>>,
 }
 
 /// The items of a list that are there.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub(crate) use assistant::AssistantSection;
 pub(crate) use budgets::{AllowanceSection, BudgetsSection};
-pub(crate) use clients::{ClientsSection, TokenEntry, everything_but_admin};
+pub(crate) use clients::{ClientsSection, TokenEntry, UserLimitsSection, everything_but_admin};
 pub(crate) use key_entry::{KeyEntries, KeyEntry, Reference};
 pub(crate) use limits::LimitsSection;
 pub(crate) use plans::{OverageChoice, PlanSection, PlansSection};

@@ -8,4 +8,5 @@ mod keys;
 mod layers;
 mod problems;
 mod shipped;
+mod tokens;
 mod values;

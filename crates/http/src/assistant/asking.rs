@@ -14,7 +14,7 @@ use keygate_telemetry::spans;
 use super::question::Question;
 use super::refusal::NoReply;
 use super::reply::Draft;
-use crate::caller::{after_wrong_token, peer_of, recognise};
+use crate::caller::{Stranger, after_wrong_token, peer_of, recognise};
 use crate::error_response::status_of;
 use crate::line::hung_up;
 use crate::origin;
@@ -65,6 +65,7 @@ impl<'a> Asker<'a> {
         worker: &'a Worker,
         request: &'a HttpRequest,
         headers: HeaderMap,
+        id: &str,
     ) -> Result<Self, Refused> {
         let began = clock::now();
         let peer = peer_of(request);
@@ -72,7 +73,7 @@ impl<'a> Asker<'a> {
         let caller = match known.identity {
             Identity::Known(caller) => caller,
             Identity::Unknown { refusal, .. } if known.is_failed_login => {
-                return Err(after_wrong_token(worker, peer, plain(refusal)).await);
+                return Err(after_wrong_token(worker, &Stranger::of(request, id), plain(refusal)).await);
             }
             Identity::Unknown { refusal, .. } => return Err(plain(refusal)),
         };
@@ -87,13 +88,13 @@ impl<'a> Asker<'a> {
     pub(super) async fn heard<T>(
         worker: &'a Worker,
         request: &'a HttpRequest,
-        headers: HeaderMap,
+        (headers, id): (HeaderMap, &str),
         payload: web::Payload,
         understood: impl FnOnce(&[u8]) -> Result<T, Refusal>,
     ) -> Result<(Self, T), NoReply> {
         let messages = &worker.rules.assistant.busy_message;
         let theirs = headers.clone();
-        let asker = Self::at_the_door(worker, request, headers).await;
+        let asker = Self::at_the_door(worker, request, headers, id).await;
         let asker = asker.map_err(|refused| NoReply::refused(refused, messages, &theirs))?;
         let limit = MAX_BODY_BYTES.min(worker.max_body_bytes);
         let body = read(payload, limit, request, BODY_PATIENCE).await;

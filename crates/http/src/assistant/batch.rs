@@ -84,7 +84,7 @@ async fn answered(
     payload: web::Payload,
     id: &str,
 ) -> Result<BatchTold, NoReply> {
-    let (asker, batch) = Asker::heard(worker, request, headers, payload, Batch::read).await?;
+    let (asker, batch) = Asker::heard(worker, request, (headers, id), payload, Batch::read).await?;
     let at_once = batch.at_once().unwrap_or(USUALLY_AT_ONCE);
     let questions = batch.spread().into_iter().enumerate();
     let asked = questions.map(|(index, question)| {

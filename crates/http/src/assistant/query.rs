@@ -30,7 +30,7 @@ async fn answered(
     payload: web::Payload,
     id: &str,
 ) -> Result<HttpResponse, NoReply> {
-    let (asker, question) = Asker::heard(worker, request, headers, payload, Question::read).await?;
+    let (asker, question) = Asker::heard(worker, request, (headers, id), payload, Question::read).await?;
     let asked = asker.ask(&question, id).await?;
     let mut response = if question.is_stream() && asked.is_success() {
         events::respond(asked.answer, &question, worker, &asker.headers, id)

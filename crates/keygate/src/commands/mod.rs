@@ -1,6 +1,8 @@
 //! One file per command.
 
+mod audit;
 mod check;
+mod database;
 mod db;
 mod demo;
 mod gateway;
@@ -9,6 +11,8 @@ mod plan;
 pub(crate) mod print;
 mod schema;
 mod serve;
+mod span;
+mod tokens;
 
 use keygate_provider::Adapter;
 
@@ -25,6 +29,8 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Plan(arguments) => plan::run(&arguments, catalogue),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Db(command) => db::run(&command),
+        Command::Tokens(arguments) => tokens::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Schema => schema::run(),
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use keygate_actors::{KeySupervisor, Unavailable};
+use keygate_actors::{KeySupervisor, Unavailable, audit_entry};
 use keygate_config::{Config, LoadRequest, Loaded, Reading, Seen, Watcher};
-use keygate_domain::Redactor;
+use keygate_domain::{AuditAction, Redactor};
 use keygate_http::{ConfigState, Crew, KeysChanged, ReloadOrders, ReloadRefused, ReloadReport, RuleBoard};
 use keygate_pool::{KeyName, Reloaded};
 use keygate_provider::Adapter;
@@ -75,7 +75,10 @@ impl Reloader {
         loop {
             tokio::select! {
                 _ = looks.tick() => self.look().await,
-                () = self.around.hangups.next() => drop(self.reload_now().await),
+                () = self.around.hangups.next() => {
+                    let outcome = self.reload_now().await;
+                    self.audit("signal", &outcome);
+                }
                 Some(order) = self.around.orders.recv() => {
                     let outcome = self.reload_now().await;
                     // Whoever asked may be gone; it was done all the same.
@@ -100,12 +103,15 @@ impl Reloader {
         match outcome {
             Ok(loaded) => {
                 if self.watcher.read_valid(marks) {
-                    drop(self.put_in_force(loaded).await);
+                    let outcome = self.put_in_force(loaded).await;
+                    self.audit("file", &outcome);
                 }
             }
             Err(problems) => {
                 if self.watcher.read_invalid(marks) {
-                    self.refuse(reading::in_one_line(&problems, &self.around.redactor));
+                    let problem = reading::in_one_line(&problems, &self.around.redactor);
+                    self.refuse(problem.clone());
+                    self.audit("file", &Err(ReloadRefused::Invalid(problem)));
                 }
             }
         }
@@ -128,6 +134,18 @@ impl Reloader {
                 Err(ReloadRefused::Invalid(problem))
             }
         }
+    }
+
+    /// Whoever can write the files or send a signal is an operator too. What nobody changed is not told.
+    fn audit(&self, who: &str, outcome: &Result<ReloadReport, ReloadRefused>) {
+        let (action, details) = match outcome {
+            Ok(report) if report.changed.is_empty() && report.needs_restart.is_empty() => return,
+            Ok(report) => (AuditAction::ConfigReloaded, report.in_words()),
+            Err(ReloadRefused::Invalid(why) | ReloadRefused::Failed(why)) => {
+                (AuditAction::ConfigRefused, why.clone())
+            }
+        };
+        self.around.crew.auditor.note(audit_entry(who, action, &details));
     }
 
     async fn read(&self) -> Result<Reading, tokio::task::JoinError> {

@@ -86,9 +86,15 @@ impl Storage {
         Ok(counted)
     }
 
-    /// Refuses a database that something is in.
+    /// Refuses a database that something is in. The rows that every one begins with make room for those of
+    /// the backup.
     async fn refuse_rows(&self, connection: &mut AnyConnection, schema: u32) -> Result<(), StorageError> {
         for table in TABLES.iter().filter(|table| table.since <= schema) {
+            if table.is_begun {
+                let cleared = sqlx::query(AssertSqlSafe(format!("DELETE FROM {}", table.name)));
+                cleared.execute(&mut *connection).await.map_err(|error| self.failed(error))?;
+                continue;
+            }
             let first = format!("SELECT CAST(1 AS BIGINT) FROM {} LIMIT 1", table.name);
             let first = sqlx::query_scalar::<_, i64>(AssertSqlSafe(first)).fetch_optional(&mut *connection);
             if first.await.map_err(|error| self.failed(error))?.is_some() {

@@ -2,7 +2,7 @@
 
 use keygate_domain::DatabaseUrl;
 use keygate_storage::{Place, Storage};
-use sqlx::{AnyConnection, Connection as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
 
 use crate::folder::Folder;
 use crate::postgres::PostgresDatabase;
@@ -37,6 +37,18 @@ impl House {
 
     pub(crate) async fn open(&self) -> Storage {
         Storage::open(&self.place()).await.unwrap()
+    }
+
+    /// Opens it as a command does that writes, beside a gateway or alone.
+    pub(crate) async fn join(&self) -> Storage {
+        Storage::join(&self.place()).await.unwrap()
+    }
+
+    /// Lets another program run something on it.
+    pub(crate) async fn run(&self, sql: &str) {
+        let mut shell = self.shell().await;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut shell).await.unwrap();
+        shell.close().await.unwrap();
     }
 
     /// Another program's connection to it.

@@ -2,6 +2,7 @@
 //! touched.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod auditing;
 mod backup;
 mod folder;
 mod house;
@@ -15,3 +16,4 @@ mod refusing;
 mod refusing_server;
 mod speed;
 mod tls;
+mod tokens;

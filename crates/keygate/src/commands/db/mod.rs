@@ -30,14 +30,14 @@ fn on_database<F>(wanted: &Database, work: impl FnOnce(Place) -> F) -> Exit
 where
     F: Future<Output = Result<String, BackupError>>,
 {
-    let configured = keygate_config::read_storage(LoadRequest {
+    let configured = keygate_config::read_database(LoadRequest {
         config: wanted.config.clone(),
         working_dir: std::env::current_dir().unwrap_or_default(),
         environment: environment::read(),
         ..LoadRequest::default()
     });
     let config = match configured {
-        Ok(config) => config,
+        Ok(settings) => settings.storage,
         Err(problems) => {
             print::remark(&problems.to_string());
             return Exit::Usage;
