@@ -4,6 +4,7 @@
 //! Keygate's, that is damaged, or that a later version wrote is refused and not touched. SQL is
 //! kept to what SQLite and PostgreSQL have in common.
 
+mod answers;
 mod error;
 mod inspect;
 mod lock;

@@ -7,7 +7,8 @@
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 /// The steps; the first leads to schema 1.
-const STEPS: &[&str] = &[include_str!("../migrations/0001_pool_state.sql")];
+const STEPS: &[&str] =
+    &[include_str!("../migrations/0001_pool_state.sql"), include_str!("../migrations/0002_answers.sql")];
 
 /// The latest schema known.
 pub(crate) const LATEST: u32 = STEPS.len() as u32;

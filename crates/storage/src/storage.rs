@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlitePool};
 
 use crate::inspect::{APPLICATION_ID, Found, create, examine, look_at};
 use crate::lock::Lock;
-use crate::migrations::migrate;
+use crate::migrations::{LATEST, migrate, schema_of};
 use crate::{Place, StorageError};
 
 /// How long a write waits for another program that writes. Nothing but the bookkeeper waits.
@@ -32,6 +32,28 @@ impl Storage {
         match place {
             Place::File(path) => Self::open_file(path).await,
             Place::Memory => Self::open_memory().await,
+        }
+    }
+
+    /// Opens the database for a command, also while a gateway runs on it.
+    ///
+    /// # Errors
+    /// As [`Storage::open`]; [`StorageError::InUse`] only when the gateway that runs is of another version.
+    pub async fn visit(place: &Place) -> Result<Self, StorageError> {
+        match (Self::open(place).await, place) {
+            (Err(StorageError::InUse { path, holder }), Place::File(_)) => Self::join(path, holder).await,
+            (opened, _) => opened,
+        }
+    }
+
+    /// Opens what a gateway has open, and changes nothing about it.
+    async fn join(path: PathBuf, holder: Option<u32>) -> Result<Self, StorageError> {
+        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(2 * BUSY);
+        let pool = pool.connect_lazy_with(options(&path));
+        let schema = async { schema_of(&mut *pool.acquire().await?).await };
+        match schema.await.map_err(|error| StorageError::of(&path, error))? {
+            LATEST => Ok(Self { pool, path, _lock: None }),
+            _ => Err(StorageError::InUse { path, holder }),
         }
     }
 

@@ -64,7 +64,9 @@ async fn an_empty_file_becomes_a_database() {
 #[tokio::test]
 async fn a_start_that_was_cut_off_before_the_first_table_is_taken_up() {
     let folder = Folder::with_database().await;
-    folder.run("DROP TABLE pool_state; PRAGMA user_version = 0").await;
+    let tables = ["pool_state", "answers", "answer_phrases", "answer_words"];
+    folder.run(&tables.map(|table| format!("DROP TABLE {table};")).concat()).await;
+    folder.run("PRAGMA user_version = 0").await;
     let storage = folder.open().await.unwrap();
     assert_eq!(storage.pool_state("google").await.unwrap(), PoolState::default());
 }
