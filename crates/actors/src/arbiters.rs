@@ -85,6 +85,17 @@ pub enum Home {
 }
 
 impl Home {
+    /// Has `errand` run there.
+    pub fn run(&self, errand: impl Future<Output = ()> + Send + 'static) {
+        match self {
+            Self::Here => drop(actix_rt::spawn(errand)),
+            Self::On(arbiter) => {
+                // A thread that is gone runs nothing; whoever waits for the errand sees that it was dropped.
+                let _ = arbiter.spawn(errand);
+            }
+        }
+    }
+
     pub(crate) fn start<A>(&self, build: impl FnOnce() -> A + Send + 'static) -> Addr<A>
     where
         A: Actor<Context = Context<A>> + Supervised,

@@ -26,6 +26,8 @@ pub(crate) fn effective_values(sections: &Sections, layers: &Layers) -> Vec<Effe
         ("clients", json(&sections.clients)),
         ("limits", json(&sections.limits)),
         ("assistant", json(&sections.assistant)),
+        ("answers", json(&sections.answers)),
+        ("cache", json(&sections.cache)),
         ("storage", json(&sections.storage)),
         ("telemetry", json(&sections.telemetry)),
         ("providers", json(&sections.providers)),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use keygate_provider::Adapter;
 
 use crate::build::{self, Judge};
-use crate::config::Config;
+use crate::config::{AnswersConfig, Config, StorageConfig};
 use crate::effective::{Effective, effective_values};
 use crate::environment::Environment;
 use crate::files::Files;
@@ -88,6 +88,41 @@ pub fn read_bind(request: LoadRequest) -> Result<SocketAddr, ConfigProblems> {
         findings.into_result()?;
     }
     Ok(sections.server.bind.0)
+}
+
+/// What a command that works on the database has to know: neither keys nor anything secret, which it need
+/// not be able to read.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Where the database is.
+    pub storage: StorageConfig,
+    /// How stored answers are used.
+    pub answers: AnswersConfig,
+}
+
+/// Reads only what concerns the database and what is kept in it.
+///
+/// # Errors
+/// [`ConfigProblems`] when the file cannot be read, or one of these sections is not valid.
+pub fn read_database(request: LoadRequest) -> Result<DatabaseSettings, ConfigProblems> {
+    let files = Files::find(request.working_dir, request.config.as_deref());
+    let mut findings = Findings::default();
+    let file = read_file(&files).map_err(|problem| ConfigProblems(vec![problem]))?;
+    let environment = Environment::read(request.environment, &files, &mut findings);
+    let mut layers = Layers::new(file, &environment, request.bind);
+    let sections: Sections = layers.take(&mut findings);
+    let mut judge = Judge {
+        layers: &layers,
+        sources: Sources { environment: &environment, files: &files },
+        allow_empty: true,
+        findings: &mut findings,
+    };
+    let storage = build::storage(&sections.storage, &mut judge);
+    let answers = build::answers(&sections.answers);
+    if findings.is_blamed(&["storage"]) || findings.is_blamed(&["answers"]) {
+        findings.into_result()?;
+    }
+    Ok(DatabaseSettings { storage, answers })
 }
 
 fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {

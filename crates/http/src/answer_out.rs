@@ -25,7 +25,7 @@ pub(crate) fn respond(answer: Answer, request_id: &str) -> HttpResponse {
     }
     put(&mut response, "x-request-id", request_id);
     put_facts(&mut response, &answer.facts);
-    put_static(&mut response, "x-keygate-source", "provider");
+    put_static(&mut response, "x-keygate-source", answer.facts.source.as_str());
     response.set_body(body(answer.body))
 }
 
@@ -47,6 +47,12 @@ pub(crate) fn put_facts(response: &mut HttpResponse, facts: &Facts) {
     response
         .headers_mut()
         .insert(HeaderName::from_static("x-keygate-attempts"), HeaderValue::from(facts.attempts));
+    if let Some(model) = &facts.model {
+        put(response, "x-keygate-model", model.as_str());
+    }
+    if let Some(cache) = facts.cache {
+        put_static(response, "x-keygate-cache", cache.as_str());
+    }
     if let Some(allowance) = &facts.allowance {
         put_allowance(response, allowance);
     }

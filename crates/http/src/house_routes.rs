@@ -7,8 +7,8 @@ use keygate_domain::{ErrorKind, Refusal};
 
 use crate::proxy::headers_of;
 use crate::{
-    admin, assistant, avatar_session, cors, documents, error_response, explain, health, panic_response,
-    reload, request_id, status,
+    admin, answers_status, assistant, avatar_session, cors, documents, error_response, explain, health,
+    panic_response, reload, request_id, status,
 };
 
 /// Declares them.
@@ -23,6 +23,7 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
             // variable in it is a regular expression.
             web::scope("/api")
                 .service(readable("/keys/status", status::all_keys))
+                .service(readable("/answers/status", answers_status::status))
                 .service(readable("/{provider}/status", status::one_provider))
                 .service(readable("/{provider}/explain", explain::explain))
                 .service(order("/keys/reload", reload::reload))

@@ -3,6 +3,7 @@
 
 mod admin;
 mod answer_out;
+mod answers_status;
 mod assistant;
 mod avatar_session;
 mod caller;
@@ -13,6 +14,7 @@ mod documents;
 mod error_response;
 mod explain;
 mod explained;
+mod friendly;
 mod front;
 mod health;
 mod house_routes;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keygate_config::{AssistantConfig, ClientsConfig, CorsConfig, ProviderConfig, TlsIdentity};
+use keygate_config::{
+    AnswersConfig, AssistantConfig, CacheConfig, ClientsConfig, CorsConfig, ProviderConfig, TlsIdentity,
+};
+use keygate_journey::{CacheSettings, ResponseCache, Tally};
 use tokio::sync::watch;
 use url::Url;
 
@@ -19,6 +22,10 @@ pub struct Rules {
     pub user_header: String,
     /// How plain questions are answered.
     pub assistant: AssistantConfig,
+    /// What users are told when every key failed.
+    pub answers: AnswersConfig,
+    /// Answers that are given again.
+    pub cache: CacheConfig,
     /// The providers that run.
     pub providers: Vec<ProviderConfig>,
     /// Whether status is open to everybody.
@@ -48,16 +55,23 @@ pub struct ConfigState {
     pub needs_restart: Vec<String>,
 }
 
-/// Rules, and the tokens prepared for being looked up.
+/// Rules, the tokens prepared for being looked up, and the answers that are given again under them.
 pub(crate) struct Posted {
     pub(crate) rules: Arc<Rules>,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
+    pub(crate) cache: Option<ResponseCache>,
 }
 
 impl Posted {
-    fn new(rules: Rules) -> Arc<Self> {
+    fn new(rules: Rules, tally: &Arc<Tally>, earlier: Option<&Self>) -> Arc<Self> {
         let doorkeeper = Arc::new(Doorkeeper::new(&rules.clients));
-        Arc::new(Self { rules: Arc::new(rules), doorkeeper })
+        let CacheConfig { enabled, ttl, max_size } = rules.cache;
+        let settings = CacheSettings { ttl, max_size };
+        let earlier = earlier.and_then(|posted| posted.cache.clone());
+        // What other rules changed is not how an answer is told, so it may be given again.
+        let kept = earlier.filter(|cache| cache.settings() == settings);
+        let cache = enabled.then(|| kept.unwrap_or_else(|| ResponseCache::new(settings, Arc::clone(tally))));
+        Arc::new(Self { rules: Arc::new(rules), doorkeeper, cache })
     }
 }
 
@@ -65,12 +79,19 @@ impl Posted {
 #[derive(Clone)]
 pub struct RuleBoard {
     posted: watch::Sender<Arc<Posted>>,
+    tally: Arc<Tally>,
 }
 
 impl RuleBoard {
     /// A board with the first rules.
     pub fn new(rules: Rules) -> Self {
-        Self { posted: watch::Sender::new(Posted::new(rules)) }
+        let tally = Arc::default();
+        Self { posted: watch::Sender::new(Posted::new(rules, &tally, None)), tally }
+    }
+
+    /// Where it is counted what was answered without the provider.
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
     }
 
     /// The rules in force.
@@ -80,7 +101,8 @@ impl RuleBoard {
 
     /// Puts other rules in force: for requests that begin from here on.
     pub fn post(&self, rules: Rules) {
-        self.posted.send_replace(Posted::new(rules));
+        let earlier = Arc::clone(&self.posted.borrow());
+        self.posted.send_replace(Posted::new(rules, &self.tally, Some(&earlier)));
     }
 
     /// A view of the board that knows what it has seen.

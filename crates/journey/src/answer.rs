@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use keygate_actors::{Admission, LimiterRefusal};
-use keygate_domain::{KeyId, ProviderName, Refusal};
+use keygate_domain::{KeyId, ModelName, ProviderName, Refusal};
 
 use crate::{OpenSession, Relay, refuse};
 
@@ -47,6 +47,57 @@ pub struct Facts {
     pub attempts: u32,
     /// The limiter's numbers for the user, if it was asked.
     pub allowance: Option<keygate_limits::Admitted>,
+    /// Where the answer comes from.
+    pub source: AnswerSource,
+    /// The model that answered in the place of the one that was asked.
+    pub model: Option<ModelName>,
+    /// What the cache had to do with it, where there is one.
+    pub cache: Option<CacheUse>,
+}
+
+/// Where an answer comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AnswerSource {
+    /// From the provider, now.
+    #[default]
+    Provider,
+    /// From the provider, when the same was asked before.
+    Cache,
+    /// From the stored answers.
+    Stored,
+}
+
+impl AnswerSource {
+    /// As headers, spans and bodies tell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Cache => "cache",
+            Self::Stored => "stored",
+        }
+    }
+}
+
+/// What the cache had to do with an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CacheUse {
+    /// It gave it.
+    Hit,
+    /// It did not have it.
+    Miss,
+    /// It was not asked: the request is none for it, or its caller did not want that.
+    Bypass,
+}
+
+impl CacheUse {
+    /// As headers and spans tell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Bypass => "bypass",
+        }
+    }
 }
 
 /// A call the gateway itself refused.

@@ -7,10 +7,12 @@
 
 mod answer;
 mod attempt;
+mod cache;
 mod call;
 mod connect;
 mod conversation;
 mod entry;
+mod errand;
 mod events;
 mod gather;
 mod headers;
@@ -26,10 +28,12 @@ mod scrub;
 mod search;
 mod serve;
 mod settle;
+mod stored;
 mod switchboard;
 mod told;
 
-pub use answer::{Answer, AnswerBody, Facts, Refused};
+pub use answer::{Answer, AnswerBody, AnswerSource, CacheUse, Facts, Refused};
+pub use cache::{CacheSettings, ResponseCache, Tally, Told as Tallied};
 pub use call::{Call, Caller, Identity};
 pub use connect::{Connection, Door, connect};
 pub use inflow::{Inflow, Source, SourceBroke};
@@ -39,4 +43,5 @@ pub use probe::probe;
 pub use refuse::restarting;
 pub use relay::{Relay, RelayCut};
 pub use serve::serve;
+pub use stored::{AnswerDesk, AnswerShelf, LookTrouble, StoredAnswers};
 pub use switchboard::Switchboard;

@@ -1,6 +1,6 @@
 //! The request's way. The numbered comments are the list of docs/architecture.md §5: steps 1 and 2 are the
 //! front's, 7 to 9 an attempt's, 10 is `settle`'s. Step 5 has no code here: the pool resolves the intent's
-//! references as it leases. Step 12 goes on inside the answer's body.
+//! references as it leases, and the errand that a way belongs to looks into the cache. Step 12 goes on inside the answer's body.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow};
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Failed, Kept, Opened};
 use crate::entry::{entered, limited};
+use crate::errand::Errand;
 use crate::gather::Gathering;
 use crate::search::Search;
 use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Inflow, Lane, Refused, refuse, told};
@@ -42,7 +43,7 @@ pub async fn serve(
         return Err(refused(refusal, facts));
     }
     // 4 ask limiter
-    let slot = limited(house, caller, &intent, &mut facts).await?;
+    let mut slot = limited(house, caller, &intent, &mut facts).await?;
     let listing =
         if call.method == Method::GET { lane.provider.listing(&intent, &call.inbound()) } else { None };
     if let Some(listing) = listing {
@@ -54,14 +55,14 @@ pub async fn serve(
             () = hung_up => Err(given_up),
         };
     }
-    let way = Way::new(house, lane, call, caller, &intent);
+    let errand = Errand { house, lane, call, caller, intent: &intent };
     if intent.replay == Replay::OnlyIfRefused {
-        return way.answered(facts, slot, hung_up).await;
+        return errand.run(facts, &mut slot, std::pin::pin!(hung_up)).await;
     }
     let given_up = Refused { refusal: nobody_waits(), facts: facts.clone(), turned_away: None };
     tokio::select! {
         biased;
-        served = way.answered(facts, slot, std::future::pending()) => served,
+        served = errand.run(facts, &mut slot, std::future::pending()) => served,
         () = hung_up => Err(given_up),
     }
 }
@@ -136,7 +137,7 @@ impl<'a> Way<'a> {
     pub(crate) async fn answered(
         self,
         facts: Facts,
-        slot: Slot,
+        slot: &mut Slot,
         hung_up: impl Future<Output = ()>,
     ) -> Result<Answer, Refused> {
         let make = async |attempt: &Attempt<'a>, lease, slot: &mut Slot| attempt.make(lease, slot).await;
@@ -155,7 +156,7 @@ impl<'a> Way<'a> {
     pub(crate) async fn go<T>(
         mut self,
         mut facts: Facts,
-        mut slot: Slot,
+        slot: &mut Slot,
         hung_up: impl Future<Output = ()>,
         make: impl AsyncFn(&Attempt<'a>, Option<KeyLease>, &mut Slot) -> Result<T, Failed>,
     ) -> Result<Went<T>, Refused> {
@@ -189,7 +190,7 @@ impl<'a> Way<'a> {
             let used = lease.as_ref().map(|lease| (lease.key_id().clone(), lease.group().clone()));
             facts.key = used.as_ref().map(|(key, _)| key.clone());
             let attempt = self.attempt(facts.attempts);
-            let failed = match make(&attempt, lease, &mut slot).await {
+            let failed = match make(&attempt, lease, slot).await {
                 Ok(opened) => return Ok(Went::Opened(opened, facts)),
                 Err(failed) => failed,
             };

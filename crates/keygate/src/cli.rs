@@ -32,6 +32,9 @@ pub(crate) enum Command {
     /// Look at the keys of a running gateway.
     #[command(subcommand)]
     Keys(Keys),
+    /// The stored answers: what users are told when every key failed. See docs/answers.md.
+    #[command(subcommand)]
+    Answers(Answers),
     /// Print the JSON Schema of the YAML file, for editors.
     Schema,
 }
@@ -72,6 +75,73 @@ pub(crate) struct Check {
 pub(crate) enum Keys {
     /// Tell which key a request would get now, and why no other.
     Explain(ExplainKeys),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Answers {
+    /// Put the answers of a file in the database; a running gateway uses them at once.
+    Import(ImportAnswers),
+    /// Show all answers.
+    List(ListAnswers),
+    /// Show which answer a question would get, and how well each fits.
+    Test(TestAnswers),
+    /// Remove an answer.
+    Remove(RemoveAnswer),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportAnswers {
+    /// A list of rows, as .yaml or .csv: match and reply; id, language, provider, model and enabled if you like.
+    pub(crate) file: PathBuf,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The YAML file of the gateway [default: as `serve`].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListAnswers {
+    /// The YAML file of the gateway [default: as `serve`].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestAnswers {
+    /// What a user would ask.
+    pub(crate) question: String,
+    /// The languages the user likes, as in Accept-Language: id, or vi,en;q=0.5.
+    #[arg(long)]
+    pub(crate) language: Option<String>,
+    /// The provider that would be asked.
+    #[arg(long, default_value = "google")]
+    pub(crate) provider: String,
+    /// The model that would be asked.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// The YAML file of the gateway [default: as `serve`].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveAnswer {
+    /// Its id, as `keygate answers list` shows it.
+    pub(crate) id: String,
+    /// The YAML file of the gateway [default: as `serve`].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -60,6 +60,11 @@ impl Memory {
         self.bookkeeper.clone()
     }
 
+    /// The database.
+    pub(crate) fn storage(&self) -> Arc<Storage> {
+        Arc::clone(&self.storage)
+    }
+
     /// The thread of clerks, where no request waits.
     pub(crate) fn clerks(&self) -> Home {
         self.clerks.home()

@@ -24,7 +24,7 @@ use crate::exit::Exit;
 use crate::memory::{Memories, Memory};
 use crate::reloading::{Again, Hangups, Reloader, Surroundings, first_state, rules};
 use crate::shutdown::Signals;
-use crate::{probing, wiring};
+use crate::{answers, probing, wiring};
 
 /// Why the gateway does not come up.
 #[derive(Debug, Error)]
@@ -136,6 +136,7 @@ where
         server: config.server.clone(),
         board: board.clone(),
         reloads: again.is_some().then_some(desk),
+        answers: Some(answers::desk(memory.storage(), memory.clerks(), board.tally())),
         start_crew: crew_starter(config, crew),
         redactor: redactor.clone(),
     })

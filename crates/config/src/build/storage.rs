@@ -5,7 +5,7 @@ use crate::config::{StorageConfig, StoragePlace};
 use crate::schema::StorageSection;
 use crate::storage_url::StorageUrl;
 
-pub(super) fn build(section: &StorageSection, judge: &mut Judge<'_>) -> StorageConfig {
+pub(crate) fn build(section: &StorageSection, judge: &mut Judge<'_>) -> StorageConfig {
     judge.require(
         section.url.0 != StorageUrl::Postgres,
         "storage.url",

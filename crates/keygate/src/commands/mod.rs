@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod answers;
 mod check;
 mod demo;
 mod gateway;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Check(arguments) => check::run(&arguments, catalogue),
         Command::Plan(arguments) => plan::run(&arguments, catalogue),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Answers(command) => answers::run(&command, catalogue),
         Command::Schema => schema::run(),
     }
 }
