@@ -84,6 +84,21 @@ impl Keygate {
         Exit { status: output.status, stdout, stderr: read(home.path(), STDERR) }
     }
 
+    /// Runs `keygate` with these arguments in the folder of this one, as an operator beside it does: in an
+    /// environment without its keys.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn beside(&self, args: &[&str]) -> Exit {
+        let mut command = Command::new(keygate_binary());
+        command.args(args).current_dir(self.home()).env_clear().stdin(Stdio::null()).kill_on_drop(true);
+        let Ok(Ok(output)) = timeout(PATIENCE, command.output()).await else {
+            panic!("keygate {args:?} did not end");
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Exit { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
     /// The address of `path` (with its leading slash) on this gateway.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)

@@ -17,6 +17,7 @@ mod house {
     mod belongings;
     mod broken_connections;
     mod budgets;
+    mod cache;
     mod caller_mistakes;
     mod chaos;
     mod chaos_backends;
@@ -40,6 +41,7 @@ mod house {
     mod live;
     mod live_flow;
     mod mints_abroad;
+    mod model_fallback;
     mod openai_surface;
     mod owners;
     mod plan;
@@ -59,6 +61,7 @@ mod house {
     mod stalling;
     mod stalls;
     mod status;
+    mod stored_answers;
     mod strategies;
     mod stream_errors;
     mod streams;
