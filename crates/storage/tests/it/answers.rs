@@ -1,6 +1,6 @@
 //! Stored answers: kept, replaced, found by their words.
 
-use keygate_domain::{AnswerSearch, FoundAnswer, StoredAnswer, words};
+use keygate_domain::{AnswerSearch, FoundAnswer, Languages, StoredAnswer, ranked, words};
 use keygate_storage::{Place, Storage};
 
 use crate::folder::Folder;
@@ -32,9 +32,11 @@ async fn find(storage: &Storage, question: &str) -> Vec<FoundAnswer> {
     storage.find_answers(&search).await.unwrap()
 }
 
+/// In the order of their use, without what hardly fits.
 fn shown(found: &[FoundAnswer]) -> String {
-    let shown = found.iter().map(|found| format!("{} {:.2}", found.id, found.score()));
-    shown.collect::<Vec<_>>().join(", ")
+    let ranked = ranked(found.to_vec(), &Languages::default());
+    let fitting = ranked.iter().filter(|found| found.score() > 0.2 || found.phrase == StoredAnswer::ANYTHING);
+    fitting.map(|found| format!("{} {:.2}", found.id, found.score())).collect::<Vec<_>>().join(", ")
 }
 
 #[tokio::test]
