@@ -54,7 +54,7 @@ fn text(row: &Map<String, Value>, name: &str) -> Result<Option<String>, String> 
         Some(Value::String(text)) => text.trim().to_owned(),
         Some(Value::Number(number)) => number.to_string(),
         Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
-            return Err(format!("`{name}` must be a text"));
+            return Err(format!("`{name}` must be a text: put quotes around it"));
         }
     };
     if text.contains('\0') {

@@ -107,7 +107,7 @@ mod tests {
             "# answers\n- match: hours\n  reply: From 8 to 5.\n\n- match: [a, b]\n  enabled: no\n- 7\n";
         let expected = [
             (2, Ok(json!({"match": "hours", "reply": "From 8 to 5."}))),
-            (5, Ok(json!({"match": ["a", "b"], "enabled": "no"}))),
+            (5, Ok(json!({"match": ["a", "b"], "enabled": false}))),
             (7, Ok(json!(7))),
         ];
         assert_eq!(rows("x.yaml", text), expected);
