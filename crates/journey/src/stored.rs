@@ -123,7 +123,7 @@ mod tests {
         let desk = AnswerDesk::new(Arc::new(Trouble::Hangs), Arc::default());
         let began = tokio::time::Instant::now();
         assert!(desk.look(search(), "r").await.is_empty());
-        assert_eq!(began.elapsed().as_millis(), PATIENCE.as_millis() + 1);
+        assert!(began.elapsed() <= PATIENCE + Duration::from_millis(1));
         let desk = AnswerDesk::new(Arc::new(Trouble::Fails), Arc::default());
         assert!(desk.look(search(), "r").await.is_empty());
     }
