@@ -17,6 +17,7 @@ SUBJECTS = {
     "python/test_anam": ("anam (Python)", "anam"),
     "python/test_plain_http": ("Plain HTTP, as PHP or curl send it", None),
     "python/test_assistant": ("The assistant, over plain HTTP", None),
+    "python/test_stored_answers": ("Stored answers (Python)", None),
     "python/test_openapi": ("The gateway's own OpenAPI document", "schemathesis"),
     "js/google-genai.test": ("@google/genai (JavaScript)", "@google/genai"),
     "js/google-genai-interactions.test": ("@google/genai (JavaScript): Interactions", "@google/genai"),

@@ -20,7 +20,8 @@ use keygate_actors::{
     Home, LedgerShelf, ShelfTrouble, SupervisorSpec, clock, start_ledger, start_limiter, start_supervisor,
 };
 use keygate_domain::{
-    Allowance, ApiKey, ClientId, ClientProfile, GroupId, KeySpec, LedgerRow, Redactor, Reset, Right, Role, UserId,
+    Allowance, ApiKey, ClientId, ClientProfile, GroupId, KeySpec, LedgerRow, Messages, Redactor, Reset,
+    Right, Role, UserId,
 };
 use keygate_journey::{Call, Caller, Errands, House, Identity, Lane, serve};
 use keygate_limits::{Plans, RetryPolicy, UserPolicy};
@@ -196,6 +197,8 @@ impl Stage {
             strategy: scenario.policy.strategy,
             retry: scenario.retry,
             timeout: scenario.timeout,
+            messages: Messages::default(),
+            model_fallback: Arc::default(),
         };
         let house = House {
             lanes: BTreeMap::from([(ADAPTER.name, lane)]),
@@ -203,6 +206,8 @@ impl Stage {
             ledger: start_ledger(Arc::new(Nowhere), String::new(), &Home::Here),
             errands: Errands::default(),
             redactor: Redactor::new([], &[]).expect("a redactor"),
+            cache: None,
+            answers: None,
             status_of: |_| 500,
         };
         Self { sim, house: Rc::new(house), open: Rc::default(), outcome: Rc::default(), at: Cell::default() }

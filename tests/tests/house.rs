@@ -10,8 +10,8 @@ mod house {
     mod admin;
     mod answer;
     mod assistant;
-    mod avatar_belongings;
     mod audit;
+    mod avatar_belongings;
     mod avatar_engines;
     mod avatar_losses;
     mod avatar_management;
@@ -21,6 +21,7 @@ mod house {
     mod belongings;
     mod broken_connections;
     mod budgets;
+    mod cache;
     mod caller_mistakes;
     mod chaos;
     mod chaos_backends;
@@ -53,6 +54,7 @@ mod house {
     mod live;
     mod live_flow;
     mod mints_abroad;
+    mod model_fallback;
     mod openai_jobs;
     mod openai_surface;
     mod owners;
@@ -74,6 +76,7 @@ mod house {
     mod stalling;
     mod stalls;
     mod status;
+    mod stored_answers;
     mod strategies;
     mod stream_errors;
     mod streams;

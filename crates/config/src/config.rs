@@ -1,13 +1,14 @@
 //! The configuration as the rest of the house uses it: read, resolved and valid.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_domain::{DatabaseUrl, KeySpec, ModelList, PlanName, Right, UserLimits};
+use keygate_domain::{DatabaseUrl, KeySpec, Messages, ModelList, ModelName, PlanName, Right, UserLimits};
 use keygate_limits::{Plans, RetryPolicy, UserPolicy};
 use keygate_pool::Policy;
 use keygate_provider::{Adapter, ProviderOptions};
@@ -28,6 +29,10 @@ pub struct Config {
     pub plans: Plans,
     /// Plain questions, answered by Gemini.
     pub assistant: AssistantConfig,
+    /// What users are told when every key failed.
+    pub answers: AnswersConfig,
+    /// Answers that are given again.
+    pub cache: CacheConfig,
     /// What outlives the process.
     pub storage: StorageConfig,
     /// Logs and traces.
@@ -134,19 +139,28 @@ pub struct AssistantConfig {
     pub model: String,
     /// What the model is told first where a question does not bring its own.
     pub system: Option<String>,
-    /// What users are shown when nobody can answer them.
-    pub busy_message: Messages,
 }
 
-/// One message in the languages that are known.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Messages {
-    /// English, and whatever else is asked for.
-    pub en: String,
-    /// Indonesian.
-    pub id: String,
-    /// Vietnamese.
-    pub vi: String,
+/// What users are told when every key failed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct AnswersConfig {
+    /// Whether stored answers are used.
+    pub enabled: bool,
+    /// How well one must fit to be used, from 0 to 1.
+    pub threshold: f64,
+    /// Whether answers to anything are used where no other fits.
+    pub catch_all: bool,
+}
+
+/// Answers that are given again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CacheConfig {
+    /// Whether they are.
+    pub enabled: bool,
+    /// For how long.
+    pub ttl: Duration,
+    /// How much memory they may take, in bytes.
+    pub max_size: u64,
 }
 
 /// What outlives the process.
@@ -231,6 +245,10 @@ pub struct ProviderConfig {
     pub retry: RetryPolicy,
     /// The deadline of a whole request, attempts included.
     pub timeout: Duration,
+    /// The models to ask, one after the other, when every key failed for one.
+    pub model_fallback: Arc<BTreeMap<ModelName, Vec<ModelName>>>,
+    /// What users are told when nobody can answer them.
+    pub messages: Messages,
     /// What its translation is made with.
     pub options: ProviderOptions,
 }
@@ -244,6 +262,8 @@ impl fmt::Debug for ProviderConfig {
             .field("policy", &self.policy)
             .field("retry", &self.retry)
             .field("timeout", &self.timeout)
+            .field("model_fallback", &self.model_fallback)
+            .field("messages", &self.messages)
             .field("options", &self.options)
             .finish()
     }

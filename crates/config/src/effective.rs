@@ -27,6 +27,8 @@ pub(crate) fn effective_values(sections: &Sections, layers: &Layers) -> Vec<Effe
         ("limits", json(&sections.limits)),
         ("plans", json(&sections.plans)),
         ("assistant", json(&sections.assistant)),
+        ("answers", json(&sections.answers)),
+        ("cache", json(&sections.cache)),
         ("storage", json(&sections.storage)),
         ("telemetry", json(&sections.telemetry)),
         ("providers", json(&sections.providers)),

@@ -25,9 +25,9 @@ mod watch;
 mod yaml;
 
 pub use config::{
-    AssistantConfig, AuthMode, ClientToken, ClientsConfig, Config, CorsConfig, LimitsConfig, LogConfig,
-    LogFormat, Messages, OtlpConfig, OtlpProtocol, ProviderConfig, ServerConfig, StorageConfig, StoragePlace,
-    TelemetryConfig,
+    AnswersConfig, AssistantConfig, AuthMode, CacheConfig, ClientToken, ClientsConfig, Config, CorsConfig,
+    LimitsConfig, LogConfig, LogFormat, OtlpConfig, OtlpProtocol, ProviderConfig, ServerConfig,
+    StorageConfig, StoragePlace, TelemetryConfig,
 };
 pub use effective::Effective;
 pub use load::{DatabaseSettings, LoadRequest, Loaded, Reading, load, read, read_bind, read_database};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use keygate_provider::Adapter;
 
 use crate::build::{self, Judge};
-use crate::config::{Config, StorageConfig};
+use crate::config::{AnswersConfig, Config, StorageConfig};
 use crate::effective::{Effective, effective_values};
 use crate::environment::Environment;
 use crate::files::Files;
@@ -100,6 +100,8 @@ pub struct DatabaseSettings {
     pub models: BTreeSet<String>,
     /// The plans there are.
     pub plans: BTreeSet<String>,
+    /// How stored answers are used.
+    pub answers: AnswersConfig,
 }
 
 /// Reads only what concerns the database and what is kept in it.
@@ -122,12 +124,13 @@ pub fn read_database(request: LoadRequest) -> Result<DatabaseSettings, ConfigPro
     let storage = build::storage(&sections.storage);
     let plans = build::plans(&sections.plans, &mut judge).by_name.into_keys();
     let plans = plans.map(|name| name.to_string()).collect();
-    if ["storage", "plans"].iter().any(|section| findings.is_blamed(&[section])) {
+    let answers = build::answers(&sections.answers);
+    if ["storage", "plans", "answers"].iter().any(|section| findings.is_blamed(&[section])) {
         findings.into_result()?;
     }
     let budgets = sections.providers.values().flat_map(|provider| provider.budgets.models.keys());
     let models = budgets.cloned().chain([sections.assistant.model.0.clone()]).collect();
-    Ok(DatabaseSettings { storage, models, plans })
+    Ok(DatabaseSettings { storage, models, plans, answers })
 }
 
 fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {

@@ -4,6 +4,7 @@
 //! the front maps [`ErrorKind`] to a status, so that a decision never depends on a protocol.
 
 mod allowance;
+mod answers;
 mod audit;
 mod checksum;
 mod client;
@@ -13,6 +14,7 @@ mod ids;
 mod intent;
 mod key_spec;
 mod known_secrets;
+mod language;
 mod ledger;
 mod moment;
 mod redact;
@@ -21,8 +23,10 @@ mod secret;
 mod spend;
 mod token;
 mod verdict;
+mod words;
 
 pub use allowance::Allowance;
+pub use answers::{AnswerSearch, FoundAnswer, StoredAnswer, chosen, ranked};
 pub use audit::{AuditAction, AuditBreak, AuditChain, AuditEntry, AuditHead, AuditPage, AuditRow};
 pub use checksum::Checksum;
 pub use client::{ClientProfile, InvalidModel, ModelList, UserLimits};
@@ -33,6 +37,7 @@ pub use ids::{
 };
 pub use intent::{Access, Intent, Operation, Placement, Replay, Right, Streaming};
 pub use key_spec::{KeySpec, Role};
+pub use language::{Languages, Messages};
 pub use ledger::{
     AnswerSource, LedgerBalance, LedgerRow, Outcome, UnknownUsageGroup, UsageGroup, UsageQuery, UsageReport,
     UsageRow, UsageSums,
@@ -44,3 +49,4 @@ pub use secret::ApiKey;
 pub use spend::{Spend, Usage};
 pub use token::{ClientToken, TokenSecret};
 pub use verdict::{Failure, Fault, Hint, Metric, Reset, RetryAdvice, Scope, Tier, Verdict};
+pub use words::{Word, weight_of, words};

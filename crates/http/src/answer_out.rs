@@ -15,10 +15,11 @@ use crate::rate_limit_headers::put_allowance;
 // Every answer carries these: their names are checked when this is compiled.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_KEYGATE_ATTEMPTS: HeaderName = HeaderName::from_static("x-keygate-attempts");
+const X_KEYGATE_CACHE: HeaderName = HeaderName::from_static("x-keygate-cache");
 const X_KEYGATE_KEY: HeaderName = HeaderName::from_static("x-keygate-key");
+const X_KEYGATE_MODEL: HeaderName = HeaderName::from_static("x-keygate-model");
 const X_KEYGATE_PROVIDER: HeaderName = HeaderName::from_static("x-keygate-provider");
 const X_KEYGATE_SOURCE: HeaderName = HeaderName::from_static("x-keygate-source");
-const PROVIDER: HeaderValue = HeaderValue::from_static("provider");
 
 /// The response of an answer.
 pub(crate) fn respond(answer: Answer, request_id: &str) -> HttpResponse {
@@ -33,7 +34,8 @@ pub(crate) fn respond(answer: Answer, request_id: &str) -> HttpResponse {
     }
     put_named(&mut response, X_REQUEST_ID, request_id);
     put_facts(&mut response, &answer.facts);
-    response.headers_mut().insert(X_KEYGATE_SOURCE, PROVIDER);
+    let source = HeaderValue::from_static(answer.facts.source.as_str());
+    response.headers_mut().insert(X_KEYGATE_SOURCE, source);
     response.set_body(body(answer.body))
 }
 
@@ -54,6 +56,12 @@ pub(crate) fn put_facts(response: &mut HttpResponse, facts: &Facts) {
         put_named(response, X_KEYGATE_KEY, key.as_str());
     }
     response.headers_mut().insert(X_KEYGATE_ATTEMPTS, HeaderValue::from(facts.attempts));
+    if let Some(model) = &facts.model {
+        put_named(response, X_KEYGATE_MODEL, model.as_str());
+    }
+    if let Some(cache) = facts.cache {
+        response.headers_mut().insert(X_KEYGATE_CACHE, HeaderValue::from_static(cache.as_str()));
+    }
     if let Some(allowance) = &facts.allowance {
         put_allowance(response, allowance);
     }

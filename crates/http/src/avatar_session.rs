@@ -23,7 +23,7 @@ use crate::line::hung_up;
 use crate::proxy::{headers_of, read};
 use crate::rate_limit_headers::put_refused;
 use crate::worker::{OnDuty, Worker};
-use crate::{origin, request_id};
+use crate::{friendly, origin, request_id};
 
 /// Longest wish, in bytes: a system prompt may be long.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -33,13 +33,6 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Headers of the caller's that mean the same behind this route.
 const PASSED: [&str; 2] = ["x-keygate-group", "x-server-timeout"];
-
-/// What users are shown when no organisation has room: language, text. The first is everybody else's too.
-const BUSY: [(&str, &str); 3] = [
-    ("en", "All Anam API keys exhausted. Please try again later."),
-    ("id", "Semua kunci API Anam sudah terpakai. Silakan coba lagi nanti."),
-    ("vi", "Tất cả khóa API Anam đều đã hết. Vui lòng thử lại sau."),
-];
 
 /// Makes a token.
 pub(crate) async fn avatar_session(
@@ -51,7 +44,7 @@ pub(crate) async fn avatar_session(
     let id = request_id::of(&headers);
     match made(&worker, &request, payload, &headers, &id).await {
         Ok(response) => response,
-        Err(refused) => refusal(&refused, &headers, &id),
+        Err(refused) => refusal(&worker, &refused, &headers, &id),
     }
 }
 
@@ -120,6 +113,11 @@ fn wanted<'w>(worker: &'w Worker, wish: &Value) -> Result<(&'w Lane, OwnCall), R
     call.map(|call| (lane, call)).map_err(|rejected| plainly(Refusal::new(rejected.kind, rejected.message)))
 }
 
+/// The lane of the provider of avatars.
+fn of_avatars(worker: &Worker) -> Option<&Lane> {
+    worker.house.lanes.values().find(|lane| lane.provider.avatar_token(&Value::Null).is_some())
+}
+
 /// The headers with the user whom the body names, if no header does.
 fn of_user(headers: &HeaderMap, user_header: &str, wish: &Value) -> HeaderMap {
     let mut headers = headers.clone();
@@ -172,7 +170,7 @@ fn answered(answer: Answer, id: &str) -> HttpResponse {
 }
 
 /// A refusal: what happened, and what a user can be shown.
-fn refusal(refused: &Refused, headers: &HeaderMap, id: &str) -> HttpResponse {
+fn refusal(worker: &Worker, refused: &Refused, headers: &HeaderMap, id: &str) -> HttpResponse {
     let Refused { refusal, facts, turned_away } = refused;
     let mut response = on_house(refusal, id);
     if let Ok(status) = StatusCode::from_u16(status_of(refusal)) {
@@ -182,9 +180,10 @@ fn refusal(refused: &Refused, headers: &HeaderMap, id: &str) -> HttpResponse {
     if let Some(away) = turned_away {
         put_refused(&mut response, away);
     }
+    let words = friendly::words(of_avatars(worker), headers);
     let message = match refusal.kind.blame() {
-        Blame::Caller => refusal.message.as_str(),
-        Blame::Gateway | Blame::Upstream => busy(headers),
+        Blame::Gateway | Blame::Upstream if !words.is_empty() => words,
+        Blame::Caller | Blame::Gateway | Blame::Upstream => refusal.message.as_str(),
     };
     response.set_body(BoxBody::new(json!({ "detail": refusal.message, "message": message }).to_string()))
 }
@@ -203,44 +202,4 @@ fn plainly(refusal: Refusal) -> Refused {
 
 fn no_json() -> Refusal {
     Refusal::new(ErrorKind::BadRequest, "The request body must be JSON that says which avatar to show.")
-}
-
-/// The words for the language that the caller likes best of those that are known.
-fn busy(headers: &HeaderMap) -> &'static str {
-    let wanted = headers.get("accept-language").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let liked = wanted.split(',').filter_map(|entry| {
-        let (tag, quality) = entry.split_once(';').unwrap_or((entry, ""));
-        let quality = quality.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
-        let language = tag.trim().split('-').next()?.to_ascii_lowercase();
-        let text = BUSY.iter().find(|(known, _)| *known == language)?.1;
-        (quality > 0.0).then_some((quality, text))
-    });
-    let best = liked.fold(None, |best: Option<(f32, &str)>, next| match best {
-        Some(best) if best.0 >= next.0 => Some(best),
-        _ => Some(next),
-    });
-    best.map_or(BUSY[0].1, |(_, text)| text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_come_in_the_language_that_is_asked_for() {
-        let check = |asked: Option<&str>, expected: &str| {
-            let mut headers = HeaderMap::new();
-            if let Some(asked) = asked {
-                headers.insert("accept-language", asked.parse().unwrap());
-            }
-            let words = BUSY.iter().find(|(language, _)| *language == expected).unwrap().1;
-            assert_eq!(busy(&headers), words, "{asked:?}");
-        };
-        check(None, "en");
-        check(Some("vi-VN,vi;q=0.9,en;q=0.8"), "vi");
-        check(Some("fr,id;q=0.5,en;q=0.4"), "id");
-        check(Some("en;q=0.2, VI;q=0.7"), "vi");
-        check(Some("id;q=0,fr"), "en");
-        check(Some(";;,=,q=x"), "en");
-    }
 }

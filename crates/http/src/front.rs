@@ -3,6 +3,7 @@
 use keygate_actors::{Auditor, Bookkeeper, KeySupervisor, Ledger, UserLimiter};
 use keygate_config::ServerConfig;
 use keygate_domain::Redactor;
+use keygate_journey::AnswerDesk;
 
 use crate::reload::ReloadDesk;
 use crate::rules::RuleBoard;
@@ -35,6 +36,8 @@ pub struct FrontSettings {
     pub reloads: Option<ReloadDesk>,
     /// Starts the crew. Called once, on the thread of a worker: an only worker has it on its own.
     pub start_crew: Box<dyn Fn() -> Crew + Send + Sync>,
+    /// Where stored answers are asked for.
+    pub answers: Option<AnswerDesk>,
     /// Takes secrets out of what providers say.
     pub redactor: Redactor,
 }

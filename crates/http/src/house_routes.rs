@@ -7,8 +7,8 @@ use keygate_domain::{ErrorKind, Refusal};
 
 use crate::proxy::headers_of;
 use crate::{
-    admin, assistant, audit, avatar_session, cors, documents, error_response, explain, health, panic_response,
-    reload, request_id, status, usage, user_usage,
+    admin, answers_status, assistant, audit, avatar_session, cors, documents, error_response, explain,
+    health, panic_response, reload, request_id, status, usage, user_usage,
 };
 
 /// Declares them.
@@ -24,6 +24,7 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
             web::scope("/api")
                 .service(readable("/keys/status", status::all_keys))
                 .service(readable("/audit", audit::audit))
+                .service(readable("/answers/status", answers_status::status))
                 .service(readable("/{provider}/status", status::one_provider))
                 .service(readable("/{provider}/explain", explain::explain))
                 .service(readable("/usage", usage::usage))

@@ -3,6 +3,7 @@
 
 mod admin;
 mod answer_out;
+mod answers_status;
 mod assistant;
 mod audit;
 mod avatar_session;
@@ -14,6 +15,7 @@ mod documents;
 mod error_response;
 mod explain;
 mod explained;
+mod friendly;
 mod front;
 mod health;
 mod house_routes;

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keygate_config::{AssistantConfig, ClientsConfig, CorsConfig, ProviderConfig, TlsIdentity};
+use keygate_config::{
+    AnswersConfig, AssistantConfig, CacheConfig, ClientsConfig, CorsConfig, ProviderConfig, TlsIdentity,
+};
 use keygate_domain::ClientToken;
+use keygate_journey::{CacheSettings, ResponseCache, Tally};
 use tokio::sync::watch;
 use url::Url;
 
@@ -20,6 +23,10 @@ pub struct Rules {
     pub user_header: String,
     /// How plain questions are answered.
     pub assistant: AssistantConfig,
+    /// What users are told when every key failed.
+    pub answers: AnswersConfig,
+    /// Answers that are given again.
+    pub cache: CacheConfig,
     /// The providers that run.
     pub providers: Vec<ProviderConfig>,
     /// Whether status is open to everybody.
@@ -49,31 +56,49 @@ pub struct ConfigState {
     pub needs_restart: Vec<String>,
 }
 
-/// Rules, and the tokens prepared for being looked up.
+/// Rules, the tokens prepared for being looked up, and the answers that are given again under them.
 pub(crate) struct Posted {
     pub(crate) rules: Arc<Rules>,
     /// The tokens that are kept, besides those of the rules.
     kept: Arc<[ClientToken]>,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
+    pub(crate) cache: Option<ResponseCache>,
 }
 
 impl Posted {
-    fn new(rules: Arc<Rules>, kept: Arc<[ClientToken]>) -> Arc<Self> {
+    fn new(rules: Arc<Rules>, kept: Arc<[ClientToken]>, cache: Option<ResponseCache>) -> Arc<Self> {
         let doorkeeper = Arc::new(Doorkeeper::new(&rules.clients, &kept));
-        Arc::new(Self { rules, kept, doorkeeper })
+        Arc::new(Self { rules, kept, doorkeeper, cache })
     }
+}
+
+/// The cache under these settings. What other rules changed is not how an answer is told, so it may be given
+/// again.
+fn cache(config: CacheConfig, tally: &Arc<Tally>, earlier: Option<&ResponseCache>) -> Option<ResponseCache> {
+    let CacheConfig { enabled, ttl, max_size } = config;
+    let settings = CacheSettings { ttl, max_size };
+    let kept = earlier.filter(|cache| cache.settings() == settings).cloned();
+    enabled.then(|| kept.unwrap_or_else(|| ResponseCache::new(settings, Arc::clone(tally))))
 }
 
 /// Where rules are posted for all workers. Cheap to clone.
 #[derive(Clone)]
 pub struct RuleBoard {
     posted: watch::Sender<Arc<Posted>>,
+    tally: Arc<Tally>,
 }
 
 impl RuleBoard {
     /// A board with the first rules, and the tokens that are kept.
     pub fn new(rules: Rules, kept: Vec<ClientToken>) -> Self {
-        Self { posted: watch::Sender::new(Posted::new(Arc::new(rules), kept.into())) }
+        let tally = Arc::default();
+        let cache = cache(rules.cache, &tally, None);
+        Self { posted: watch::Sender::new(Posted::new(Arc::new(rules), kept.into(), cache)), tally }
+    }
+
+    /// Where it is counted what was answered without the provider.
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
     }
 
     /// The rules in force.
@@ -83,15 +108,17 @@ impl RuleBoard {
 
     /// Puts other rules in force: for requests that begin from here on.
     pub fn post(&self, rules: Rules) {
-        let kept = Arc::clone(&self.posted.borrow().kept);
-        self.posted.send_replace(Posted::new(Arc::new(rules), kept));
+        let earlier = Arc::clone(&self.posted.borrow());
+        let cache = cache(rules.cache, &self.tally, earlier.cache.as_ref());
+        self.posted.send_replace(Posted::new(Arc::new(rules), Arc::clone(&earlier.kept), cache));
     }
 
     /// The same for the tokens that are kept. Both are called by one thread, so neither takes back what the
     /// other posted.
     pub fn post_tokens(&self, kept: Vec<ClientToken>) {
-        let rules = self.rules();
-        self.posted.send_replace(Posted::new(rules, kept.into()));
+        let earlier = Arc::clone(&self.posted.borrow());
+        let posted = Posted::new(Arc::clone(&earlier.rules), kept.into(), earlier.cache.clone());
+        self.posted.send_replace(posted);
     }
 
     /// A view of the board that knows what it has seen.

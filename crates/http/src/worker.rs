@@ -13,7 +13,7 @@ use http::HeaderName;
 use keygate_actors::{Auditor, Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_domain::Redactor;
-use keygate_journey::{Errands, House, Lane, Switchboard};
+use keygate_journey::{AnswerDesk, Errands, House, Lane, StoredAnswers, Switchboard, Tally};
 use keygate_upstream::UpstreamClient;
 use tokio::sync::watch;
 
@@ -26,13 +26,20 @@ use crate::usage::UsageBooks;
 
 /// A worker's place. Never leaves its thread: connections belong to the runtime that opened them.
 pub(crate) struct Station {
+    tools: Tools,
+    board: RefCell<watch::Receiver<Arc<Posted>>>,
+    on_duty: RefCell<Rc<Worker>>,
+}
+
+/// What every worker of this thread is made with, whatever the rules.
+struct Tools {
     crew: Crew,
     client: UpstreamClient,
     redactor: Redactor,
     reloads: Option<ReloadDesk>,
+    answers: Option<AnswerDesk>,
+    tally: Arc<Tally>,
     switchboard: Switchboard,
-    board: RefCell<watch::Receiver<Arc<Posted>>>,
-    on_duty: RefCell<Rc<Worker>>,
 }
 
 /// What a worker serves with, made anew when other rules are posted. Requests that began under
@@ -47,6 +54,7 @@ pub(crate) struct Worker {
     /// The header that names the user, as it is looked for; none if the configured one can be no header's.
     pub(crate) user_header: Option<HeaderName>,
     pub(crate) reloads: Option<ReloadDesk>,
+    pub(crate) tally: Arc<Tally>,
     pub(crate) max_body_bytes: usize,
     pub(crate) switchboard: Switchboard,
 }
@@ -59,18 +67,18 @@ impl Station {
         switchboard: Switchboard,
     ) -> Self {
         let mut board = settings.board.reader();
-        let (redactor, reloads) = (settings.redactor.clone(), settings.reloads.clone());
         let posted = Arc::clone(&board.borrow_and_update());
-        let worker = Worker::new(&posted, &crew, &client, &redactor, reloads.clone(), switchboard.clone());
-        Self {
+        let tools = Tools {
             crew,
             client,
-            redactor,
-            reloads,
+            redactor: settings.redactor.clone(),
+            reloads: settings.reloads.clone(),
+            answers: settings.answers.clone(),
+            tally: settings.board.tally(),
             switchboard,
-            board: RefCell::new(board),
-            on_duty: RefCell::new(Rc::new(worker)),
-        }
+        };
+        let on_duty = RefCell::new(Rc::new(tools.worker(&posted)));
+        Self { tools, board: RefCell::new(board), on_duty }
     }
 
     /// The worker under the rules in force. Between two postings this is one look at a number.
@@ -78,46 +86,44 @@ impl Station {
         // Nobody posts any more once the sender is gone; what was posted last holds.
         if self.board.borrow().has_changed().unwrap_or_default() {
             let posted = Arc::clone(&self.board.borrow_mut().borrow_and_update());
-            let (reloads, switchboard) = (self.reloads.clone(), self.switchboard.clone());
-            let worker = Worker::new(&posted, &self.crew, &self.client, &self.redactor, reloads, switchboard);
-            self.on_duty.replace(Rc::new(worker));
+            self.on_duty.replace(Rc::new(self.tools.worker(&posted)));
         }
         Rc::clone(&self.on_duty.borrow())
     }
 }
 
-impl Worker {
-    fn new(
-        posted: &Posted,
-        crew: &Crew,
-        client: &UpstreamClient,
-        redactor: &Redactor,
-        reloads: Option<ReloadDesk>,
-        switchboard: Switchboard,
-    ) -> Self {
+impl Tools {
+    fn worker(&self, posted: &Posted) -> Worker {
         let rules = Arc::clone(&posted.rules);
-        let lanes = rules.providers.iter().zip(&crew.supervisors);
-        let lanes = lanes.map(|(config, supervisor)| (config.adapter.name, lane(config, supervisor, client)));
+        let lanes = rules.providers.iter().zip(&self.crew.supervisors);
+        let lanes =
+            lanes.map(|(config, supervisor)| (config.adapter.name, lane(config, supervisor, &self.client)));
         let house = House {
             lanes: lanes.collect(),
-            limiter: crew.limiter.clone(),
-            ledger: crew.ledger.clone(),
+            limiter: self.crew.limiter.clone(),
+            ledger: self.crew.ledger.clone(),
             errands: Errands::default(),
-            redactor: redactor.clone(),
+            redactor: self.redactor.clone(),
+            cache: posted.cache.clone(),
+            answers: self.answers.clone().filter(|_| rules.answers.enabled).map(|desk| StoredAnswers {
+                desk,
+                threshold: rules.answers.threshold,
+                catch_all: rules.answers.catch_all,
+            }),
             status_of,
         };
-        let max_body_bytes = usize::try_from(rules.max_body).unwrap_or(usize::MAX);
-        Self {
+        Worker {
             house,
-            bookkeeper: crew.bookkeeper.clone(),
-            books: crew.books.clone(),
-            auditor: crew.auditor.clone(),
-            doorkeeper: Arc::clone(&posted.doorkeeper),
+            bookkeeper: self.crew.bookkeeper.clone(),
+            books: self.crew.books.clone(),
+            auditor: self.crew.auditor.clone(),
             user_header: HeaderName::from_bytes(rules.user_header.as_bytes()).ok(),
+            doorkeeper: Arc::clone(&posted.doorkeeper),
+            max_body_bytes: usize::try_from(rules.max_body).unwrap_or(usize::MAX),
             rules,
-            reloads,
-            max_body_bytes,
-            switchboard,
+            reloads: self.reloads.clone(),
+            tally: Arc::clone(&self.tally),
+            switchboard: self.switchboard.clone(),
         }
     }
 }
@@ -138,6 +144,8 @@ fn lane(config: &ProviderConfig, supervisor: &KeySupervisor, client: &UpstreamCl
         upstream: client.upstream(config.base_url.clone()),
         retry: config.retry,
         timeout: config.timeout,
+        messages: config.messages.clone(),
+        model_fallback: Arc::clone(&config.model_fallback),
     }
 }
 

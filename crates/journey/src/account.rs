@@ -1,12 +1,14 @@
 //! What an attempt comes to in the ledger.
 
-use keygate_actors::{KeyLease, LedgerEntry, OpenEntry};
-use keygate_domain::{AnswerSource, Failure, Fault, Moment, Outcome, Spend, Usage};
+use http::StatusCode;
+use keygate_actors::{KeyLease, LedgerEntry, OpenEntry, clock};
+use keygate_domain::{AnswerSource, Failure, Fault, Intent, Moment, Outcome, Spend, Usage};
 use keygate_limits::Reach;
 use keygate_provider::Metered;
 
 use crate::attempt::Attempt;
 use crate::settle::Ending;
+use crate::{Call, Caller, House, Lane};
 
 /// One attempt that could cost something, from its beginning to its row. If it is dropped, nobody knows what it
 /// came to, and it is lost.
@@ -73,4 +75,31 @@ impl Account {
         self.entry.used(Usage::default(), false);
         self.entry.close(Outcome::Refunded, Some(failure.fault));
     }
+}
+
+/// Enters an answer that cost nothing because nobody was asked for it.
+pub(crate) fn without_provider(
+    house: &House,
+    lane: &Lane,
+    call: &Call<'_>,
+    caller: &Caller,
+    intent: &Intent,
+    source: AnswerSource,
+) {
+    if intent.user_units == 0 {
+        return;
+    }
+    let mut entry = house.ledger.open(LedgerEntry {
+        request_id: call.request_id.into(),
+        user: caller.user.clone(),
+        provider: lane.adapter.name,
+        model: intent.model.clone(),
+        key: None,
+        operation: intent.operation,
+        attempt: 1,
+        source,
+        sent: clock::now(),
+    });
+    entry.answered(StatusCode::OK.as_u16());
+    entry.close(Outcome::Settled, None);
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use keygate_actors::{Admission, LimiterRefusal};
-use keygate_domain::{KeyId, ProviderName, Refusal};
+use keygate_domain::{AnswerSource, KeyId, ModelName, ProviderName, Refusal};
 
 use crate::{OpenSession, Relay, refuse};
 
@@ -47,6 +47,34 @@ pub struct Facts {
     pub attempts: u32,
     /// The limiter's numbers for the user, if it was asked.
     pub allowance: Option<keygate_limits::Admitted>,
+    /// Where the answer comes from.
+    pub source: AnswerSource,
+    /// The model that answered in the place of the one that was asked.
+    pub model: Option<ModelName>,
+    /// What the cache had to do with it, where there is one.
+    pub cache: Option<CacheUse>,
+}
+
+/// What the cache had to do with an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CacheUse {
+    /// It gave it.
+    Hit,
+    /// It did not have it.
+    Miss,
+    /// It was not asked: the request is none for it, or its caller did not want that.
+    Bypass,
+}
+
+impl CacheUse {
+    /// As headers and spans tell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Bypass => "bypass",
+        }
+    }
 }
 
 /// A call the gateway itself refused.

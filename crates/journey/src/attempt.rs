@@ -311,7 +311,7 @@ impl Attempt<'_> {
     fn ended(&self, watch: Watch) -> Option<OpenSession> {
         let lease = watch.lease.as_ref().filter(|_| self.intent.opens_session);
         let owner = lease.map(|lease| (lease.key().clone(), lease.group().clone()));
-        let opened = watch.end(Ending::Complete);
+        let opened = watch.end(Ending::Complete).opened;
         owner.zip(opened).map(|((key, group), opened)| OpenSession::new(self.lane, key, group, opened))
     }
 

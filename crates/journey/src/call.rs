@@ -51,6 +51,23 @@ impl Call<'_> {
         }
     }
 
+    /// The same call at another path and with another body. Only of a call whose body was read.
+    pub(crate) fn to_other<'o>(&'o self, path: &'o str, body: Bytes) -> Call<'o> {
+        Call {
+            method: self.method.clone(),
+            path,
+            query: self.query,
+            headers: self.headers.clone(),
+            body,
+            inflow: None,
+            origin: self.origin,
+            began: self.began,
+            identity: self.identity.clone(),
+            request_id: self.request_id,
+            span: self.span.clone(),
+        }
+    }
+
     /// Why its body cannot be passed on, or was not to its end.
     pub(crate) fn body_lost(&self) -> Option<Refusal> {
         self.inflow.as_ref().and_then(Inflow::lost)

@@ -147,7 +147,7 @@ impl Switch<'_> {
         intent: &Intent,
         first: Option<&Message>,
         facts: Facts,
-        slot: Slot,
+        mut slot: Slot,
         hung_up: impl Future<Output = ()>,
     ) -> Result<Went<Talk>, Refused> {
         let way = Way::new(self.house, self.lane, self.call, self.caller, intent);
@@ -158,7 +158,7 @@ impl Switch<'_> {
             async |attempt: &Attempt<'_>, lease, slot: &mut Slot| attempt.connect(&dial, lease, slot).await;
         tokio::select! {
             biased;
-            went = way.go(facts, slot, std::future::pending(), make) => went,
+            went = way.go(facts, &mut slot, std::future::pending(), make) => went,
             () = hung_up => Err(given_up),
         }
     }

@@ -1,7 +1,7 @@
 //! The log lines of a request's way: what an operator who searches for a request id wants to find.
 
 use keygate_actors::KeyLease;
-use keygate_domain::{Fault, ProviderName, Resource};
+use keygate_domain::{Fault, FoundAnswer, ProviderName, Resource};
 use keygate_provider::Closing;
 use tracing::{debug, info, warn};
 
@@ -27,6 +27,16 @@ pub(crate) fn attempt_failed(
         let key_id = key_id.map(tracing::field::display);
         warn!(%request_id, attempt = number, status, fault = fault.as_str(), key_id, label, "{provider}: an attempt failed");
     }
+}
+
+/// Nobody could be asked, and a stored answer took their place.
+pub(crate) fn answered_from_store(request_id: &str, found: &FoundAnswer) {
+    info!(%request_id, answer = %found.id, score = found.score(), "answered with a stored answer");
+}
+
+/// Nobody could be asked, and stored answers could not be looked for.
+pub(crate) fn no_stored_answers(request_id: &str, trouble: &str) {
+    warn!(%request_id, trouble, "stored answers cannot be looked for");
 }
 
 /// A session of which no caller could be told.

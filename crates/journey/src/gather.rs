@@ -171,7 +171,7 @@ impl Gathering<'_> {
             ..self.intent.clone()
         };
         let way = Way::new(self.house, self.lane, self.call, self.caller, &intent);
-        match way.answered(page.facts.clone(), None, std::future::pending()).await {
+        match way.answered(page.facts.clone(), &mut None, std::future::pending()).await {
             Ok(answer) if answer.status.is_success() => {
                 page.facts = answer.facts;
                 page.was_answered = true;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keygate_actors::{KeySupervisor, Ledger, UserLimiter};
-use keygate_domain::{ErrorKind, ProviderName, Redactor};
+use keygate_domain::{ErrorKind, Messages, ModelName, ProviderName, Redactor};
 use keygate_limits::RetryPolicy;
 use keygate_pool::Strategy;
 use keygate_provider::{Adapter, Provider};
 use keygate_upstream::Upstream;
 
-use crate::Errands;
+use crate::{Errands, ResponseCache, StoredAnswers};
 
 /// One provider, ready to serve on this worker.
 pub struct Lane {
@@ -29,6 +29,10 @@ pub struct Lane {
     pub retry: RetryPolicy,
     /// The deadline of a whole request, unless the caller asks for a shorter one.
     pub timeout: Duration,
+    /// What users are told when nobody can answer them.
+    pub messages: Messages,
+    /// The models to ask, one after the other, when every key failed for one.
+    pub model_fallback: Arc<BTreeMap<ModelName, Vec<ModelName>>>,
 }
 
 /// Everything a worker serves with.
@@ -43,6 +47,10 @@ pub struct House {
     pub errands: Errands,
     /// Takes secrets out of what providers say.
     pub redactor: Redactor,
+    /// Answers that are given again, if they are.
+    pub cache: Option<ResponseCache>,
+    /// Answers for when nobody can be asked, if there are any.
+    pub answers: Option<StoredAnswers>,
     /// The front's table of statuses, for errors told inside a stream.
     pub status_of: fn(ErrorKind) -> u16,
 }

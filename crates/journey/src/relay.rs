@@ -19,6 +19,7 @@ use tracing::Span;
 
 use crate::account::Account;
 use crate::answer::Slot;
+use crate::cache::Recorder;
 use crate::pieces::joined;
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
@@ -86,8 +87,8 @@ impl Watch {
         Some(rest).filter(|rest| !rest.is_empty())
     }
 
-    /// Settles; returns the session that was opened, if one was.
-    pub(crate) fn end(mut self, ending: Ending) -> Option<OpenedSession> {
+    /// Settles.
+    pub(crate) fn end(mut self, ending: Ending) -> Over {
         let metered = self.meter.finish(ending.as_ended());
         settle::charge(&mut self.slot, self.units, self.estimate, &metered, ending);
         if let Some(account) = self.account {
@@ -95,8 +96,17 @@ impl Watch {
         }
         settle::by_meter(self.lease, &self.client, self.estimate, &metered, ending, &self.span);
         drop(self.slot);
-        metered.opened
+        let is_sound = ending == Ending::Complete && metered.failure.is_none();
+        Over { opened: metered.opened, is_sound }
     }
+}
+
+/// What is known of an answer in the end.
+pub(crate) struct Over {
+    /// The session that was opened, if one was.
+    pub(crate) opened: Option<OpenedSession>,
+    /// Whether it came to its end and told no fault.
+    pub(crate) is_sound: bool,
 }
 
 /// How long an answer may take.
@@ -115,6 +125,8 @@ pub struct Relay {
     guard: JoinHandle<()>,
     status_of: fn(ErrorKind) -> u16,
     is_over: bool,
+    /// Keeps what passes, if it is to be given again.
+    recorder: Option<Box<Recorder>>,
 }
 
 /// What is still flowing. Shared with a [`guard`], which tells the reader when it is too late, and
@@ -171,21 +183,33 @@ impl Relay {
         let shared = Shared { flowing, is_moving: false, is_late: false, reader: None };
         let flow = Flow(Rc::new(RefCell::new(shared)));
         let guard = spawn_local(guard(flow.clone(), pace));
-        Self { held, flow, guard, status_of, is_over: false }
+        Self { held, flow, guard, status_of, is_over: false, recorder: None }
+    }
+
+    /// Has what passes recorded. To be called before anything has.
+    pub(crate) fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(Box::new(recorder));
     }
 
     /// The next bytes; `None` after the last. [`RelayCut`] comes once, when the answer broke off where
     /// nothing more can be said.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, RelayCut>>> {
         if let Some(held) = self.held.pop_front() {
+            self.passed(&held);
             return Poll::Ready(Some(Ok(held)));
         }
         if self.is_over {
             return Poll::Ready(None);
         }
         self.flow.poll_next(cx).map(|step| match step {
-            Step::Chunk(chunk) => Some(Ok(chunk)),
+            Step::Chunk(chunk) => {
+                self.passed(&chunk);
+                Some(Ok(chunk))
+            }
             Step::Complete(last) => {
+                if let Some(last) = &last {
+                    self.passed(last);
+                }
                 self.end(Ending::Complete);
                 last.map(Ok)
             }
@@ -193,9 +217,16 @@ impl Relay {
             Step::Late => Some(self.cut(Fault::Timeout)),
             Step::Gone => {
                 self.is_over = true;
+                self.recorder = None;
                 Some(Err(RelayCut))
             }
         })
+    }
+
+    fn passed(&mut self, piece: &Bytes) {
+        if self.recorder.as_mut().is_some_and(|recorder| !recorder.saw(piece)) {
+            self.recorder = None;
+        }
     }
 
     /// Ends early, with last words where the stream stands at a place for them.
@@ -213,7 +244,10 @@ impl Relay {
     fn end(&mut self, ending: Ending) {
         self.is_over = true;
         self.guard.abort();
-        self.flow.end(ending);
+        let is_sound = self.flow.end(ending);
+        if let Some(recorder) = self.recorder.take().filter(|_| is_sound) {
+            recorder.keep();
+        }
     }
 }
 
@@ -276,13 +310,14 @@ impl Flow {
         self.0.borrow().flowing.as_ref().and_then(|flow| flow.watch.meter.farewell(refusal, status))
     }
 
-    /// Settles and cancels what is still to come; does nothing the second time.
-    fn end(&self, ending: Ending) {
+    /// Settles and cancels what is still to come; does nothing the second time. Whether it was a sound answer
+    /// to its end.
+    fn end(&self, ending: Ending) -> bool {
         let ended = self.0.borrow_mut().flowing.take();
-        if let Some(Flowing { rest, watch }) = ended {
+        ended.is_some_and(|Flowing { rest, watch }| {
             drop(rest);
-            watch.end(ending);
-        }
+            watch.end(ending).is_sound
+        })
     }
 }
 

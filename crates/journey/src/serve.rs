@@ -1,6 +1,7 @@
 //! The request's way. The numbered comments are the list of docs/architecture.md §5: steps 1 and 2 are the
 //! front's, 7 to 9 an attempt's, 10 is `settle`'s. Step 5 has no code here: the pool resolves the intent's
-//! references as it leases. Step 12 goes on inside the answer's body.
+//! references as it leases; answers that are given again are looked up in `resorts`. Step 12 goes on inside the
+//! answer's body.
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::gather::Gathering;
 use crate::last_words::{
     as_answer, nobody_waits, reads_as_answer, too_late, unanswered, unprepared, unreadable,
 };
+use crate::resorts::Resorts;
 use crate::search::Search;
 use crate::{Answer, Call, Caller, Facts, House, Inflow, Lane, Refused, refuse, told};
 
@@ -46,7 +48,7 @@ pub async fn serve(
         return Err(refused(refusal, facts));
     }
     // 4 ask limiter
-    let slot = limited(house, caller, &intent, &mut facts).await?;
+    let mut slot = limited(house, caller, &intent, &mut facts).await?;
     let intent = match lane.provider.chosen_name(&intent, &call.inbound()) {
         Some(name) => with_name(lane, caller, intent, name, &facts).await?,
         None => intent,
@@ -63,14 +65,14 @@ pub async fn serve(
             () = hung_up => Err(refused(nobody_waits(), known)),
         };
     }
-    let way = Way::new(house, lane, call, caller, &intent);
+    let resorts = Resorts { house, lane, call, caller, intent: &intent };
     if intent.replay == Replay::OnlyIfRefused {
-        return way.answered(facts, slot, hung_up).await;
+        return resorts.run(facts, &mut slot, std::pin::pin!(hung_up)).await;
     }
     let known = facts.clone();
     tokio::select! {
         biased;
-        served = way.answered(facts, slot, std::future::pending()) => served,
+        served = resorts.run(facts, &mut slot, std::future::pending()) => served,
         () = hung_up => Err(refused(nobody_waits(), known)),
     }
 }
@@ -165,7 +167,7 @@ impl<'a> Way<'a> {
     pub(crate) async fn answered(
         self,
         facts: Facts,
-        slot: Slot,
+        slot: &mut Slot,
         hung_up: impl Future<Output = ()>,
     ) -> Result<Answer, Refused> {
         let make = async |attempt: &Attempt<'a>, lease, slot: &mut Slot| attempt.make(lease, slot).await;
@@ -184,7 +186,7 @@ impl<'a> Way<'a> {
     pub(crate) async fn go<T>(
         mut self,
         mut facts: Facts,
-        mut slot: Slot,
+        slot: &mut Slot,
         hung_up: impl Future<Output = ()>,
         make: impl AsyncFn(&Attempt<'a>, Option<KeyLease>, &mut Slot) -> Result<T, Failed>,
     ) -> Result<Went<T>, Refused> {
@@ -221,7 +223,7 @@ impl<'a> Way<'a> {
             let used = lease.as_ref().map(|lease| (lease.key_id().clone(), lease.group().clone()));
             facts.key = used.as_ref().map(|(key, _)| key.clone());
             let attempt = self.attempt(facts.attempts, pass);
-            let failed = match make(&attempt, lease, &mut slot).await {
+            let failed = match make(&attempt, lease, slot).await {
                 Ok(opened) => return Ok(Went::Opened(opened, facts)),
                 Err(failed) => failed,
             };

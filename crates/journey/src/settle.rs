@@ -112,6 +112,13 @@ pub(crate) fn charge(slot: &mut Slot, units: u32, estimate: Spend, metered: &Met
     admission.charge(Amount { requests: u64::from(units), tokens });
 }
 
+/// Counts a call against the user's plan for which nobody was asked: a request, and no tokens.
+pub(crate) fn charge_request(slot: &mut Slot, units: u32) {
+    if let Some(admission) = slot {
+        admission.charge(Amount { requests: u64::from(units), tokens: 0 });
+    }
+}
+
 /// Settles the lease of a failed attempt.
 pub(crate) fn by_failure(lease: Option<KeyLease>, failure: &Failure, span: &Span) {
     spans::record_failure(span, failure);

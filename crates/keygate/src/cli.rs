@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Read and check the record of who did what.
     #[command(subcommand)]
     Audit(Audit),
+    /// The stored answers: what users are told when every key failed. See docs/answers.md.
+    #[command(subcommand)]
+    Answers(Answers),
     /// Print the JSON Schema of the YAML file, for editors.
     Schema,
 }
@@ -82,6 +85,54 @@ pub(crate) struct Check {
 pub(crate) enum Keys {
     /// Tell which key a request would get now, and why no other.
     Explain(ExplainKeys),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Answers {
+    /// Put the answers of a file in the database; a running gateway uses them at once.
+    Import(ImportAnswers),
+    /// Show all answers.
+    List(Database),
+    /// Show which answer a question would get, and how well each fits.
+    Test(TestAnswers),
+    /// Remove an answer.
+    Remove(RemoveAnswer),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportAnswers {
+    /// A list of rows, as .yaml or .csv: match and reply; id, language, provider, model and enabled if you like.
+    pub(crate) file: PathBuf,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) database: Database,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestAnswers {
+    /// What a user would ask.
+    pub(crate) question: String,
+    /// The languages the user likes, as in Accept-Language: id, or vi,en;q=0.5.
+    #[arg(long)]
+    pub(crate) language: Option<String>,
+    /// The provider that would be asked.
+    #[arg(long, default_value = "google")]
+    pub(crate) provider: String,
+    /// The model that would be asked.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) database: Database,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveAnswer {
+    /// Its id, as `keygate answers list` shows it.
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) database: Database,
 }
 
 #[derive(Debug, Args)]

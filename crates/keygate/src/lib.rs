@@ -3,6 +3,7 @@
 //! A library beside the binary, so that a build with further providers is a `main` of its own with
 //! a longer catalogue (see `examples/acme-provider`).
 
+mod answers;
 mod catalogue;
 mod cli;
 mod commands;

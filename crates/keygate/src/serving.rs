@@ -28,7 +28,7 @@ use crate::memory::{Memories, Memory};
 use crate::reloading::{Again, Hangups, Reloader, Surroundings, first_state, rules};
 use crate::shutdown::Signals;
 use crate::token_clerk::TokenClerk;
-use crate::{ledger_keeping, probing, wiring};
+use crate::{answers, ledger_keeping, probing, wiring};
 
 /// Why the gateway does not come up.
 #[derive(Debug, Error)]
@@ -139,6 +139,7 @@ where
         server: config.server.clone(),
         board: board.clone(),
         reloads: again.is_some().then_some(desk),
+        answers: Some(answers::desk(memory.storage(), memory.clerks(), board.tally())),
         start_crew: crew_starter(config, crew),
         redactor: redactor.clone(),
     })

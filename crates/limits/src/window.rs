@@ -123,7 +123,7 @@ impl Window {
 
     /// When the oldest unit comes back.
     pub(crate) fn oldest_leaves(&self) -> Option<Duration> {
-        self.entries().next().map(|entry| entry.leaves())
+        self.entries().next().map(Entry::leaves)
     }
 
     /// When nothing counts any more.

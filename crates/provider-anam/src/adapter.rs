@@ -39,6 +39,11 @@ pub const ADAPTER: Adapter = Adapter {
     key_shapes: &[],
     // How many sessions are taken: it wants a key, takes no slot and costs nothing.
     free_call: Some(FreeCall { path: routes::CONCURRENCY_PATH, query: None }),
+    busy_messages: &[
+        ("en", "All Anam API keys exhausted. Please try again later."),
+        ("id", "Semua kunci API Anam sudah terpakai. Silakan coba lagi nanti."),
+        ("vi", "Tất cả khóa API Anam đều đã hết. Vui lòng thử lại sau."),
+    ],
     engine_hosts: &["*.anam.ai"],
     build: |options| Arc::new(Anam { options: options.clone() }),
 };

@@ -6,18 +6,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use keygate_domain::{
-    Access, Binding, Failure, Fault, Intent, ProviderName, Refusal, Replay, Reset, Resource, Verdict,
+    Access, Binding, Failure, Fault, Intent, ModelName, ProviderName, Refusal, Replay, Reset, Resource,
+    Verdict,
 };
 use keygate_provider::{
     Adapter, AnswerHead, CallRejected, Extent, FreeCall, Grant, Inbound, KeyVariables, Listing, Meter,
-    Provider, Rewrite, Sockets, SurfaceAnswer, UpstreamRequest,
+    OtherModel, Provider, Rewrite, Sockets, StoredReply, SurfaceAnswer, UpstreamRequest,
 };
 
 use crate::live::{self, LiveSockets};
 use crate::openai::UsageHider;
 use crate::surface::Surface;
 use crate::{
-    bindings, credentials, faults, lists, openai, operations, references, refusals, routes, uploads, usage,
+    bindings, credentials, faults, lists, openai, operations, references, refusals, routes, standing_in,
+    uploads, usage,
 };
 
 /// Google Gemini (the Gemini Developer API) in the catalogue of providers.
@@ -40,6 +42,11 @@ pub const ADAPTER: Adapter = Adapter {
     key_shapes: &[r"AIza[0-9A-Za-z_-]{35}", r"AQ\.[0-9A-Za-z_-]{20,}"],
     // One line of the list of models: told to any key that is let in, and counted in no model's quota.
     free_call: Some(FreeCall { path: "/v1beta/models", query: Some("pageSize=1") }),
+    busy_messages: &[
+        ("en", "I'm experiencing high demand right now. Please try again in a few minutes."),
+        ("id", "Saya sedang menerima banyak permintaan. Silakan coba lagi dalam beberapa menit."),
+        ("vi", "Hiện tôi đang nhận rất nhiều yêu cầu. Vui lòng thử lại sau vài phút."),
+    ],
     engine_hosts: &[],
     build: |_| Arc::new(Google),
 };
@@ -150,6 +157,36 @@ impl Provider for Google {
         let mut answer = refusals::answer(Surface::of(path), refusal, status);
         uploads::note_refusal(path, refusal, &mut answer);
         answer
+    }
+
+    fn of_other_model(
+        &self,
+        intent: &Intent,
+        inbound: &Inbound<'_>,
+        model: &ModelName,
+    ) -> Option<OtherModel> {
+        standing_in::of_other_model(intent, inbound, model)
+    }
+
+    fn question(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<String> {
+        standing_in::question(intent, inbound)
+    }
+
+    fn stored_reply(
+        &self,
+        intent: &Intent,
+        inbound: &Inbound<'_>,
+        stored: &StoredReply<'_>,
+    ) -> Option<SurfaceAnswer> {
+        standing_in::stored_reply(intent, inbound, stored)
+    }
+
+    fn sameness(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<Vec<u8>> {
+        standing_in::sameness(intent, inbound)
+    }
+
+    fn may_be_given_again(&self, intent: &Intent, answer: &[u8]) -> bool {
+        standing_in::may_be_given_again(intent, answer)
     }
 }
 

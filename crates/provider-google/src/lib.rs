@@ -8,7 +8,8 @@
 //!
 //! What a project keeps (files, caches, batches, stores, interactions) is asked for by [`routes`]; what a
 //! request names of it is found by [`references`], and whose that is follows from what [`bindings`] saw in
-//! answers. [`lists`] puts the lists of several projects together.
+//! answers. [`lists`] puts the lists of several projects together. [`standing_in`] is for when the model that was
+//! asked cannot answer, or has before.
 
 mod adapter;
 mod bindings;
@@ -23,6 +24,7 @@ mod query;
 mod references;
 mod refusals;
 mod routes;
+mod standing_in;
 mod surface;
 mod uploads;
 mod usage;

@@ -38,6 +38,8 @@ pub struct Adapter {
     /// The call that finds out whether a disabled key works again. Without one a key that was disabled
     /// stays so until an operator decides about it.
     pub free_call: Option<FreeCall>,
+    /// What users are told when nobody can answer them, unless configured: language, text.
+    pub busy_messages: &'static [(&'static str, &'static str)],
     /// Hosts besides `base_url` at which its sessions are spoken with, unless configured. Empty where there
     /// are no such sessions: then none of [`ProviderOptions`] can be configured.
     pub engine_hosts: &'static [&'static str],

@@ -16,11 +16,12 @@ mod origin;
 mod own_call;
 mod rewrite;
 mod socket;
+mod standing_in;
 mod upstream_request;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use keygate_domain::{Binding, Intent, Keepsake, OpenedSession, Refusal, Resource, Verdict};
+use keygate_domain::{Binding, Intent, Keepsake, ModelName, OpenedSession, Refusal, Resource, Verdict};
 use serde_json::Value;
 
 pub use adapter::{Adapter, KeyVariables, KnownOperation};
@@ -36,6 +37,7 @@ pub use origin::Origin;
 pub use own_call::{LostStart, OwnCall};
 pub use rewrite::Rewrite;
 pub use socket::{Closing, Frame, OwnFrame, Parting, Refused, Sockets, Terms, Watcher};
+pub use standing_in::{OtherModel, StoredReply};
 pub use upstream_request::{Grant, UpstreamRequest};
 
 /// A provider as a translation. All methods are pure.
@@ -185,4 +187,49 @@ pub trait Provider: Send + Sync + 'static {
     /// A refusal of the gateway itself, in the shape that the SDKs of the surface at `path`
     /// (prefix removed) turn into their usual exception.
     fn refusal(&self, path: &str, refusal: &Refusal, status: u16) -> SurfaceAnswer;
+
+    /// The same request of another `model`, for when every key failed for the one that it names. Nothing where
+    /// what one model makes is no use in place of what another makes, such as embeddings.
+    fn of_other_model(
+        &self,
+        intent: &Intent,
+        inbound: &Inbound<'_>,
+        model: &ModelName,
+    ) -> Option<OtherModel> {
+        let _ = (intent, inbound, model);
+        None
+    }
+
+    /// What a user asks, where a stored text can be the answer: the last thing that was said, by the user, in
+    /// words. Nothing when a tool may be called, or the answer has to have a form of its own.
+    fn question(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<String> {
+        let _ = (intent, inbound);
+        None
+    }
+
+    /// A stored text as the answer to a request that asked a [`Provider::question`], in the form in which it asked
+    /// for one.
+    fn stored_reply(
+        &self,
+        intent: &Intent,
+        inbound: &Inbound<'_>,
+        stored: &StoredReply<'_>,
+    ) -> Option<SurfaceAnswer> {
+        let _ = (intent, inbound, stored);
+        None
+    }
+
+    /// What of a request its answer depends on, besides its target: equal for requests that mean the same.
+    /// Nothing for one whose answer must not be given again: it changes or makes something, names something
+    /// that may change, or offers tools.
+    fn sameness(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<Vec<u8>> {
+        let _ = (intent, inbound);
+        None
+    }
+
+    /// Whether a successful answer to such a request may be given again.
+    fn may_be_given_again(&self, intent: &Intent, answer: &[u8]) -> bool {
+        let _ = (intent, answer);
+        true
+    }
 }

@@ -86,8 +86,10 @@ impl Storage {
 
     async fn audit_head(&self) -> Result<AuditHead, StorageError> {
         let mut connection = self.reader().await?;
-        let head: Option<(i64, String)> =
-            sqlx::query_as(HEAD).fetch_optional(&mut *connection).await.map_err(|error| self.failed(error))?;
+        let head: Option<(i64, String)> = sqlx::query_as(HEAD)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(|error| self.failed(error))?;
         head.and_then(head_of).ok_or_else(|| self.damaged_audit("its end"))
     }
 

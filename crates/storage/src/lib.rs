@@ -17,6 +17,7 @@
 //!    `ON CONFLICT`: after a broken connection nobody knows whether the last write was done;
 //! 4. tests under `tests/it`, which run on both databases.
 
+mod answers;
 mod audit;
 mod connections;
 mod dump;

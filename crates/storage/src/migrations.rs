@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0002_ledger.sql"),
     include_str!("../migrations/0003_tokens.sql"),
     include_str!("../migrations/0004_audit.sql"),
+    include_str!("../migrations/0005_answers.sql"),
 ];
 
 /// The latest schema known.

@@ -124,4 +124,29 @@ pub(crate) const TABLES: &[Table] = &[
         is_begun: true,
         columns: &[("only_row", Number), ("number", Number), ("hash", Text)],
     },
+    Table {
+        name: "answers",
+        since: 5,
+        is_begun: false,
+        columns: &[
+            ("id", Text),
+            ("language", Text),
+            ("reply", Text),
+            ("provider", Text),
+            ("model", Text),
+            ("enabled", Number),
+        ],
+    },
+    Table {
+        name: "answer_phrases",
+        since: 5,
+        is_begun: false,
+        columns: &[("answer_id", Text), ("position", Number), ("phrase", Text), ("weight", Number)],
+    },
+    Table {
+        name: "answer_words",
+        since: 5,
+        is_begun: false,
+        columns: &[("word", Text), ("answer_id", Text), ("position", Number), ("weight", Number)],
+    },
 ];

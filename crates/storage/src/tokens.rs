@@ -101,7 +101,8 @@ impl Storage {
 async fn put(connection: &mut AnyConnection, token: &ClientToken) -> sqlx::Result<()> {
     let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millisecond);
     let scopes: Vec<&str> = token.rights.iter().map(|right| right.as_str()).collect();
-    let models = token.models.as_ref().map(|models| serde_json::Value::from_iter(models.names()).to_string());
+    let models =
+        token.models.as_ref().map(|models| models.names().collect::<serde_json::Value>().to_string());
     let statement = sqlx::query(PUT)
         .bind(token.id.as_str())
         .bind(token.name.as_str())

@@ -41,6 +41,7 @@ pub const ADAPTER: Adapter = Adapter {
     key_shapes: &[],
     // Acme charges for whatever it answers.
     free_call: None,
+    busy_messages: &[("en", "Nobody at Acme can answer right now. Please try again in a minute.")],
     engine_hosts: &[],
     build: |_| Arc::new(Acme),
 };

@@ -1,7 +1,7 @@
 //! `assistant:`.
 
 use super::Judge;
-use crate::config::{AssistantConfig, Messages};
+use crate::config::AssistantConfig;
 use crate::schema::AssistantSection;
 
 /// Longest model name, in bytes; Google's own are below 64.
@@ -15,16 +15,7 @@ pub(super) fn build(section: &AssistantSection, judge: &mut Judge<'_>) -> Assist
         "is not the name of a model",
         "use letters, digits, - . and _, such as gemini-3.8-flash",
     );
-    let messages = &section.busy_message;
-    AssistantConfig {
-        model,
-        system: section.system.0.clone().filter(|system| !system.trim().is_empty()),
-        busy_message: Messages {
-            en: messages.en.0.clone(),
-            id: messages.id.0.clone(),
-            vi: messages.vi.0.clone(),
-        },
-    }
+    AssistantConfig { model, system: section.system.0.clone().filter(|system| !system.trim().is_empty()) }
 }
 
 fn is_model(name: &str) -> bool {

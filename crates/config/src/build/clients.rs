@@ -210,12 +210,7 @@ fn models(entry: &TokenEntry, place: &Place, judge: &mut Judge<'_>) -> Option<Op
 }
 
 /// The plan of an entry; `None` once what is wrong with it has been told.
-fn plan(
-    entry: &TokenEntry,
-    plans: &Plans,
-    place: &Place,
-    judge: &mut Judge<'_>,
-) -> Option<Option<PlanName>> {
+fn plan(entry: &TokenEntry, plans: &Plans, place: &Place, judge: &mut Judge<'_>) -> Option<Option<PlanName>> {
     let Some(named) = entry.plan.0.as_deref() else { return Some(None) };
     if let Some((name, _)) = plans.by_name.get_key_value(&PlanName::from(named)) {
         return Some(Some(name.clone()));

@@ -1,6 +1,7 @@
 //! From sections that were read to a configuration that is valid: what one value means beside
 //! another. Everything that is wrong is noted, nothing stops at the first problem.
 
+mod answers;
 mod assistant;
 mod clients;
 mod limits;
@@ -11,10 +12,12 @@ mod provider;
 mod providers;
 mod rotation;
 mod server;
+mod standing_in;
 mod storage;
 mod telemetry;
 mod tls;
 
+pub(crate) use answers::answers;
 pub(crate) use plans::build as plans;
 pub(crate) use storage::build as storage;
 
@@ -65,9 +68,12 @@ pub(crate) fn config(
     let (clients, mut shown) = clients::build(&sections.clients, &plans, server.bind, judge);
     let limits = limits::build(&mut sections.limits, judge);
     let assistant = assistant::build(&sections.assistant, judge);
+    let (answers, cache) = (answers(&sections.answers), answers::cache(&sections.cache, judge));
     let storage = storage(&sections.storage);
     let telemetry = telemetry::build(&sections.telemetry, judge);
     let (providers, keys) = providers::build(&mut sections.providers, catalogue, judge);
     shown.extend(keys);
-    (Config { server, clients, limits, plans, assistant, storage, telemetry, providers }, shown)
+    let config =
+        Config { server, clients, limits, plans, assistant, answers, cache, storage, telemetry, providers };
+    (config, shown)
 }

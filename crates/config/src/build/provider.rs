@@ -8,7 +8,7 @@ use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, ProbePolicy, QueueBou
 use keygate_provider::Adapter;
 use url::{Host, Url};
 
-use super::{Judge, options, probe, rotation, segments};
+use super::{Judge, options, probe, rotation, segments, standing_in};
 use crate::config::ProviderConfig;
 use crate::effective::Effective;
 use crate::key_reader::{KeyReader, KeysRead};
@@ -27,9 +27,21 @@ pub(super) fn build(
     let rotation = rotation::build(&mut section.rotation, &format!("{path}.rotation"), judge);
     let probe = probe::build(adapter, &section.probe, &format!("{path}.probe"), judge);
     let options = options::build(adapter, section, &keys, &path, judge);
+    let model_fallback = standing_in::model_fallback(adapter, section, &path, judge);
+    let messages = standing_in::messages(adapter, section, &path, judge);
     let (policy, retry) = (policy(adapter, section, rotation, probe), retry(section));
     let base_url = base_url?;
-    let provider = ProviderConfig { adapter: *adapter, base_url, keys, policy, retry, timeout, options };
+    let provider = ProviderConfig {
+        adapter: *adapter,
+        base_url,
+        keys,
+        policy,
+        retry,
+        timeout,
+        model_fallback,
+        messages,
+        options,
+    };
     Some((provider, shown))
 }
 

@@ -1,6 +1,7 @@
 //! The shape of the YAML file. The doc comments are what editors show; each names the unit, the
 //! default and the effect.
 
+mod answers;
 mod assistant;
 mod budgets;
 mod clients;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use answers::{AnswersSection, CacheSection};
 pub(crate) use assistant::AssistantSection;
 pub(crate) use budgets::{AllowanceSection, BudgetsSection};
 pub(crate) use clients::{ClientsSection, TokenEntry, UserLimitsSection, everything_but_admin};
@@ -52,6 +54,12 @@ pub(crate) struct Sections {
     /// Plain questions, answered by Gemini.
     #[serde(deserialize_with = "or_default")]
     pub(crate) assistant: AssistantSection,
+    /// What users are told when every key failed.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) answers: AnswersSection,
+    /// Answers that are given again to who asks the same again.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) cache: CacheSection,
     /// What outlives the process.
     #[serde(deserialize_with = "or_default")]
     pub(crate) storage: StorageSection,

@@ -52,6 +52,15 @@ pub(crate) struct ProviderSection {
     pub(crate) queue: QueueSection,
     /// The deadline of a whole request, attempts included. Without it: the provider's own.
     pub(crate) timeout: Setting<Option<Duration>>,
+    /// The models to ask in the place of one when every key failed for it, the best first; each key of the map
+    /// is a model: `{ gemini-2.5-pro: [gemini-2.5-flash] }`. Callers see which answered in `x-keygate-model`.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) model_fallback: BTreeMap<String, Vec<Setting<String>>>,
+    /// What users are told when nobody can answer them, by language (`en`, `id`, `pt-br`): the `message` of the
+    /// assistant's and the avatars' refusals, chosen by `Accept-Language`. A language left out keeps its own
+    /// words where there are any, and English elsewhere.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) messages: BTreeMap<String, Setting<String>>,
     /// For avatars: the hosts at which engines may be spoken with, by TLS (`*.anam.ai`,
     /// `engine.example.com`); a loopback address with its port (`127.0.0.1:8091`) without. Without it: the
     /// provider's own. A caller has a say in which of them is asked, so name no others.
@@ -80,6 +89,8 @@ impl Default for ProviderSection {
             retry: RetrySection::default(),
             queue: QueueSection::default(),
             timeout: Setting(None),
+            model_fallback: BTreeMap::new(),
+            messages: BTreeMap::new(),
             engine_hosts: None,
             management_group: Setting(None),
             personas: BTreeMap::new(),

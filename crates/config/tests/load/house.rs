@@ -29,6 +29,11 @@ pub(crate) fn catalogue() -> [Adapter; 2] {
             public_key_prefixes: &["AIza"],
             key_shapes: &[],
             free_call: Some(FreeCall { path: "/free", query: None }),
+            busy_messages: &[
+                ("en", "I'm experiencing high demand right now. Please try again in a few minutes."),
+                ("id", "Saya sedang menerima banyak permintaan. Silakan coba lagi dalam beberapa menit."),
+                ("vi", "Hiện tôi đang nhận rất nhiều yêu cầu. Vui lòng thử lại sau vài phút."),
+            ],
             engine_hosts: &[],
             build: no_provider,
         },
@@ -50,6 +55,11 @@ pub(crate) fn catalogue() -> [Adapter; 2] {
             public_key_prefixes: &[],
             key_shapes: &[],
             free_call: Some(FreeCall { path: "/free", query: None }),
+            busy_messages: &[
+                ("en", "All Anam API keys exhausted. Please try again later."),
+                ("id", "Semua kunci API Anam sudah terpakai. Silakan coba lagi nanti."),
+                ("vi", "Tất cả khóa API Anam đều đã hết. Vui lòng thử lại sau."),
+            ],
             engine_hosts: &["*.anam.ai"],
             build: no_provider,
         },

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use keygate_actors::clock;
 use keygate_domain::{ErrorKind, Moment, Refusal, UserId};
 use keygate_journey::{Answer, AnswerBody, Call, Caller, Facts, Identity, Lane, Refused, serve};
@@ -16,6 +16,7 @@ use super::refusal::NoReply;
 use super::reply::Draft;
 use crate::caller::{Stranger, after_wrong_token, peer_of, recognise};
 use crate::error_response::status_of;
+use crate::friendly;
 use crate::line::hung_up;
 use crate::origin;
 use crate::proxy::read;
@@ -29,6 +30,9 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long it may take to arrive.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Headers that mean the same on the way of a native call.
+const PASSED: [&str; 3] = ["x-server-timeout", "cache-control", "accept-language"];
 
 /// Largest answer in one piece that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -92,23 +96,20 @@ impl<'a> Asker<'a> {
         payload: web::Payload,
         understood: impl FnOnce(&[u8]) -> Result<T, Refusal>,
     ) -> Result<(Self, T), NoReply> {
-        let messages = &worker.rules.assistant.busy_message;
-        let theirs = headers.clone();
+        let busy = friendly::words(worker.house.lane_called(PROVIDER), &headers).to_owned();
         let asker = Self::at_the_door(worker, request, headers, id).await;
-        let asker = asker.map_err(|refused| NoReply::refused(refused, messages, &theirs))?;
+        let asker = asker.map_err(|refused| NoReply::refused(refused, &busy))?;
         let limit = MAX_BODY_BYTES.min(worker.max_body_bytes);
         let body = read(payload, limit, request, BODY_PATIENCE).await;
         let wanted = body.and_then(|body| understood(&body));
-        let wanted = wanted.map_err(|refusal| NoReply::of(refusal, messages, &theirs))?;
+        let wanted = wanted.map_err(|refusal| NoReply::of(refusal, &busy))?;
         Ok((asker, wanted))
     }
 
     /// Asks.
     pub(super) async fn ask(&self, question: &Question, request_id: &str) -> Result<Asked, NoReply> {
         let config = &self.worker.rules.assistant;
-        let messages = &config.busy_message;
-        let ready =
-            question.ready(config).map_err(|refusal| NoReply::of(refusal, messages, &self.headers))?;
+        let ready = question.ready(config).map_err(|refusal| NoReply::of(refusal, self.busy()))?;
         let span = spans::root(&spans::Arrival {
             method: &Method::POST,
             path: self.request.path(),
@@ -146,25 +147,25 @@ impl<'a> Asker<'a> {
                 spans::record_response(&span, status_of(kind), facts.attempts, facts.key.as_ref());
             }
         }
-        let answer = served.map_err(|refused| NoReply::refused(refused, messages, &self.headers))?;
+        let answer = served.map_err(|refused| NoReply::refused(refused, self.busy()))?;
         Ok(Asked { answer, model: ready.model })
     }
 
     /// The whole reply, and what the headers tell of its way.
     pub(super) async fn reply(&self, asked: Asked) -> Result<(Draft, Facts), NoReply> {
         let Asked { answer, model } = asked;
-        let messages = &self.worker.rules.assistant.busy_message;
+        let busy = self.busy();
         let (status, facts) = (answer.status, answer.facts);
         let none = |refusal| {
             let refused = Refused { refusal, facts: facts.clone(), turned_away: None };
-            NoReply::refused(refused, messages, &self.headers)
+            NoReply::refused(refused, busy)
         };
         let body = whole(answer.body).await.map_err(none)?;
         if !status.is_success() {
-            return Err(NoReply::by_provider(status.as_u16(), &body, facts, messages, &self.headers));
+            return Err(NoReply::by_provider(status.as_u16(), &body, facts, busy));
         }
         let native = serde_json::from_slice(&body).map_err(|_not_gemini| none(not_understood()))?;
-        let mut draft = Draft::of(&model);
+        let mut draft = Draft::of(&model, facts.source);
         draft.take(native);
         Ok((draft, facts))
     }
@@ -178,12 +179,18 @@ impl<'a> Asker<'a> {
         caller
     }
 
-    /// Of the backend's headers only its deadline concerns the provider.
+    /// Friendly words for a user whom nobody can answer, in the language of the request.
+    pub(super) fn busy(&self) -> &str {
+        friendly::words(Some(self.lane), &self.headers)
+    }
+
+    /// What of the backend's headers concerns how the question is answered.
     fn call_headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
-        if let Some(deadline) = self.headers.get("x-server-timeout") {
-            headers.insert("x-server-timeout", deadline.clone());
+        for name in PASSED {
+            headers
+                .extend(self.headers.get(name).map(|value| (HeaderName::from_static(name), value.clone())));
         }
         headers
     }

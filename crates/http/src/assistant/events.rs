@@ -8,7 +8,6 @@ use actix_web::HttpResponse;
 use actix_web::body::BodyStream;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
-use http::HeaderMap;
 use keygate_domain::Refusal;
 use keygate_journey::{Answer, AnswerBody, Facts, Refused, Relay};
 use serde::Serialize;
@@ -20,6 +19,7 @@ use super::question::Question;
 use super::refusal::NoReply;
 use super::reply::{Draft, Native};
 use crate::answer_out::put_facts;
+use crate::error_response::put_static;
 use crate::worker::Worker;
 
 /// A reply on its way.
@@ -45,18 +45,18 @@ pub(super) fn respond(
     answer: Answer,
     question: &Question,
     worker: &Worker,
-    headers: &HeaderMap,
+    busy: &str,
     id: &str,
 ) -> HttpResponse {
     let config = &worker.rules.assistant;
     let model = question.model.as_deref().unwrap_or(&config.model);
-    let (messages, headers, facts) = (config.busy_message.clone(), headers.clone(), answer.facts.clone());
+    let (facts, busy) = (answer.facts.clone(), busy.to_owned());
     let mut telling = Telling {
         relay: None,
         lines: LineReader::default(),
-        draft: Some(Draft::of(model.strip_prefix("models/").unwrap_or(model))),
+        draft: Some(Draft::of(model.strip_prefix("models/").unwrap_or(model), facts.source)),
         out: VecDeque::new(),
-        failure: Box::new(move |failure| failure.told(&messages, &headers)),
+        failure: Box::new(move |failure| failure.told(&busy)),
         request_id: id.to_owned(),
     };
     match answer.body {
@@ -71,6 +71,7 @@ pub(super) fn respond(
         .insert_header(("cache-control", "no-cache"))
         .body(BodyStream::new(telling.events()));
     put_facts(&mut response, &facts);
+    put_static(&mut response, "x-keygate-source", facts.source.as_str());
     response
 }
 
@@ -125,15 +126,15 @@ impl Telling {
 }
 
 impl Failure {
-    fn told(self, messages: &keygate_config::Messages, headers: &HeaderMap) -> NoReply {
+    fn told(self, busy: &str) -> NoReply {
         match self {
             Self::Refused(refusal) => {
                 let refused = Refused { refusal, facts: Facts::default(), turned_away: None };
-                NoReply::refused(refused, messages, headers)
+                NoReply::refused(refused, busy)
             }
             Self::Told { status, message } => {
                 let body = json!({ "error": { "message": message } }).to_string();
-                NoReply::by_provider(status, body.as_bytes(), Facts::default(), messages, headers)
+                NoReply::by_provider(status, body.as_bytes(), Facts::default(), busy)
             }
         }
     }

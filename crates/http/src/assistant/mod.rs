@@ -7,7 +7,6 @@
 
 mod asking;
 mod batch;
-mod busy;
 mod events;
 mod line_reader;
 mod query;

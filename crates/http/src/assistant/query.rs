@@ -33,14 +33,14 @@ async fn answered(
     let (asker, question) = Asker::heard(worker, request, (headers, id), payload, Question::read).await?;
     let asked = asker.ask(&question, id).await?;
     let mut response = if question.is_stream() && asked.is_success() {
-        events::respond(asked.answer, &question, worker, &asker.headers, id)
+        events::respond(asked.answer, &question, worker, asker.busy(), id)
     } else {
         let (draft, facts) = asker.reply(asked).await?;
         let mut response = HttpResponse::Ok().json(draft.reply(id));
         put_facts(&mut response, &facts);
+        put_static(&mut response, "x-keygate-source", facts.source.as_str());
         response
     };
     put(&mut response, "x-request-id", id);
-    put_static(&mut response, "x-keygate-source", "provider");
     Ok(response)
 }

@@ -222,18 +222,12 @@ impl Visitor<'_> for AnyId {
 
 #[cfg(test)]
 mod tests {
-    use keygate_config::Messages;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn config(system: Option<&str>) -> AssistantConfig {
-        let text = String::new;
-        AssistantConfig {
-            model: "gemini-usual".to_owned(),
-            system: system.map(str::to_owned),
-            busy_message: Messages { en: text(), id: text(), vi: text() },
-        }
+        AssistantConfig { model: "gemini-usual".to_owned(), system: system.map(str::to_owned) }
     }
 
     fn ready(question: &Value, system: Option<&str>) -> Result<Ready, Refusal> {

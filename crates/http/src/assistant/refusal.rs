@@ -3,13 +3,10 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use http::HeaderMap;
-use keygate_config::Messages;
 use keygate_domain::{ErrorKind, Refusal};
 use keygate_journey::{Facts, Refused};
 use serde::Serialize;
 
-use super::busy;
 use super::reply::ErrorBody;
 use crate::answer_out::put_facts;
 use crate::error_response::{put, status_of};
@@ -50,15 +47,15 @@ pub(super) struct NoReplyResult {
 }
 
 impl NoReply {
-    /// The gateway refused.
-    pub(super) fn refused(refused: Refused, messages: &Messages, headers: &HeaderMap) -> Self {
+    /// The gateway refused. `busy` are friendly words in the language of the user.
+    pub(super) fn refused(refused: Refused, busy: &str) -> Self {
         let Refused { refusal, facts, turned_away } = refused;
         // An assistant that rests is not available; no caller of it asked too often.
         let rests = refusal.kind == ErrorKind::PoolExhausted;
         let status = if rests { 503 } else { status_of(refusal.kind) };
         Self {
             status,
-            message: words(status, messages, headers),
+            message: words(status, busy),
             retry_after: refusal.retry_after_seconds(),
             detail: refusal.message,
             kind: Some(refusal.kind),
@@ -68,25 +65,19 @@ impl NoReply {
     }
 
     /// The provider refused, with these words.
-    pub(super) fn by_provider(
-        status: u16,
-        body: &[u8],
-        facts: Facts,
-        messages: &Messages,
-        headers: &HeaderMap,
-    ) -> Self {
+    pub(super) fn by_provider(status: u16, body: &[u8], facts: Facts, busy: &str) -> Self {
         let told = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().error.message;
         let detail = told.map_or_else(
             || format!("The provider answered with status {status}."),
             |message| message.chars().take(MAX_DETAIL_CHARS).collect(),
         );
-        let message = words(status, messages, headers);
+        let message = words(status, busy);
         Self { status, detail, message, retry_after: None, kind: None, facts, turned_away: None }
     }
 
     /// A refusal before anything was asked.
-    pub(super) fn of(refusal: Refusal, messages: &Messages, headers: &HeaderMap) -> Self {
-        Self::refused(Refused { refusal, facts: Facts::default(), turned_away: None }, messages, headers)
+    pub(super) fn of(refusal: Refusal, busy: &str) -> Self {
+        Self::refused(Refused { refusal, facts: Facts::default(), turned_away: None }, busy)
     }
 
     /// The answer.
@@ -114,6 +105,6 @@ impl NoReply {
 }
 
 /// Friendly words belong to what is nobody's mistake: too many requests, and whatever is broken.
-fn words(status: u16, messages: &Messages, headers: &HeaderMap) -> Option<String> {
-    (status == 429 || status >= 500).then(|| busy::message(messages, headers).to_owned())
+fn words(status: u16, busy: &str) -> Option<String> {
+    (status == 429 || status >= 500).then(|| busy.to_owned())
 }

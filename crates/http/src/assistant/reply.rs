@@ -1,5 +1,6 @@
 //! What Gemini answered, in plain words.
 
+use keygate_domain::AnswerSource;
 use serde::{Deserialize, Serialize};
 
 /// A native answer, or one event of a stream, as far as a reply needs it.
@@ -99,12 +100,14 @@ pub(super) struct Draft {
     model: String,
     usage: ReplyUsage,
     finish_reason: Option<String>,
+    source: AnswerSource,
 }
 
 impl Draft {
     /// Nothing yet, from the model that was asked.
-    pub(super) fn of(model: &str) -> Self {
+    pub(super) fn of(model: &str, source: AnswerSource) -> Self {
         Self {
+            source,
             text: String::new(),
             model: model.to_owned(),
             usage: ReplyUsage::default(),
@@ -143,7 +146,7 @@ impl Draft {
         Reply {
             reply: self.text,
             model: self.model,
-            source: "provider",
+            source: self.source.as_str(),
             usage: self.usage,
             finish_reason: self.finish_reason,
             request_id: request_id.to_owned(),
@@ -173,7 +176,7 @@ mod tests {
     use super::*;
 
     fn reply(events: &[Value]) -> Value {
-        let mut draft = Draft::of("asked");
+        let mut draft = Draft::of("asked", AnswerSource::Provider);
         for event in events {
             draft.take(serde_json::from_value(event.clone()).unwrap());
         }

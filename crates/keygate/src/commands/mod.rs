@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod answers;
 mod audit;
 mod check;
 mod database;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Db(command) => db::run(&command),
         Command::Tokens(arguments) => tokens::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Answers(command) => answers::run(&command, catalogue),
         Command::Schema => schema::run(),
     }
 }

@@ -18,7 +18,18 @@ impl Difference {
     /// Compares field by field, so that whoever adds a setting has to say here what becomes of it
     /// while the gateway runs.
     pub(super) fn between(running: &Config, wanted: Config) -> Self {
-        let Config { server, clients, limits, plans, assistant, storage, telemetry, providers } = wanted;
+        let Config {
+            server,
+            clients,
+            limits,
+            plans,
+            assistant,
+            answers,
+            cache,
+            storage,
+            telemetry,
+            providers,
+        } = wanted;
         let mut notes = Notes::default();
         let next = Config {
             server: notes.server(&running.server, &server),
@@ -26,6 +37,8 @@ impl Difference {
             limits: notes.limits(&running.limits, limits),
             plans: notes.take("plans", &running.plans, plans),
             assistant: notes.take("assistant", &running.assistant, assistant),
+            answers: notes.take("answers", &running.answers, answers),
+            cache: notes.take("cache", &running.cache, cache),
             storage: notes.keep("storage", &running.storage, &storage),
             telemetry: notes.keep("telemetry", &running.telemetry, &telemetry),
             providers: notes.providers(&running.providers, providers),
@@ -126,7 +139,17 @@ impl Notes {
     }
 
     fn provider(&mut self, running: &ProviderConfig, wanted: ProviderConfig) -> ProviderConfig {
-        let ProviderConfig { adapter, base_url, keys, policy, retry, timeout, options } = wanted;
+        let ProviderConfig {
+            adapter,
+            base_url,
+            keys,
+            policy,
+            retry,
+            timeout,
+            model_fallback,
+            messages,
+            options,
+        } = wanted;
         let path = |setting: &str| format!("providers.{}.{setting}", adapter.name);
         ProviderConfig {
             adapter,
@@ -135,6 +158,8 @@ impl Notes {
             policy: self.policy(&path, &running.policy, policy),
             retry: self.take(path("retry"), &running.retry, retry),
             timeout: self.take(path("timeout"), &running.timeout, timeout),
+            model_fallback: self.take(path("model_fallback"), &running.model_fallback, model_fallback),
+            messages: self.take(path("messages"), &running.messages, messages),
             options: self.options(&path, &running.options, options),
         }
     }
@@ -205,6 +230,8 @@ mod tests {
         check(&[], &[("AI_RATE_LIMIT_PER_MIN", "5")], &["limits.per_user"], &[]);
         check(&[], &[("KEYGATE_ADMIN_TOKEN", "an admin's new token")], &["clients"], &[]);
         check(&[], &[("KEYGATE__ASSISTANT__MODEL", "gemini-x")], &["assistant"], &[]);
+        check(&[], &[("KEYGATE__ANSWERS__THRESHOLD", "0.5")], &["answers"], &[]);
+        check(&[], &[("KEYGATE__CACHE__ENABLED", "true")], &["cache"], &[]);
         check(&[], &[("GEMINI_API_KEYS", "AIzaFirstKey")], &["providers.google.keys"], &[]);
         check(&[], &[("ANAM_API_KEYS", "one")], &[], &["providers.anam (switched on)"]);
         check(&[("ANAM_API_KEYS", "one")], &[], &[], &["providers.anam (switched off)"]);
@@ -214,6 +241,7 @@ mod tests {
             ("RETRY__MAX_ATTEMPTS", "7", "retry"),
             ("PROBE__EVERY", "7m", "probe"),
             ("TIMEOUT", "7s", "timeout"),
+            ("MESSAGES__EN", "Later.", "messages"),
             ("BASE_URL", "https://elsewhere.example", "base_url"),
         ] {
             let variable = format!("KEYGATE__PROVIDERS__GOOGLE__{variable}");

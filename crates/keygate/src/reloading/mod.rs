@@ -31,6 +31,8 @@ pub(crate) fn rules(config: &Config, state: ConfigState) -> Rules {
         clients: config.clients.clone(),
         user_header: config.limits.user_header.clone(),
         assistant: config.assistant.clone(),
+        answers: config.answers,
+        cache: config.cache,
         providers: config.providers.clone(),
         status_public: config.server.status_public,
         max_body: config.server.max_body,

@@ -2,6 +2,7 @@
 //! touched.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod answers;
 mod auditing;
 mod backup;
 mod folder;

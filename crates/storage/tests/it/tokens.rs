@@ -48,11 +48,11 @@ async fn a_token_is_read_as_it_was_made_and_each_change_is_seen(
     let after = storage.token_changes().await.unwrap();
     assert_ne!(before, after);
 
-    storage.revoke_tokens(&[whole.id.clone()], at(500), &[entry("c")]).await.unwrap();
+    storage.revoke_tokens(std::slice::from_ref(&whole.id), at(500), &[entry("c")]).await.unwrap();
     let kept = storage.tokens().await.unwrap();
     assert_eq!(kept, [ClientToken { revoked_at: Some(at(500)), ..whole.clone() }, bare]);
     assert_ne!(storage.token_changes().await.unwrap(), after);
-    storage.revoke_tokens(&[whole.id.clone()], at(900), &[]).await.unwrap();
+    storage.revoke_tokens(std::slice::from_ref(&whole.id), at(900), &[]).await.unwrap();
     assert_eq!(storage.tokens().await.unwrap()[0].revoked_at, Some(at(500)), "an end is never put off");
     storage.revoke_tokens(&[whole.id], at(400), &[]).await.unwrap();
     assert_eq!(storage.tokens().await.unwrap()[0].revoked_at, Some(at(400)));
@@ -60,9 +60,7 @@ async fn a_token_is_read_as_it_was_made_and_each_change_is_seen(
 
 #[rstest]
 #[tokio::test]
-async fn a_token_that_cannot_be_kept_leaves_no_trace(
-    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
-) {
+async fn a_token_that_cannot_be_kept_leaves_no_trace(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let house = House::of(kind);
     let storage = house.open().await;
     storage.add_token(&token(1, false), &entry("a")).await.unwrap();
@@ -85,9 +83,7 @@ async fn the_file_holds_no_token() {
 
 #[rstest]
 #[tokio::test]
-async fn a_row_that_no_version_wrote_is_named(
-    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
-) {
+async fn a_row_that_no_version_wrote_is_named(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let house = House::of(kind);
     let storage = house.open().await;
     storage.add_token(&token(1, false), &entry("a")).await.unwrap();

@@ -26,7 +26,8 @@ pub use attempt::{
     record_usage,
 };
 pub use root::{
-    Arrival, record_caller, record_intent, record_project, record_refusal, record_response, root,
+    Arrival, record_cache, record_caller, record_intent, record_project, record_refusal, record_response,
+    record_stand_in, root,
 };
 
 /// The target of every span and span event here. Logs leave it out; `RUST_LOG=info,keygate::trace=info`

@@ -2,7 +2,7 @@
 
 use http::header::USER_AGENT;
 use http::{HeaderMap, Method};
-use keygate_domain::{ErrorKind, Intent, KeyId, ProviderName, UserId};
+use keygate_domain::{ErrorKind, Intent, KeyId, ModelName, ProviderName, UserId};
 use opentelemetry::trace::TraceContextExt;
 use tracing::{Span, field, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -64,6 +64,9 @@ fn open(arrival: &Arrival<'_>) -> Span {
         keygate.project = field::Empty,
         keygate.provider = field::Empty,
         keygate.model = field::Empty,
+        keygate.fallback_model = field::Empty,
+        keygate.source = field::Empty,
+        keygate.cache = field::Empty,
         keygate.key.id = field::Empty,
         keygate.attempts = field::Empty,
         keygate.error = field::Empty,
@@ -112,6 +115,23 @@ pub fn record_response(span: &Span, status: u16, attempts: u32, key: Option<&Key
     if status >= 500 {
         span.record("otel.status_code", "ERROR");
     }
+}
+
+/// Records that the answer does not come from the model that was asked just now: from which other model, or
+/// from where.
+pub fn record_stand_in(span: &Span, source: &'static str, model: Option<&ModelName>) {
+    if span.is_disabled() {
+        return;
+    }
+    span.record("keygate.source", source);
+    if let Some(model) = model {
+        span.record("keygate.fallback_model", bounded(model.as_str()));
+    }
+}
+
+/// Records what the cache had to do with the answer: `hit`, `miss` or `bypass`.
+pub fn record_cache(span: &Span, used: &'static str) {
+    span.record("keygate.cache", used);
 }
 
 /// Records that the gateway itself refused.
