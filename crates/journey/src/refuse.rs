@@ -41,20 +41,15 @@ fn turned_away(away: &TurnedAway) -> Refusal {
 
 fn plan_exhausted(exhausted: &PlanExhausted) -> Refusal {
     let limit = exhausted.metric.phrase(exhausted.limit);
-    match exhausted.retry_after {
-        Some(wait) => {
-            let message = format!(
-                "The plan of this user allows {limit}, and they are used up. There is more in {} s.",
-                whole_seconds(wait)
-            );
-            Refusal::for_a_while(ErrorKind::PlanExhausted, message, wait)
-        }
-        None => {
-            let message =
-                format!("This request alone is larger than the {limit} that this user's plan allows.");
-            Refusal::new(ErrorKind::PlanExhausted, message)
-        }
-    }
+    let Some(wait) = exhausted.retry_after else {
+        let message = format!("This request alone is larger than the {limit} that this user's plan allows.");
+        return Refusal::new(ErrorKind::PlanExhausted, message);
+    };
+    let message = format!(
+        "The plan of this user allows {limit}, and they are used up. There is more in {} s.",
+        whole_seconds(wait)
+    );
+    Refusal::for_a_while(ErrorKind::PlanExhausted, message, wait)
 }
 
 /// A name is asked for that another client has.

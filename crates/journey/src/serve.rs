@@ -241,11 +241,7 @@ impl<'a> Way<'a> {
                 self.not_there(tried, failed);
                 continue;
             }
-            let next = if is_spent {
-                Next::GiveUp(GaveUp::Unsafe)
-            } else {
-                self.plan.after(&failed.failure, failed.reach, now)
-            };
+            let next = self.next(&failed, is_spent, now);
             self.tried.extend(tried);
             let told = self.worth_telling(failed);
             match next {
@@ -256,6 +252,14 @@ impl<'a> Way<'a> {
                 Next::GiveUp(why) => return self.give_up(told, why, facts),
             }
         }
+    }
+
+    /// What to do after a failure; a body that can be sent no second time ends it.
+    fn next(&mut self, failed: &Failed, is_spent: bool, now: Moment) -> Next {
+        if is_spent {
+            return Next::GiveUp(GaveUp::Unsafe);
+        }
+        self.plan.after(&failed.failure, failed.reach, now)
     }
 
     /// This group has not what is named; the next one may.

@@ -1,5 +1,5 @@
 //! What a user would notice of a plan.
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up may panic")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Stored answers: told when every key failed, in the form that was asked for, and never else.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keygate_tests::sim::{Action, Fault, GoogleRow};
 use serde_json::{Value, json};
@@ -165,7 +165,7 @@ async fn whatever_keeps_the_provider_from_answering_a_stored_answer_does_not_min
     let house = House::open(json!({})).await;
     import(&house, "answers.yaml", ANSWERS).await;
     house.sim.script([Fault::new(Action::Hang).always()]).expect("room");
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     is_stored(
         &Answer::to(house.post(&generate_path(FLASH), &chat(QUESTION)).header("x-server-timeout", "1")).await,
     );

@@ -156,7 +156,9 @@ mod tests {
         let mut spool = Spool::new(at(0));
         assert_eq!(spool.next(at(0)), Step::Replay, "what an earlier process left comes first");
         spool.replayed(at(0));
-        rows.iter().for_each(|id| spool.add(row(id), at(0)));
+        for id in rows {
+            spool.add(row(id), at(0));
+        }
         spool
     }
 

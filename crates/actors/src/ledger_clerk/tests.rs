@@ -1,4 +1,5 @@
 //! What a request would notice of the ledger (nothing), and an operator.
+#![expect(clippy::disallowed_types, reason = "a disk that the test looks at while it is written")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -46,7 +46,9 @@ impl Limits {
     /// With what users had of their plans before.
     fn with(mut self, used: Vec<(UserId, Used)>) -> Self {
         let now = clock::now();
-        used.into_iter().for_each(|(user, used)| self.users.restore(user, used, now));
+        for (user, used) in used {
+            self.users.restore(user, used, now);
+        }
         self
     }
 

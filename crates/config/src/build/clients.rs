@@ -131,14 +131,12 @@ impl TokenList {
                 "give each client a name of its own",
             );
         } else {
-            let Some(models) = models(entry, &place, judge) else { return };
-            let Some(plan) = plan(entry, plans, &place, judge) else { return };
             let token = ClientToken {
                 name: name.to_owned(),
                 sha256: entry.sha256.0.0,
                 rights: entry.scopes.iter().map(|right| right.0).collect(),
-                models,
-                plan,
+                models: models(entry, &place, judge),
+                plan: plan(entry, plans, &place, judge),
                 limits: limits(&entry.limits),
             };
             self.add(token, place, judge);
@@ -192,16 +190,16 @@ impl TokenList {
     }
 }
 
-/// The models of an entry; `None` once what is wrong with them has been told.
-fn models(entry: &TokenEntry, place: &Place, judge: &mut Judge<'_>) -> Option<Option<ModelList>> {
-    let Some(names) = &entry.models else { return Some(None) };
+/// The models of an entry, if it names any. What is wrong with them is a problem of the whole configuration.
+fn models(entry: &TokenEntry, place: &Place, judge: &mut Judge<'_>) -> Option<ModelList> {
+    let names = entry.models.as_ref()?;
     let remedy = "name models, such as gemini-2.5-flash or gemini-*, or leave `models` out for all of them";
     match ModelList::parse(names.iter().map(|name| name.0.as_str())) {
         Ok(list) if list.is_empty() => {
             judge.findings.problem(place.clone(), "a token without models can ask none", remedy);
             None
         }
-        Ok(list) => Some(Some(list)),
+        Ok(list) => Some(list),
         Err(invalid) => {
             judge.findings.problem(place.clone(), invalid.to_string(), remedy);
             None
@@ -209,11 +207,11 @@ fn models(entry: &TokenEntry, place: &Place, judge: &mut Judge<'_>) -> Option<Op
     }
 }
 
-/// The plan of an entry; `None` once what is wrong with it has been told.
-fn plan(entry: &TokenEntry, plans: &Plans, place: &Place, judge: &mut Judge<'_>) -> Option<Option<PlanName>> {
-    let Some(named) = entry.plan.0.as_deref() else { return Some(None) };
+/// The plan of an entry, if it names one that there is.
+fn plan(entry: &TokenEntry, plans: &Plans, place: &Place, judge: &mut Judge<'_>) -> Option<PlanName> {
+    let named = entry.plan.0.as_deref()?;
     if let Some((name, _)) = plans.by_name.get_key_value(&PlanName::from(named)) {
-        return Some(Some(name.clone()));
+        return Some(name.clone());
     }
     let what = match speakable(named) {
         Some(name) => format!("a token names the plan `{name}`, which is none"),

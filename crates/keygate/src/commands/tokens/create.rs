@@ -166,17 +166,11 @@ fn shown(name: &str) -> String {
 
 fn in_words(token: &ClientToken) -> String {
     let scopes = token.rights.iter().map(|right| right.as_str()).collect::<Vec<_>>().join(",");
-    let mut words = format!("{} of {}: {scopes}", token.id, token.name);
-    if let Some(models) = &token.models {
-        words.push_str(&format!("; models {models}"));
-    }
-    if let Some(plan) = &token.plan {
-        words.push_str(&format!("; plan {plan}"));
-    }
-    if let Some(end) = token.expires_at {
-        words.push_str(&format!("; expires {end:.0}"));
-    }
-    words
+    let mut words = vec![format!("{} of {}: {scopes}", token.id, token.name)];
+    words.extend(token.models.as_ref().map(|models| format!("models {models}")));
+    words.extend(token.plan.as_ref().map(|plan| format!("plan {plan}")));
+    words.extend(token.expires_at.map(|end| format!("expires {end:.0}")));
+    words.join("; ")
 }
 
 #[cfg(test)]
