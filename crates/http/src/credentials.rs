@@ -137,6 +137,17 @@ impl Doorkeeper {
         }
     }
 
+    /// The client of all tokens, if there is but one.
+    pub(crate) fn only_client(&self) -> Option<&ClientId> {
+        let first = &self.clients.values().next()?.id;
+        self.clients.values().all(|client| client.id == *first).then_some(first)
+    }
+
+    /// Whether there is a token of this client, or was not long ago.
+    pub(crate) fn knows(&self, client: &str) -> bool {
+        self.clients.values().any(|known| known.id.as_str() == client)
+    }
+
     /// The limits of a client's users, where they differ from everybody's.
     pub(crate) fn limits_of(&self, client: &ClientId) -> UserLimits {
         self.limits.get(client.as_str()).copied().unwrap_or_default()

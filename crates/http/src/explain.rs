@@ -133,19 +133,18 @@ fn is_open(worker: &Worker) -> bool {
 
 /// Whose user is meant where nobody says: everybody's on an open gateway, else the only client's.
 pub(crate) fn only_client(worker: &Worker) -> Result<ClientId, Refusal> {
-    match worker.rules.clients.tokens.as_slice() {
+    match worker.doorkeeper.only_client() {
         _ if is_open(worker) => Ok(ClientId::from(OPEN_CLIENT)),
-        [only] => Ok(ClientId::from(only.name.as_str())),
-        _ => Err(bad("There are several clients: say with client=… whose user is meant.")),
+        Some(only) => Ok(only.clone()),
+        None => Err(bad("There are several clients: say with client=… whose user is meant.")),
     }
 }
 
 pub(crate) fn known_client(worker: &Worker, named: &str) -> Result<ClientId, Refusal> {
-    let is_known = worker.rules.clients.tokens.iter().any(|token| token.name == named);
-    if is_known || (named == OPEN_CLIENT && is_open(worker)) {
+    if worker.doorkeeper.knows(named) || (named == OPEN_CLIENT && is_open(worker)) {
         return Ok(ClientId::from(named));
     }
-    Err(bad("No client of that name is configured."))
+    Err(bad("No client of that name is known."))
 }
 
 fn ask(

@@ -8,6 +8,8 @@ use keygate_tests::sim::{Action, Fault, GoogleRow, HalfStream, StreamEnding};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, begun, json_body};
+use super::database::shell;
+use super::ledger::holds;
 use super::stage::{FLASH, House, OPENAI_CHAT, PRO, chat, generate_path, openai_chat, stream_path};
 
 async fn house_with(cache: Value) -> House {
@@ -234,5 +236,26 @@ async fn the_assistant_has_it_too() {
     let again = ask(true).await;
     is_from_cache(&again);
     assert!(again.text().contains("\"source\":\"cache\""), "{again:?}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_hit_is_a_request_without_tokens_in_the_plan_and_in_the_ledger() {
+    let mut changes = json!({"cache": {"enabled": true}});
+    changes["plans"] = json!({"default": "free", "free": {"requests_per_day": 2, "tokens_per_day": 100_000}});
+    let house = House::open(changes).await;
+    let ask = async || {
+        Answer::to(house.post(&generate_path(FLASH), &chat("hello")).header("x-user-id", "ann")).await
+    };
+    was(&ask().await, "miss");
+    is_from_cache(&ask().await);
+    ask().await.is_refusal(429, "plan_exhausted");
+    holds(house.gateway.home(), 2).await;
+    let mut shell = shell(house.gateway.home()).await;
+    let sources = "SELECT source, outcome, key_id, total_tokens FROM ledger ORDER BY source";
+    let rows: Vec<(String, String, String, i64)> =
+        sqlx::query_as(sources).fetch_all(&mut shell).await.expect("it can be read");
+    assert_eq!(rows[0], ("cache".to_owned(), "settled".to_owned(), String::new(), 0));
+    assert_eq!((rows[1].0.as_str(), rows[1].3 > 0), ("provider", true), "{rows:?}");
     house.close().await;
 }

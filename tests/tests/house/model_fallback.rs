@@ -105,3 +105,18 @@ async fn what_one_model_makes_of_an_embedding_no_other_is_asked_for() {
     assert_eq!(refused.header("x-keygate-model"), "", "{refused:?}");
     house.close().await;
 }
+
+#[tokio::test]
+async fn a_model_that_the_token_does_not_allow_stands_in_for_nothing() {
+    let mut changes = chain(&[FLASH, LITE]);
+    let sum = keygate_domain::Checksum::of(b"kg_without_flash").to_string();
+    changes["clients"] =
+        json!({"auth": "required", "tokens": [{"name": "a", "sha256": sum, "models": [PRO, LITE]}]});
+    let house = House::open(changes).await;
+    house.sim.script([Fault::google(GoogleRow::DayRequests).model(PRO).always()]).expect("room");
+    let request = house.post(&generate_path(PRO), &chat("hello")).bearer_auth("kg_without_flash");
+    is_others(&Answer::to(request).await, LITE);
+    let paths: Vec<String> = house.sim.requests().into_iter().map(|request| request.path).collect();
+    assert!(!paths.contains(&generate_path(FLASH)), "{paths:?}");
+    house.close().await;
+}

@@ -6,6 +6,7 @@ use keygate_tests::{configuration, eventually, simulator};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::kept_tokens::made;
 use super::stage::{FLASH, House, OPENAI_CHAT, chat, generate_path, openai_chat};
 
 const ADMIN: &str = "an-admin-token-of-some-length";
@@ -123,5 +124,40 @@ async fn a_gateway_that_is_killed_knows_what_users_had() {
     chat_of(&house, "ann").await.is_providers("google", 200, 1);
     settled(&house, "ann", 3).await;
     chat_of(&house, "ann").await.is_refusal(429, "plan_exhausted");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_client_is_on_the_plan_that_its_token_names() {
+    let mut changes = plans(&json!({
+        "default": "free",
+        "free": {"requests_per_day": 1},
+        "pro": {"requests_per_day": 3},
+    }));
+    let sum = keygate_domain::Checksum::of(b"kg_of_the_shop").to_string();
+    changes["clients"] =
+        json!({"auth": "required", "tokens": [{"name": "shop", "sha256": sum, "plan": "pro"}]});
+    let house = House::before(simulator(), changes, &[("KEYGATE_ADMIN_TOKEN", ADMIN)]).await;
+    let kept = made(&house, &["--name", "bot", "--plan", "pro"]).await;
+    let usual = made(&house, &["--name", "guest"]).await;
+    let slip = house.gateway.beside(&["tokens", "create", "--name", "bot", "--plan", "prro"]).await;
+    assert_eq!(slip.status.code(), Some(64));
+    assert!(slip.stderr.contains("did you mean `pro`"), "{}", slip.stderr);
+
+    for (client, token, allowed) in [("shop", "kg_of_the_shop", 3), ("bot", &kept, 3), ("guest", &usual, 1)] {
+        let ask = async || {
+            let request = house.post(&generate_path(FLASH), &chat("hello"));
+            Answer::to(request.bearer_auth(token).header("x-user-id", "ann")).await
+        };
+        eventually("the token is known", async || (ask().await.status == 200).then_some(())).await;
+        for _ in 1..allowed {
+            assert_eq!(ask().await.status, 200);
+        }
+        ask().await.is_refusal(429, "plan_exhausted");
+        let asked = house.get(&format!("/api/usage/users/ann?client={client}")).bearer_auth(ADMIN);
+        let told = Answer::to(asked).await.json();
+        assert_eq!(told["plan"], if allowed == 1 { "free" } else { "pro" }, "{told}");
+        assert_eq!(told["used"]["day"]["requests"], allowed, "{told}");
+    }
     house.close().await;
 }
