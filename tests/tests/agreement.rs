@@ -17,7 +17,7 @@ use http::{HeaderMap, Method};
 use jiff::tz::TimeZone;
 use keygate_actors::{Home, SupervisorSpec, clock, start_limiter, start_supervisor};
 use keygate_domain::{Allowance, ApiKey, ClientId, GroupId, KeySpec, Redactor, Reset, Right, Role, UserId};
-use keygate_journey::{Call, Caller, House, Identity, Lane, Orphans, serve};
+use keygate_journey::{Call, Caller, Errands, House, Identity, Lane, serve};
 use keygate_limits::{RetryPolicy, UserPolicy};
 use keygate_planner::{Arrival, Profile, Report, Scenario, Shape, Traffic as _, rehearse};
 use keygate_pool::{Budgets, Policy};
@@ -177,7 +177,7 @@ impl Stage {
         let house = House {
             lanes: BTreeMap::from([(ADAPTER.name, lane)]),
             limiter: start_limiter(scenario.per_user, 4096, &Home::Here),
-            orphans: Orphans::default(),
+            errands: Errands::default(),
             redactor: Redactor::new([], &[]).expect("a redactor"),
             status_of: |_| 500,
         };
@@ -205,7 +205,6 @@ impl Stage {
                 identity: Identity::Known(Caller { client, user, rights: [Right::Chat].into() }),
                 request_id: "a request",
                 origin: Origin::INSIDE,
-                request_id: "",
                 span: tracing::Span::none(),
             };
             let answer = serve(&house, &house.lanes[&ADAPTER.name], &call, std::future::pending()).await;
