@@ -1,5 +1,6 @@
 //! Steps 7 to 10: one request under one key, from the adapter's translation to the verdict.
 
+mod failed;
 mod socket;
 
 use std::collections::VecDeque;
@@ -10,9 +11,9 @@ use http::{HeaderMap, StatusCode};
 use keygate_actors::{GroupPass, KeyLease, clock};
 use keygate_domain::{ClientId, Failure, Fault, Intent, Moment, RetryAdvice, Streaming, Verdict};
 use keygate_limits::Reach;
-use keygate_provider::{AnswerHead, Closing, Grant, Rewrite, UpstreamRequest};
+use keygate_provider::{AnswerHead, Grant, Rewrite, UpstreamRequest};
 use keygate_telemetry::spans;
-use keygate_upstream::{BodyLost, SendFailure, SendFailureKind, UpstreamAnswer};
+use keygate_upstream::UpstreamAnswer;
 use tokio::time::timeout;
 use tracing::Span;
 
@@ -23,6 +24,7 @@ use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
 use crate::{AnswerBody, Call, House, Lane, OpenSession, Relay, events, headers, lost};
 
+pub(crate) use failed::{Failed, Kept};
 pub(crate) use socket::{Dial, Talk, without_key};
 
 /// Longest answer in one piece that is held back until it is complete, so that a connection
@@ -61,27 +63,6 @@ pub(crate) struct Opened {
     pub(crate) headers: HeaderMap,
     pub(crate) body: AnswerBody,
     pub(crate) session: Option<OpenSession>,
-}
-
-/// An attempt that failed, its lease settled.
-pub(crate) struct Failed {
-    pub(crate) failure: Failure,
-    pub(crate) reach: Reach,
-    /// What the provider answered, for the caller if nothing better comes.
-    pub(crate) kept: Option<Kept>,
-    /// Whether it was not the request that failed, but the call that has to come first.
-    pub(crate) is_preparations: bool,
-}
-
-/// A provider's answer kept whole.
-pub(crate) struct Kept {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-    /// False when it did not come to its end.
-    pub(crate) is_whole: bool,
-    /// What it was, if it was the close frame of a connection.
-    pub(crate) closing: Option<Closing>,
 }
 
 /// The bytes of an answer read before the first is passed on.
@@ -375,40 +356,6 @@ async fn read_to_end(answer: &mut UpstreamAnswer, watch: &mut Watch, held: &mut 
         held.chunks.push_back(watch.pass(chunk));
     }
     held.chunks.extend(watch.rest());
-}
-
-impl Failed {
-    /// Whether what the provider said is about the caller's own request, and about no key.
-    pub(crate) fn is_for_the_caller(&self) -> bool {
-        !self.is_preparations && !self.failure.takes_out()
-    }
-
-    pub(crate) fn unanswered(fault: Fault, reach: Reach) -> Self {
-        Self { failure: Failure::of(fault), reach, kept: None, is_preparations: false }
-    }
-}
-
-impl From<SendFailure> for Failed {
-    fn from(failure: SendFailure) -> Self {
-        let reach = if failure.never_written { Reach::NeverWritten } else { Reach::Unknown };
-        match failure.kind {
-            SendFailureKind::TimedOut => Self::unanswered(Fault::Timeout, reach),
-            SendFailureKind::NotConnected | SendFailureKind::Broken => {
-                Self::unanswered(Fault::Unreachable, reach)
-            }
-        }
-    }
-}
-
-impl From<BodyLost> for Failed {
-    fn from(lost: BodyLost) -> Self {
-        let fault = match lost {
-            BodyLost::TimedOut => Fault::Timeout,
-            BodyLost::Broken => Fault::Unreachable,
-            BodyLost::TooLong => Fault::ServerError,
-        };
-        Self::unanswered(fault, Reach::Unknown)
-    }
 }
 
 /// What spans tell of a leased key.

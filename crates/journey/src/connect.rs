@@ -19,7 +19,8 @@ use crate::answer::Slot;
 use crate::attempt::{Attempt, Dial, Kept, Talk};
 use crate::conversation::{Afterwards, End, converse};
 use crate::entry::{entered, limited, rejection};
-use crate::serve::{Way, Went, as_answer, nobody_waits, refused};
+use crate::last_words::{as_answer, nobody_waits};
+use crate::serve::{Way, Went, refused};
 use crate::switchboard::Switchboard;
 use crate::{Answer, Call, Caller, Facts, House, Lane, Refused, events};
 

@@ -17,6 +17,7 @@ mod gather;
 mod headers;
 mod inflow;
 mod lane;
+mod last_words;
 mod lost;
 mod orphan;
 mod pieces;

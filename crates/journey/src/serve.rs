@@ -4,11 +4,9 @@
 
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::Method;
 use keygate_actors::{GroupPass, KeyLease, LeaseRefused, Leased, clock};
-use keygate_domain::{
-    Access, ErrorKind, Fault, Intent, Moment, Refusal, Replay, Resource, Streaming, Verdict,
-};
+use keygate_domain::{Access, Fault, Intent, Moment, Refusal, Replay, Resource, Streaming, Verdict};
 use keygate_limits::{GaveUp, Next, RetryPlan};
 use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow, Whose};
 
@@ -16,8 +14,11 @@ use crate::answer::Slot;
 use crate::attempt::{Attempt, Failed, Kept, Opened};
 use crate::entry::{entered, limited};
 use crate::gather::Gathering;
+use crate::last_words::{
+    as_answer, has_words, nobody_waits, reads_as_answer, too_late, unanswered, unprepared, unreadable,
+};
 use crate::search::Search;
-use crate::{Answer, AnswerBody, Call, Caller, Facts, House, Inflow, Lane, Refused, refuse, told};
+use crate::{Answer, Call, Caller, Facts, House, Inflow, Lane, Refused, refuse, told};
 
 /// How much longer than its deadline a lease may be held before the pool takes it back: time for
 /// the last bytes to be settled.
@@ -233,16 +234,11 @@ impl<'a> Way<'a> {
             }
             let now = clock::now();
             let tried = used.map(|(key, group)| Tried { key, group, at: now, how: tried_how(&failed) });
-            let is_spent = self.call.is_body_spent();
-            if !knows_owner && !is_spent && Search::helps(self.intent, &failed) {
+            if !knows_owner && !self.call.is_body_spent() && Search::helps(self.intent, &failed) {
                 self.not_there(tried, failed);
                 continue;
             }
-            let next = if is_spent {
-                Next::GiveUp(GaveUp::Unsafe)
-            } else {
-                self.plan.after(&failed.failure, failed.reach, now)
-            };
+            let next = self.next(&failed, now);
             self.tried.extend(tried);
             let told = self.worth_telling(failed);
             match next {
@@ -253,6 +249,14 @@ impl<'a> Way<'a> {
                 Next::GiveUp(why) => return self.give_up(told, why, facts),
             }
         }
+    }
+
+    /// What follows after a failure. A body that is gone can be sent no second time.
+    fn next(&mut self, failed: &Failed, now: Moment) -> Next {
+        if self.call.is_body_spent() {
+            return Next::GiveUp(GaveUp::Unsafe);
+        }
+        self.plan.after(&failed.failure, failed.reach, now)
     }
 
     /// This group has not what is named; the next one may.
@@ -404,78 +408,4 @@ fn tried_how(failed: &Failed) -> TriedHow {
     } else {
         TriedHow::Failed
     }
-}
-
-/// Whether the provider answered with something that the caller can be given.
-fn has_words(failed: &Failed) -> bool {
-    failed.kept.as_ref().is_some_and(reads_as_answer)
-}
-
-/// Whether an SDK can read this as an error: an HTML page of some proxy on the way cannot, and a
-/// redirect would lead it and its token off the gateway. Nobody asked for a coded answer, and
-/// secrets cannot be found in one.
-fn reads_as_answer(kept: &Kept) -> bool {
-    if kept.closing.is_some() {
-        return true;
-    }
-    if kept.status.is_redirection() || !kept.is_whole || kept.headers.contains_key("content-encoding") {
-        return false;
-    }
-    kept.status.is_success()
-        || serde_json::from_slice::<serde::de::IgnoredAny>(&kept.body).is_ok()
-        || (kept.status.is_client_error() && !kept.body.trim_ascii_start().starts_with(b"<"))
-}
-
-pub(crate) fn as_answer(kept: Kept, facts: Facts) -> Answer {
-    let body = AnswerBody::Whole(kept.body);
-    Answer { status: kept.status, headers: kept.headers, body, facts, session: None }
-}
-
-/// An answer that is no answer of the provider's API. What blames the request keeps its meaning, so
-/// that nobody sends again what cannot succeed.
-fn unreadable(status: StatusCode) -> Refusal {
-    let kind = match status {
-        StatusCode::NOT_FOUND | StatusCode::GONE => ErrorKind::NotFound,
-        StatusCode::METHOD_NOT_ALLOWED => ErrorKind::MethodNotAllowed,
-        StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
-        StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG => ErrorKind::BadRequest,
-        _ => return garbled(),
-    };
-    Refusal::new(kind, format!("The provider refused this request with status {}.", status.as_u16()))
-}
-
-fn garbled() -> Refusal {
-    Refusal::for_a_while(
-        ErrorKind::UpstreamGarbled,
-        "The provider answered with something that is not its API. Please retry shortly.",
-        Duration::from_secs(1),
-    )
-}
-
-fn unprepared() -> Refusal {
-    Refusal::for_a_while(
-        ErrorKind::UpstreamGarbled,
-        "The provider failed a call that has to come before this one. Please retry shortly.",
-        Duration::from_secs(1),
-    )
-}
-
-fn too_late() -> Refusal {
-    Refusal::new(ErrorKind::DeadlineExceeded, "Deadline expired before the provider answered.")
-}
-
-/// Nobody reads it but logs and traces.
-pub(crate) fn nobody_waits() -> Refusal {
-    Refusal::new(ErrorKind::DeadlineExceeded, "The caller hung up.")
-}
-
-fn unanswered(fault: Fault) -> Refusal {
-    if fault == Fault::Timeout {
-        return too_late();
-    }
-    Refusal::for_a_while(
-        ErrorKind::UpstreamUnreachable,
-        "The provider could not be reached, or closed the connection without an answer.",
-        Duration::from_secs(1),
-    )
 }

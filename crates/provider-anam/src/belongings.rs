@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     fn names(kind: &'static str, answer: &Value) -> Vec<String> {
-        let lifetime = Duration::from_secs(60);
+        let lifetime = Duration::from_mins(1);
         shown(kind, lifetime, answer).iter().map(|binding| binding.resource.to_string()).collect()
     }
 

@@ -57,7 +57,7 @@ fn check_answer(decision: &Decision, answer: &Result<Granted, PoolRefusal>, now:
             assert!(decision.keys[lease.index].is_usable(), "{decision:?}");
         }
         Ok(Granted::NotOurs | Granted::Pass(_)) => {
-            assert_eq!((&decision.answer, decision.wait), (&Ok(None), None))
+            assert_eq!((&decision.answer, decision.wait), (&Ok(None), None));
         }
         Ok(Granted::Wait { until, .. }) => {
             let wait = decision.wait.expect("a wait is told");
