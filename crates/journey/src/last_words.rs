@@ -1,13 +1,17 @@
-//! What a caller is told when no attempt succeeded: the provider's words where an SDK can read them, else the
-//! gateway's own.
+//! What callers are told in the end: the provider's last words where an SDK can read them, else the gateway's own.
 
 use std::time::Duration;
 
 use http::StatusCode;
 use keygate_domain::{ErrorKind, Fault, Refusal};
 
-use crate::attempt::Kept;
+use crate::attempt::{Failed, Kept};
 use crate::{Answer, AnswerBody, Facts};
+
+/// Whether the provider answered with something that the caller can be given.
+pub(crate) fn has_words(failed: &Failed) -> bool {
+    failed.kept.as_ref().is_some_and(reads_as_answer)
+}
 
 /// Whether an SDK can read this as an error: an HTML page of some proxy on the way cannot, and a
 /// redirect would lead it and its token off the gateway. Nobody asked for a coded answer, and

@@ -16,7 +16,7 @@ use crate::attempt::{Attempt, Failed, Kept, Opened};
 use crate::entry::{entered, limited};
 use crate::gather::Gathering;
 use crate::last_words::{
-    as_answer, nobody_waits, reads_as_answer, too_late, unanswered, unprepared, unreadable,
+    as_answer, has_words, nobody_waits, reads_as_answer, too_late, unanswered, unprepared, unreadable,
 };
 use crate::resorts::Resorts;
 use crate::search::Search;
@@ -236,12 +236,11 @@ impl<'a> Way<'a> {
             }
             let now = clock::now();
             let tried = used.map(|(key, group)| Tried { key, group, at: now, how: tried_how(&failed) });
-            let is_spent = self.call.is_body_spent();
-            if !knows_owner && !is_spent && Search::helps(self.intent, &failed) {
+            if !knows_owner && !self.call.is_body_spent() && Search::helps(self.intent, &failed) {
                 self.not_there(tried, failed);
                 continue;
             }
-            let next = self.next(&failed, is_spent, now);
+            let next = self.next(&failed, now);
             self.tried.extend(tried);
             let told = self.worth_telling(failed);
             match next {
@@ -254,9 +253,9 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// What to do after a failure; a body that can be sent no second time ends it.
-    fn next(&mut self, failed: &Failed, is_spent: bool, now: Moment) -> Next {
-        if is_spent {
+    /// What follows after a failure. A body that is gone can be sent no second time.
+    fn next(&mut self, failed: &Failed, now: Moment) -> Next {
+        if self.call.is_body_spent() {
             return Next::GiveUp(GaveUp::Unsafe);
         }
         self.plan.after(&failed.failure, failed.reach, now)
@@ -411,9 +410,4 @@ fn tried_how(failed: &Failed) -> TriedHow {
     } else {
         TriedHow::Failed
     }
-}
-
-/// Whether the provider answered with something that the caller can be given.
-fn has_words(failed: &Failed) -> bool {
-    failed.kept.as_ref().is_some_and(reads_as_answer)
 }

@@ -1,4 +1,4 @@
-//! An attempt that came to nothing, and what is known of it.
+//! An attempt that came to nothing, and what is left of it.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};

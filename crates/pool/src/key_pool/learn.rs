@@ -42,6 +42,8 @@ impl KeyPool {
         if !self.put_in_project(key, project) {
             return false;
         }
+        // An earlier life may have known this project by keys that are gone.
+        self.remember_unclaimed();
         if known.as_ref() != Some(project) && name != *project {
             self.events.push(PoolEvent::GroupNamed { group: name, name: project.clone() });
         }

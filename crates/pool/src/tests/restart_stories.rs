@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use keygate_domain::{Binding, Failure, Fault, Hint, Keepsake, Moment, Resource, Verdict};
+use keygate_domain::{Binding, Failure, Fault, Hint, Keepsake, Moment, Resource, Scope, Verdict};
 
 use super::world::*;
-use crate::{Ask, KeyPool, KeyState, Policy, PoolState, Settled};
+use crate::{Ask, KeyPool, KeyState, Policy, PoolRefusal, PoolState, Settled};
 
 /// The same pool in another process: its monotonic clock starts anew.
 fn restarted(world: &World, state: &PoolState) -> World {
@@ -37,6 +37,26 @@ fn rests_disabled_keys_and_learned_names_survive() {
     let mut all = after.serve(&ask("pro"), 2);
     all.sort();
     assert_eq!(all, ["b", "c"], "the rest ends at the same wall time");
+}
+
+#[test]
+fn a_key_that_turns_out_to_be_a_projects_heeds_what_an_earlier_life_knew_of_it() {
+    let mut world =
+        World { pool: KeyPool::new(1, vec![spec("a", None)], Policy::default(), 42, start()), now: start() };
+    let exhausted = Hint { group: Some("projects/1".into()), ..per_day(None) };
+    world.hit("a", &ask("pro"), Verdict::Failed(Failure::of(Fault::QuotaExhausted).hinting(exhausted)));
+    let keys = vec![spec("b", None)];
+    world.pool = KeyPool::restore(2, keys, Policy::default(), 7, &world.pool.state(), world.now);
+    let mut saved = world.pool.state();
+    let named = Hint { group: Some("projects/1".into()), ..Hint::default() };
+    let poison = Failure::of(Fault::Poison).at(Scope::Nothing).hinting(named);
+    world.hit("b", &listing(), Verdict::Failed(poison));
+    assert!(
+        matches!(world.refused(&ask("pro")), PoolRefusal::Resting { .. }),
+        "the project's day is used up"
+    );
+    world.pool.save_changes(&mut saved);
+    assert_eq!(saved, world.pool.state(), "and it is written down as it is");
 }
 
 #[test]
