@@ -13,5 +13,4 @@ mod outage;
 mod postgres;
 mod refusing;
 mod refusing_server;
-mod speed;
 mod tls;
