@@ -1,13 +1,14 @@
 //! Steps 3 and 4: what is wanted, by whom, and whether they may.
 
 use keygate_actors::UserCall;
-use keygate_domain::{ErrorKind, Intent, Refusal};
+use keygate_domain::{ErrorKind, Intent, Refusal, Resource};
+use keygate_pool::Whose;
 use keygate_provider::CallRejected;
 use keygate_telemetry::spans;
 
 use crate::answer::Slot;
 use crate::serve::refused;
-use crate::{Call, Caller, Facts, House, Identity, Lane, Refused};
+use crate::{Call, Caller, Facts, House, Identity, Lane, Refused, refuse};
 
 /// What is wanted, and the caller, who may want it.
 pub(crate) fn entered<'c>(
@@ -71,6 +72,26 @@ pub(crate) async fn limited(
         }
         Err(limited) => Err(Refused::by_limiter(limited, facts.clone())),
     }
+}
+
+/// The intent of a request that asks for a name. One that another client has would be its maker's alone and
+/// nobody could use it; one that is the caller's already is asked for where it is, and refused there.
+pub(crate) async fn with_name(
+    lane: &Lane,
+    caller: &Caller,
+    mut intent: Intent,
+    name: Resource,
+    facts: &Facts,
+) -> Result<Intent, Refused> {
+    let whose = lane.supervisor.whose(vec![name.clone()], caller.client.clone()).await;
+    let whose =
+        whose.map_err(|unavailable| refused(refuse::restarting(unavailable.retry_after), facts.clone()))?;
+    match whose.first() {
+        Some(Whose::Others) => return Err(refused(refuse::taken(&name), facts.clone())),
+        Some(Whose::Own) if !intent.references.contains(&name) => intent.references.push(name),
+        Some(Whose::Own | Whose::Nobodys) | None => {}
+    }
+    Ok(intent)
 }
 
 fn admitted<'c>(identity: &'c Identity, intent: Option<&Intent>) -> Result<&'c Caller, Refusal> {

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use http::Method;
 use keygate_actors::{GroupPass, KeyLease, LeaseRefused, Leased, clock};
-use keygate_domain::{Access, Fault, Intent, Moment, Refusal, Replay, Resource, Streaming, Verdict};
+use keygate_domain::{Access, Fault, Intent, Moment, Refusal, Replay, Streaming, Verdict};
 use keygate_limits::{GaveUp, Next, RetryPlan};
-use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow, Whose};
+use keygate_pool::{Ask, PoolRefusal, Tried, TriedHow};
 
 use crate::answer::Slot;
 use crate::attempt::{Attempt, Failed, Kept, Opened};
-use crate::entry::{entered, limited};
+use crate::entry::{entered, limited, with_name};
 use crate::gather::Gathering;
 use crate::last_words::{
     as_answer, has_words, nobody_waits, reads_as_answer, too_late, unanswered, unprepared, unreadable,
@@ -75,26 +75,6 @@ pub async fn serve(
         served = resorts.run(facts, &mut slot, std::future::pending()) => served,
         () = hung_up => Err(refused(nobody_waits(), known)),
     }
-}
-
-/// The intent of a request that asks for a name. One that another client has would be its maker's alone and
-/// nobody could use it; one that is the caller's already is asked for where it is, and refused there.
-async fn with_name(
-    lane: &Lane,
-    caller: &Caller,
-    mut intent: Intent,
-    name: Resource,
-    facts: &Facts,
-) -> Result<Intent, Refused> {
-    let whose = lane.supervisor.whose(vec![name.clone()], caller.client.clone()).await;
-    let whose =
-        whose.map_err(|unavailable| refused(refuse::restarting(unavailable.retry_after), facts.clone()))?;
-    match whose.first() {
-        Some(Whose::Others) => return Err(refused(refuse::taken(&name), facts.clone())),
-        Some(Whose::Own) if !intent.references.contains(&name) => intent.references.push(name),
-        Some(Whose::Own | Whose::Nobodys) | None => {}
-    }
-    Ok(intent)
 }
 
 pub(crate) fn refused(refusal: Refusal, facts: Facts) -> Refused {

@@ -15,6 +15,5 @@ mod outage;
 mod postgres;
 mod refusing;
 mod refusing_server;
-mod speed;
 mod tls;
 mod tokens;
