@@ -60,6 +60,7 @@ fn every_refusal_is_in_anams_envelope() {
       "method_not_allowed": "Method not allowed",
       "not_found": "Not found",
       "overloaded": "Service busy",
+      "plan_exhausted": "Usage limit reached",
       "pool_disabled": "Service unavailable",
       "pool_exhausted": "Usage limit reached",
       "too_large": "Request body too large",
