@@ -6,7 +6,7 @@ use keygate_pool::{PoolState, StateRow};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
 
 use crate::place::Kind;
-use crate::sql::places;
+use crate::sql::{places, values};
 use crate::{Storage, StorageError};
 
 const ALL: &str = "SELECT part, name, value FROM pool_state WHERE provider = $1";
@@ -70,7 +70,7 @@ async fn save(
         let statement = format!(
             "INSERT INTO pool_state (provider, part, name, value) VALUES {} \
              ON CONFLICT (provider, part, name) DO UPDATE SET value = excluded.value",
-            places(rows.len(), 4, 0)
+            values(kind, rows.len(), 4)
         );
         let mut query = sqlx::query(AssertSqlSafe(statement));
         for ((part, name), value) in rows {

@@ -8,7 +8,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
 
 use super::{BackupError, Counted, End, FORM, Head, TableHead};
 use crate::migrations::LATEST;
-use crate::sql::places;
+use crate::place::Kind;
+use crate::sql::values;
 use crate::tables::{Holds, TABLES, Table};
 use crate::{Place, Storage, StorageError};
 
@@ -59,12 +60,12 @@ impl Storage {
                     total += 1;
                     progress(total);
                     if filling.rows.len() >= AT_ONCE {
-                        filling.put(&mut transaction).await.map_err(failed)?;
+                        filling.put(&mut transaction, self.kind()).await.map_err(failed)?;
                     }
                 }
                 (value @ Value::Object(_), before) => {
                     if let Some(mut before) = before.take() {
-                        before.put(&mut transaction).await.map_err(failed)?;
+                        before.put(&mut transaction, self.kind()).await.map_err(failed)?;
                         counted.push((before.table.name.to_owned(), before.count));
                     }
                     if value.get("table").is_none() {
@@ -169,7 +170,7 @@ impl Filling {
     }
 
     /// Puts what was taken into the table.
-    async fn put(&mut self, connection: &mut AnyConnection) -> sqlx::Result<()> {
+    async fn put(&mut self, connection: &mut AnyConnection, kind: Kind) -> sqlx::Result<()> {
         if self.rows.is_empty() {
             return Ok(());
         }
@@ -178,7 +179,7 @@ impl Filling {
             "INSERT INTO {} ({}) VALUES {}",
             self.table.name,
             names.join(", "),
-            places(self.rows.len(), names.len(), 0)
+            values(kind, self.rows.len(), names.len())
         );
         let mut query = sqlx::query(AssertSqlSafe(statement));
         for (value, (_, holds)) in self.rows.iter().flat_map(|row| row.iter().zip(&self.columns)) {

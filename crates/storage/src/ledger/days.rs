@@ -7,7 +7,8 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::DAY_MS;
 use super::text::kept;
-use crate::sql::{number, places};
+use crate::place::Kind;
+use crate::sql::{number, values};
 
 const COLUMN_COUNT: usize = 13;
 
@@ -28,7 +29,7 @@ impl Days {
     }
 
     /// Adds them to what is there.
-    pub(super) async fn write(self, connection: &mut AnyConnection) -> sqlx::Result<()> {
+    pub(super) async fn write(self, connection: &mut AnyConnection, kind: Kind) -> sqlx::Result<()> {
         let days: Vec<_> = self.0.into_iter().collect();
         for days in days.chunks(AT_ONCE) {
             let statement = format!(
@@ -41,7 +42,7 @@ impl Days {
                  cached_tokens = kept.cached_tokens + excluded.cached_tokens, \
                  total_tokens = kept.total_tokens + excluded.total_tokens, \
                  estimated_tokens = kept.estimated_tokens + excluded.estimated_tokens",
-                places(days.len(), COLUMN_COUNT, 0)
+                values(kind, days.len(), COLUMN_COUNT)
             );
             let mut query = sqlx::query(AssertSqlSafe(statement));
             for ((day, client, key_id, model), sums) in days {

@@ -11,7 +11,7 @@ use super::DAY_MS;
 use super::days::Days;
 use super::text::kept;
 use crate::place::Kind;
-use crate::sql::{number, places};
+use crate::sql::{number, values};
 use crate::{Storage, StorageError};
 
 const COLUMNS: &str = "id, time_ms, request_id, client, user_name, provider, model, key_id, key_group, operation, \
@@ -83,33 +83,38 @@ async fn write(connection: &mut AnyConnection, kind: Kind, rows: &[LedgerRow]) -
     let mut met = BTreeSet::new();
     let mut new = 0;
     for rows in rows.chunks(AT_ONCE) {
-        met.extend(written_before(&mut transaction, rows).await?);
+        met.extend(written_before(&mut transaction, kind, rows).await?);
         // The sums of days must count what is new, and that only.
         let rows: Vec<_> = rows.iter().filter(|row| met.insert(kept(&row.id))).collect();
-        insert(&mut transaction, &rows).await?;
+        insert(&mut transaction, kind, &rows).await?;
         for row in &rows {
             days.add(row);
         }
         new += rows.len() as u64;
     }
-    days.write(&mut transaction).await?;
+    days.write(&mut transaction, kind).await?;
     transaction.commit().await?;
     Ok(new)
 }
 
 /// Which of these are there. Asking first costs less than having the statement that writes tell which
 /// it wrote: nearly always the answer is none.
-async fn written_before(connection: &mut AnyConnection, rows: &[LedgerRow]) -> sqlx::Result<Vec<String>> {
-    let statement = format!("SELECT id FROM ledger WHERE id IN (VALUES {})", places(rows.len(), 1, 0));
+async fn written_before(
+    connection: &mut AnyConnection,
+    kind: Kind,
+    rows: &[LedgerRow],
+) -> sqlx::Result<Vec<String>> {
+    let statement = format!("SELECT id FROM ledger WHERE id IN (VALUES {})", values(kind, rows.len(), 1));
     let query = sqlx::query_scalar(AssertSqlSafe(statement));
     rows.iter().fold(query, |query, row| query.bind(kept(&row.id))).fetch_all(connection).await
 }
 
-async fn insert(connection: &mut AnyConnection, rows: &[&LedgerRow]) -> sqlx::Result<()> {
+async fn insert(connection: &mut AnyConnection, kind: Kind, rows: &[&LedgerRow]) -> sqlx::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let statement = format!("INSERT INTO ledger ({COLUMNS}) VALUES {}", places(rows.len(), COLUMN_COUNT, 0));
+    let statement =
+        format!("INSERT INTO ledger ({COLUMNS}) VALUES {}", values(kind, rows.len(), COLUMN_COUNT));
     let query = rows.iter().fold(sqlx::query(AssertSqlSafe(statement)), |query, row| bind(query, row));
     query.execute(connection).await.map(drop)
 }
