@@ -122,7 +122,7 @@ impl Turns {
             Self::RoundRobin(round) if free => round.took(key),
             Self::Headroom(budgets) if free => budgets.took(key),
             Self::Weighted(weighted) => weighted.took(key),
-            Self::Health(chances) => chances.took(),
+            Self::Health(chances) => chances.took(key, free),
             Self::RoundRobin(_) | Self::Headroom(_) | Self::PrimaryBackup(_) | Self::LeastRecentlyUsed(_) => {
             }
         }

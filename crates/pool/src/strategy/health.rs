@@ -1,5 +1,10 @@
 //! By chance, the healthier a key the more likely.
 //!
+//! Keys are looked at where chance points, and each is taken as often as its score says. Of thousands of
+//! keys that would be one in no cache every time; so of many keys a run of neighbours is looked at, one after
+//! the other, before chance points elsewhere. As every run is as likely as any other, and no key of it is
+//! taken because another was or was not, the shares are the same.
+//!
 //! The draws come from the pool's seed, so what a pool does can be repeated. Looking does not
 //! draw: until a key had its turn, the answer is the same (and so is that of a dry run).
 
@@ -17,15 +22,22 @@ pub(crate) struct ByHealth {
     /// When each key will be whole, in points of health; nothing for one that is.
     whole_ticks: Vec<Option<NonZeroU64>>,
     draws: Jitter,
+    /// Where the run goes on that is looked at; nowhere if it is over.
+    goes_on_at: Option<usize>,
 }
 
 impl ByHealth {
-    /// How often the wheel is turned for a key that is wanted before all keys are looked at.
+    /// How often chance points somewhere before it is left to another way.
     const TRIES: usize = 8;
+    /// From so many keys on they are looked at in runs.
+    const MANY: usize = 256;
+    /// How long a run is; they begin at its multiples.
+    const RUN: usize = 16;
 
     /// Keys that are all whole.
     pub(super) fn new(size: usize, seed: u64) -> Self {
-        Self { wheel: Wheel::new(size), whole_ticks: vec![None; size], draws: Jitter::new(seed) }
+        let (wheel, draws) = (Wheel::new(size), Jitter::new(seed));
+        Self { wheel, whole_ticks: vec![None; size], draws, goes_on_at: None }
     }
 
     pub(super) fn set_tick(&mut self, tick: u64) {
@@ -51,37 +63,45 @@ impl ByHealth {
         }
     }
 
-    /// Turns the wheel again where it stops at a key that is not wanted, which leaves the chances
-    /// of the others as they are. Where few are wanted every key draws a lot instead.
+    /// Goes on to another key where one is not wanted, which leaves the chances of the others as they
+    /// are. Where few are wanted every key draws a lot instead.
     pub(super) fn next(&self, usable: &KeySet, wanted: impl Fn(usize) -> bool) -> Option<usize> {
         let width = self.wheel.width();
         if width == 0 {
             return None;
         }
         let mut draws = self.draws.of_one_choice();
-        for _ in 0..Self::TRIES {
-            let key = self.turn_the_wheel(usable, &mut draws);
-            if wanted(key) {
-                return Some(key);
-            }
+        // Where most keys are usable and well, chance finds one sooner than the wheel.
+        if width > self.wheel.full_width() / 2
+            && let Some(key) = self.of_a_run(usable, &wanted, &mut draws)
+        {
+            return Some(key);
         }
-        usable.round(0).filter(|key| wanted(*key)).min_by_key(|key| self.rank(*key))
+        let mut turns = (0..Self::TRIES).map(|_| self.wheel.key_at(draws.below(width)));
+        turns
+            .find(|key| wanted(*key))
+            .or_else(|| usable.round(0).filter(|key| wanted(*key)).min_by_key(|key| self.rank(*key)))
     }
 
-    /// A key by chance; the wheel has fields. Where most keys are usable and well, a point on a wheel
-    /// on which all keys were both lies in one of those fields more often than not, and needs no
-    /// search: each key is found there as often as its own field is wide.
-    fn turn_the_wheel(&self, usable: &KeySet, draws: &mut Jitter) -> usize {
-        let (width, full_width) = (self.wheel.width(), self.wheel.full_width());
+    /// A key of the run that is looked at, or of others: each key in them is taken as often as its field
+    /// is wide.
+    fn of_a_run(&self, usable: &KeySet, wanted: impl Fn(usize) -> bool, draws: &mut Jitter) -> Option<usize> {
+        let (size, run) = (self.whole_ticks.len(), self.run());
+        let runs = size.div_ceil(run) as u64;
         let all_are_whole = self.wheel.is_whole();
-        for _ in 0..if width > full_width / 2 { Self::TRIES } else { 0 } {
-            let point = draws.below(full_width);
-            let (key, place) = ((point / WIDEST) as usize, point % WIDEST);
-            if usable.contains(key) && (all_are_whole || place < self.wheel.width_of(self.whole_tick(key))) {
-                return key;
-            }
-        }
-        self.wheel.key_at(draws.below(width))
+        let mut goes_on_at = self.goes_on_at;
+        (0..Self::TRIES).find_map(|_| {
+            let start = goes_on_at.take().unwrap_or_else(|| draws.below(runs) as usize * run);
+            let end = (start - start % run + run).min(size);
+            (start..end).find(|key| {
+                let is_drawn = |lot| lot < self.wheel.width_of(self.whole_tick(*key));
+                usable.contains(*key) && (all_are_whole || is_drawn(draws.below(WIDEST))) && wanted(*key)
+            })
+        })
+    }
+
+    fn run(&self) -> usize {
+        if self.whole_ticks.len() < Self::MANY { 1 } else { Self::RUN }
     }
 
     /// A lot for each key, the lowest of which is drawn: exponentially distributed with the
@@ -93,8 +113,13 @@ impl ByHealth {
         (0, u128::from(lot.max(0.0).to_bits()))
     }
 
-    pub(super) fn took(&mut self) {
+    /// A key had its turn. `free` when it was chosen among all, not among a group's.
+    pub(super) fn took(&mut self, key: usize, free: bool) {
         self.draws.draw();
+        if free {
+            self.goes_on_at =
+                Some(key + 1).filter(|next| next % self.run() != 0 && *next < self.whole_ticks.len());
+        }
     }
 
     fn whole_tick(&self, key: usize) -> Option<u64> {
@@ -132,8 +157,9 @@ mod tests {
     ) -> Vec<u32> {
         let mut had = vec![0; size];
         for _ in 0..turns {
-            had[next(order).unwrap()] += 1;
-            order.took();
+            let key = next(order).unwrap();
+            had[key] += 1;
+            order.took(key, true);
         }
         had
     }
@@ -185,6 +211,53 @@ mod tests {
         }
     }
 
+    /// Sick keys beside well ones, at the beginning of a run, inside and at its end, and keys that are out.
+    #[test]
+    fn of_many_keys_none_has_more_for_its_neighbours() {
+        const SIZE: usize = 1_000;
+        let score = |key: usize| match key % 37 {
+            0..6 => Some(10),
+            6..9 => None,
+            9..20 => Some(80),
+            _ => Some(100),
+        };
+        let scores: Vec<Option<u64>> = (0..SIZE).map(score).collect();
+        let weights: Vec<u64> = scores.iter().map(|score| score.map_or(0, |score| score + 1)).collect();
+        for seed in 0..3 {
+            let (mut order, usable) = with_scores(&scores, seed);
+            let had = turns(&mut order, SIZE, 200_000, |order| order.next(&usable, |_| true));
+            assert_shares(&had, &weights, &format!("seed {seed}"));
+            let by_place = |values: &mut dyn Iterator<Item = u64>| {
+                let mut sums = vec![0; ByHealth::RUN];
+                values.enumerate().for_each(|(key, value)| sums[key % ByHealth::RUN] += value);
+                sums
+            };
+            let had = by_place(&mut had.iter().map(|had| u64::from(*had)));
+            let weights = by_place(&mut weights.iter().copied());
+            let had: Vec<u32> = had.into_iter().map(|had| had as u32).collect();
+            assert_shares(&had, &weights, &format!("places of runs, seed {seed}"));
+            let unwanted = |key: usize| key % 5 != 0;
+            let had = turns(&mut order, SIZE, 100_000, |order| order.next(&usable, unwanted));
+            let wanted =
+                |key: usize| if unwanted(key) { scores[key].map_or(0, |score| score + 1) } else { 0 };
+            assert_shares(&had, &(0..SIZE).map(wanted).collect::<Vec<_>>(), &format!("some, seed {seed}"));
+        }
+    }
+
+    #[test]
+    fn of_many_keys_neighbours_follow_each_other() {
+        let (mut order, usable) = with_scores(&[Some(100); 512], 7);
+        let mut jumps = 0;
+        let mut last = 0;
+        for _ in 0..1_600 {
+            let key = order.next(&usable, |_| true).unwrap();
+            jumps += u32::from(key != last + 1);
+            last = key;
+            order.took(key, true);
+        }
+        assert!(jumps <= 101, "{jumps} times elsewhere in 100 runs");
+    }
+
     #[test]
     fn shares_grow_with_time() {
         let (mut order, usable) = with_scores(&[Some(100), Some(0), Some(0)], 3);
@@ -207,8 +280,8 @@ mod tests {
             let (mut order, usable) = with_scores(&SCORES, seed);
             (0..50)
                 .map(|_| {
-                    let key = order.next(&usable, |_| true);
-                    order.took();
+                    let key = order.next(&usable, |_| true).unwrap();
+                    order.took(key, true);
                     key
                 })
                 .collect::<Vec<_>>()
