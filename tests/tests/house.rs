@@ -85,6 +85,7 @@ mod house {
     mod traces;
     mod traps;
     mod uploads;
+    mod usage_command;
     mod user_limits;
     mod waiting;
     mod wire;
