@@ -59,6 +59,7 @@ mod house {
     mod openai_surface;
     mod owners;
     mod plan;
+    mod plan_changes;
     mod plans;
     mod pool;
     mod probing;
@@ -68,6 +69,7 @@ mod house {
     mod reload_refused;
     mod reloading;
     mod remembering;
+    mod retention;
     mod scaled_time;
     mod secrets;
     mod signalling;
@@ -84,6 +86,7 @@ mod house {
     mod tls;
     mod traces;
     mod traps;
+    mod unclean_end;
     mod uploads;
     mod usage_command;
     mod user_limits;
