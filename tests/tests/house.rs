@@ -35,6 +35,7 @@ mod house {
     mod database;
     mod database_commands;
     mod database_server;
+    mod database_trouble;
     mod documents;
     mod doors;
     mod explaining;
@@ -44,12 +45,14 @@ mod house {
     mod half_streams;
     mod hangs;
     mod hostile_paths;
+    mod hostile_users;
     mod interactions;
     mod kept_tokens;
     mod large_bodies;
     mod learning;
     mod leaving;
     mod ledger;
+    mod ledger_sources;
     mod lists;
     mod live;
     mod live_flow;
