@@ -53,7 +53,8 @@ async fn the_next_start_says_from_when_until_when_rows_may_be_missing() {
         began < from && from < until && until < killed + SignedDuration::from_secs(1),
         "{end}, killed {killed}"
     );
-    assert_eq!(end["under_way"], 1, "{end}");
+    // The stream, and a request if one was just being answered.
+    assert!(end["under_way"] == 1 || end["under_way"] == 2, "{end}");
     let told = house.gateway.stderr();
     assert!(told.contains("the last run was cut off") && told.contains("may be missing"), "{told}");
     let mut shell = shell(house.gateway.home()).await;

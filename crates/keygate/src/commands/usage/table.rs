@@ -189,8 +189,8 @@ mod tests {
         let long = "a-user-with-a-name-that-goes-on-and-on-and-on-and-on";
         let told = told(&[(long, 1_200_000, 1_234_567_890), ("ben", 30, 600)], 0);
         for (width, shows, has_bar) in [
-            (140, "thought", true),
-            (112, "thought", true),
+            (150, "thought", true),
+            (118, "thought", true),
             (90, "errors", true),
             (60, "requests", true),
             (40, "tokens", false),
