@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::binary::keygate_binary;
 use crate::wait::PATIENCE;
 
+const SERVE: &[&str] = &["serve", "--bind", "127.0.0.1:0", "--ready-json"];
 const STDOUT: &str = "stdout.log";
 const STDERR: &str = "stderr.log";
 
@@ -54,7 +55,25 @@ impl Keygate {
     /// # Panics
     /// When it ends or stays silent instead, with its log.
     pub async fn start_in(home: TempDir, env: &[(&str, &str)]) -> Self {
-        let mut child = spawn(&home, &["serve", "--bind", "127.0.0.1:0", "--ready-json"], env);
+        let child = spawn(&home, SERVE, env);
+        Self::listening(home, child).await
+    }
+
+    /// Starts `keygate serve` as the last words of another command, which must become it (`exec`), in a folder with
+    /// this YAML.
+    ///
+    /// # Panics
+    /// When it ends or stays silent instead, with its log.
+    pub async fn start_under(wrapper: &[&str], yaml: &str, env: &[(&str, &str)]) -> Self {
+        let home = home(yaml);
+        let (program, words) = wrapper.split_first().expect("a command");
+        let mut command = Command::new(program);
+        command.args(words).arg(keygate_binary()).args(SERVE);
+        let child = spawned(command, &home, env);
+        Self::listening(home, child).await
+    }
+
+    async fn listening(home: TempDir, mut child: Child) -> Self {
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let Ok(Some(url)) = timeout(PATIENCE, ready(&mut lines)).await else {
             panic!("keygate did not come to listen:\n{}", read(home.path(), STDERR));
@@ -127,6 +146,16 @@ impl Keygate {
     /// Everything it wrote to stderr so far.
     pub fn stderr(&self) -> String {
         read(self.home.path(), STDERR)
+    }
+
+    /// A path as the process itself sees it, which may have file systems of its own.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn seen_from_inside(&self, path: &Path) -> PathBuf {
+        let id = self.child.id().expect("it runs");
+        let path = path.strip_prefix("/").unwrap_or(path);
+        Path::new(&format!("/proc/{id}/root")).join(path)
     }
 
     /// How many files and sockets it has open.
@@ -213,9 +242,14 @@ fn home(yaml: &str) -> TempDir {
 }
 
 fn spawn(home: &TempDir, args: &[&str], env: &[(&str, &str)]) -> Child {
-    let stderr = fs::File::create(home.path().join(STDERR)).expect("the log can be written");
     let mut command = Command::new(keygate_binary());
-    command.args(args).current_dir(home.path()).env_clear().envs(env.iter().copied());
+    command.args(args);
+    spawned(command, home, env)
+}
+
+fn spawned(mut command: Command, home: &TempDir, env: &[(&str, &str)]) -> Child {
+    let stderr = fs::File::create(home.path().join(STDERR)).expect("the log can be written");
+    command.current_dir(home.path()).env_clear().envs(env.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
     command.spawn().expect("the binary starts")
 }

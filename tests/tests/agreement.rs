@@ -17,7 +17,8 @@ use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use jiff::tz::TimeZone;
 use keygate_actors::{
-    Home, LedgerShelf, ShelfTrouble, SupervisorSpec, clock, start_ledger, start_limiter, start_supervisor,
+    Home, LedgerShelf, LedgerSpec, ShelfTrouble, SupervisorSpec, clock, start_ledger, start_limiter,
+    start_supervisor,
 };
 use keygate_domain::{
     Allowance, ApiKey, ClientId, ClientProfile, GroupId, KeySpec, LedgerRow, Messages, Redactor, Reset,
@@ -161,6 +162,10 @@ impl LedgerShelf for Nowhere {
     async fn replay(&self) -> Result<u64, ShelfTrouble> {
         Ok(0)
     }
+
+    async fn forget(&self, _: i64) -> Result<u64, ShelfTrouble> {
+        Ok(0)
+    }
 }
 
 /// The house without its front door, on this thread.
@@ -203,7 +208,7 @@ impl Stage {
         let house = House {
             lanes: BTreeMap::from([(ADAPTER.name, lane)]),
             limiter: start_limiter(scenario.per_user, Plans::default(), vec![], 4096, &Home::Here),
-            ledger: start_ledger(Arc::new(Nowhere), String::new(), &Home::Here),
+            ledger: start_ledger(Arc::new(Nowhere), LedgerSpec::default(), &Home::Here),
             errands: Errands::default(),
             redactor: Redactor::new([], &[]).expect("a redactor"),
             cache: None,

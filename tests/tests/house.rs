@@ -35,6 +35,7 @@ mod house {
     mod database;
     mod database_commands;
     mod database_server;
+    mod database_trouble;
     mod documents;
     mod doors;
     mod explaining;
@@ -44,12 +45,14 @@ mod house {
     mod half_streams;
     mod hangs;
     mod hostile_paths;
+    mod hostile_users;
     mod interactions;
     mod kept_tokens;
     mod large_bodies;
     mod learning;
     mod leaving;
     mod ledger;
+    mod ledger_sources;
     mod lists;
     mod live;
     mod live_flow;
@@ -59,6 +62,7 @@ mod house {
     mod openai_surface;
     mod owners;
     mod plan;
+    mod plan_changes;
     mod plans;
     mod pool;
     mod probing;
@@ -68,6 +72,7 @@ mod house {
     mod reload_refused;
     mod reloading;
     mod remembering;
+    mod retention;
     mod scaled_time;
     mod secrets;
     mod signalling;
@@ -84,7 +89,9 @@ mod house {
     mod tls;
     mod traces;
     mod traps;
+    mod unclean_end;
     mod uploads;
+    mod usage_command;
     mod user_limits;
     mod waiting;
     mod wire;

@@ -216,6 +216,20 @@ pub(crate) fn ledger_recovered(replayed: u64, dropped: u64) {
     }
 }
 
+/// A round of forgetting is over.
+pub(crate) fn ledger_forgot(rows: u64) {
+    info!(rows, "rows of the ledger that were older than storage.ledger_retention are forgotten");
+}
+
+/// What is old stays for now.
+pub(crate) fn forgetting_failed(reason: &str, trouble: &(dyn std::error::Error + 'static)) {
+    warn!(
+        reason,
+        trouble = with_causes(trouble),
+        "old rows of the ledger cannot be forgotten; it is tried again in a minute"
+    );
+}
+
 fn with_causes(trouble: &(dyn std::error::Error + 'static)) -> String {
     let mut text = trouble.to_string();
     let mut cause = trouble.source();

@@ -30,7 +30,7 @@ pub use gate::Unavailable;
 pub use key_supervisor::{
     GroupPass, KeyLease, KeySupervisor, LeaseRefused, Leased, SupervisorSpec, start_supervisor,
 };
-pub use ledger_clerk::{Ledger, LedgerCounts, LedgerEntry, LedgerShelf, OpenEntry, start_ledger};
+pub use ledger_clerk::{Ledger, LedgerCounts, LedgerEntry, LedgerShelf, LedgerSpec, OpenEntry, start_ledger};
 pub use prober::{Errand, Prober, start_prober};
 pub use user_limiter::{Admission, LimiterRefusal, UserCall, UserLimiter, start_limiter};
 pub use vitals::{Vital, Vitals, beyond_repair};

@@ -91,6 +91,13 @@ pub struct ClientsConfig {
     pub admin_token_sha256: Option<[u8; 32]>,
 }
 
+impl ClientsConfig {
+    /// Whether a token is asked for and none is known from here: then only those in the database are.
+    pub fn relies_on_kept_tokens(&self) -> bool {
+        self.auth == AuthMode::Required && self.tokens.is_empty()
+    }
+}
+
 /// Whether a token is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AuthMode {
@@ -168,6 +175,8 @@ pub struct CacheConfig {
 pub struct StorageConfig {
     /// Where it is kept.
     pub place: StoragePlace,
+    /// How long the ledger is kept; without it for ever.
+    pub ledger_retention: Option<Duration>,
 }
 
 /// Where it is kept.

@@ -121,7 +121,7 @@ pub fn read_database(request: LoadRequest) -> Result<DatabaseSettings, ConfigPro
         allow_empty: true,
         findings: &mut findings,
     };
-    let storage = build::storage(&sections.storage);
+    let storage = build::storage(&sections.storage, &mut judge);
     let plans = build::plans(&sections.plans, &mut judge).by_name.into_keys();
     let plans = plans.map(|name| name.to_string()).collect();
     let answers = build::answers(&sections.answers);

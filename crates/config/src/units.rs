@@ -26,6 +26,41 @@ impl Scalar for Duration {
     }
 }
 
+/// Whole days.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Days(pub(crate) u32);
+
+impl Days {
+    /// The same in hours of UTC.
+    pub(crate) fn duration(self) -> Duration {
+        Duration::from_hours(u64::from(self.0) * 24)
+    }
+}
+
+impl Scalar for Days {
+    const EXPECTED: &'static str = "a number of days, weeks or years, such as 90d, 13w or 2y";
+
+    fn read(text: &str) -> Option<Self> {
+        let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+        let (number, unit) = text.split_at(unit_at);
+        let days = match unit.trim() {
+            "d" | "day" | "days" => 1,
+            "w" | "week" | "weeks" => 7,
+            "y" | "year" | "years" => 365,
+            _ => return None,
+        };
+        number.parse::<u32>().ok()?.checked_mul(days).map(Self)
+    }
+
+    fn shown(&self) -> serde_json::Value {
+        format!("{}d", self.0).into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+ ?(d|w|y|days?|weeks?|years?)$", "examples": ["90d", "2y"] })
+    }
+}
+
 impl Scalar for Time {
     const EXPECTED: &'static str = "a time of day, such as 00:00 or 17:30";
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One attempt.
@@ -106,8 +107,19 @@ impl AnswerSource {
     }
 }
 
+/// A process that ended without saying so: what ended in its last moments may be missing from the ledger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct UncleanEnd {
+    /// All that ended before this moment is written down.
+    pub from: Timestamp,
+    /// The process did not live longer than this.
+    pub until: Timestamp,
+    /// Attempts that were under way when it was last heard of. They have no rows.
+    pub under_way: u64,
+}
+
 /// What usage is told by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageGroup {
     /// By user. Users of one name who are different clients' are told apart as `client/user`.
@@ -127,6 +139,19 @@ pub enum UsageGroup {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("usage is told by user, client, key, model or day")]
 pub struct UnknownUsageGroup;
+
+impl UsageGroup {
+    /// Its word in questions and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Client => "client",
+            Self::Key => "key",
+            Self::Model => "model",
+            Self::Day => "day",
+        }
+    }
+}
 
 impl FromStr for UsageGroup {
     type Err = UnknownUsageGroup;
@@ -157,7 +182,7 @@ pub struct UsageQuery {
 }
 
 /// Sums over attempts. What is counted is the same in a row and in the total.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct UsageSums {
     /// Requests, each counted where its first attempt was.
     pub requests: u64,
@@ -180,7 +205,7 @@ pub struct UsageSums {
 }
 
 /// One line of a report.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct UsageRow {
     /// Whose: a user, client, key id, model or day (`2026-11-21`). Nothing where the attempt had none.
     pub key: String,

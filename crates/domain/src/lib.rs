@@ -39,8 +39,8 @@ pub use intent::{Access, Intent, Operation, Placement, Replay, Right, Streaming}
 pub use key_spec::{KeySpec, Role};
 pub use language::{Languages, Messages};
 pub use ledger::{
-    AnswerSource, LedgerBalance, LedgerRow, Outcome, UnknownUsageGroup, UsageGroup, UsageQuery, UsageReport,
-    UsageRow, UsageSums,
+    AnswerSource, LedgerBalance, LedgerRow, Outcome, UncleanEnd, UnknownUsageGroup, UsageGroup, UsageQuery,
+    UsageReport, UsageRow, UsageSums,
 };
 pub use moment::Moment;
 pub use redact::{InvalidRedaction, Redactor};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use keygate_actors::UserCall;
 use keygate_config::AuthMode;
 use keygate_domain::{Access, ClientId, ErrorKind, ModelName, Placement, Refusal, Spend, UserId};
 use keygate_journey::Lane;
@@ -62,7 +63,9 @@ async fn explained(worker: &Worker, request: &HttpRequest, provider: &str) -> Re
     let standing = match &user {
         Some(user) => {
             let limits = worker.doorkeeper.limits_of(&user.client);
-            Some(worker.house.limiter.look(user.clone(), 1, limits).await.map_err(unavailable)?)
+            let plan = worker.doorkeeper.plan_of(&user.client);
+            let call = UserCall { user: user.clone(), units: 1, limits, plan, tokens: 0 };
+            Some(worker.house.limiter.look(call).await.map_err(unavailable)?)
         }
         None => None,
     };

@@ -35,6 +35,7 @@ mod sockets;
 mod status;
 mod tls;
 mod usage;
+mod usage_report;
 mod user_usage;
 mod worker;
 
@@ -44,3 +45,4 @@ pub use reload::{KeysChanged, ReloadDesk, ReloadOrders, ReloadRefused, ReloadRep
 pub use rules::{ConfigState, RuleBoard, Rules};
 pub use server::{Front, FrontError, FrontHandle};
 pub use usage::{UsageBooks, UsageSource, UsageUnavailable};
+pub use usage_report::{NoPeriod, UsagePeriod, UsageTold};

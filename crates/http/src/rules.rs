@@ -101,6 +101,11 @@ impl RuleBoard {
         Arc::clone(&self.tally)
     }
 
+    /// The tokens that are kept.
+    pub fn kept(&self) -> Arc<[ClientToken]> {
+        Arc::clone(&self.posted.borrow().kept)
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.posted.borrow().rules)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
-use keygate_actors::{LedgerCounts, clock};
-use keygate_domain::{BucketName, Fault, GroupId, KeyId, Metric, Moment, Refusal, Role, Tier};
+use keygate_actors::{Ledger, clock};
+use keygate_domain::{BucketName, Fault, GroupId, KeyId, Metric, Moment, Refusal, Role, Tier, UncleanEnd};
 use keygate_journey::Lane;
 use keygate_pool::{
     BreakerSnapshot, BreakerState, BudgetUse, KeyCounts, KeyReason, KeySnapshot, KeyState, PoolLedger,
@@ -53,7 +53,7 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
     let config = ConfigStatus::of(&worker.rules.state);
     let status = if config.problem.is_some() { "degraded" } else { "ok" };
     let storage = StorageStatus::of(worker.storage_trouble());
-    let ledger = LedgerStatus::of(&worker.house.ledger.counts());
+    let ledger = LedgerStatus::of(&worker.house.ledger);
     let mut told = KeysStatus { status, api_keys: BTreeMap::new(), config, storage, ledger };
     for (name, lane) in &worker.house.lanes {
         // A supervisor that cannot tell is worth a word, and no reason to hide the others.
@@ -154,10 +154,15 @@ struct LedgerStatus {
     waiting: u64,
     /// Rows that nothing had room for.
     dropped: u64,
+    /// Rows that were older than `storage.ledger_retention`.
+    forgotten: u64,
+    /// That the last run was cut off, and what may be missing of it.
+    unclean_end: Option<UncleanEnd>,
 }
 
 impl LedgerStatus {
-    fn of(counts: &LedgerCounts) -> Self {
+    fn of(ledger: &Ledger) -> Self {
+        let counts = ledger.counts();
         let is_well = counts.is_well && counts.dropped == 0;
         Self {
             status: if is_well { "ok" } else { "degraded" },
@@ -169,6 +174,8 @@ impl LedgerStatus {
             spooled: counts.journaled,
             waiting: counts.waiting,
             dropped: counts.dropped,
+            forgotten: counts.forgotten,
+            unclean_end: ledger.unclean_end(),
         }
     }
 }

@@ -77,7 +77,8 @@ impl Account {
     }
 }
 
-/// Enters an answer that cost nothing because nobody was asked for it.
+/// Enters an answer that cost nothing because the provider did not give it, behind so many `attempts` that were made
+/// for it: a request is counted where its first row is.
 pub(crate) fn without_provider(
     house: &House,
     lane: &Lane,
@@ -85,6 +86,7 @@ pub(crate) fn without_provider(
     caller: &Caller,
     intent: &Intent,
     source: AnswerSource,
+    attempts: u32,
 ) {
     if intent.user_units == 0 {
         return;
@@ -96,7 +98,7 @@ pub(crate) fn without_provider(
         model: intent.model.clone(),
         key: None,
         operation: intent.operation,
-        attempt: 1,
+        attempt: attempts.saturating_add(1),
         source,
         sent: clock::now(),
     });

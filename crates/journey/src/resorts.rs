@@ -58,7 +58,7 @@ impl Resorts<'_> {
                 facts.source = AnswerSource::Cache;
                 self.note(&mut facts, CacheUse::Hit);
                 spans::record_stand_in(&self.call.span, facts.source.as_str(), None);
-                self.enter(AnswerSource::Cache);
+                self.enter(AnswerSource::Cache, facts.attempts);
                 settle::charge_request(slot, self.intent.user_units);
                 return Ok(kept.answer(facts));
             }
@@ -147,8 +147,9 @@ impl Resorts<'_> {
     }
 
     /// Enters an answer that no provider gave.
-    fn enter(&self, source: AnswerSource) {
-        account::without_provider(self.house, self.lane, self.call, self.caller, self.intent, source);
+    fn enter(&self, source: AnswerSource, attempts: u32) {
+        let Self { house, lane, call, caller, intent } = *self;
+        account::without_provider(house, lane, call, caller, intent, source, attempts);
     }
 
     /// Whether another model may be asked: nothing was made by what was sent, and it is not the request that
@@ -179,7 +180,7 @@ impl Resorts<'_> {
         facts.key = None;
         facts.source = AnswerSource::Stored;
         spans::record_stand_in(&self.call.span, facts.source.as_str(), None);
-        self.enter(AnswerSource::Stored);
+        self.enter(AnswerSource::Stored, facts.attempts);
         Some(as_answer(shaped, facts))
     }
 }

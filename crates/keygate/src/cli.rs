@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use keygate_domain::UsageGroup;
 
 use crate::commands::PlanArguments;
 
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     /// Make, list and revoke client tokens. See docs/tokens.md.
     #[command(subcommand)]
     Tokens(Tokens),
+    /// Tell what was used, by user, client, key, model or day. See docs/usage.md.
+    Usage(Usage),
     /// Read and check the record of who did what.
     #[command(subcommand)]
     Audit(Audit),
@@ -223,6 +226,32 @@ pub(crate) struct RevokeTokens {
     pub(crate) delay: Option<String>,
     #[command(flatten)]
     pub(crate) database: Database,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Usage {
+    /// From when on: a day (2026-11-01) or a moment (2026-11-01T08:30:00Z) [default: the first of this month].
+    #[arg(long, value_name = "DAY")]
+    pub(crate) from: Option<String>,
+    /// Up to when: a day, which is included, or a moment [default: now].
+    #[arg(long, value_name = "DAY")]
+    pub(crate) to: Option<String>,
+    /// What a row is about: user, client, key, model or day.
+    #[arg(long, value_name = "WHAT", default_value = "user")]
+    pub(crate) by: UsageGroup,
+    /// Print CSV instead of a table.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The gateway to ask, with the admin token in `KEYGATE_ADMIN_TOKEN`. Without it: the one of the configuration, if
+    /// that token is set and it answers, else the database.
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub(crate) url: Option<String>,
+    /// The YAML file [default: as `serve`].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

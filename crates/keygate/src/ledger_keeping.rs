@@ -7,13 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use keygate_actors::{Home, LedgerShelf, ShelfTrouble, clock};
-use keygate_domain::{LedgerRow, UsageQuery, UsageReport, UserId};
+use keygate_actors::{Home, LedgerShelf, ShelfTrouble};
+use keygate_domain::{LedgerRow, UsageQuery, UsageReport};
 use keygate_http::{UsageSource, UsageUnavailable};
-use keygate_limits::{Amount, Used};
-use keygate_storage::{Place, PlanUse, Spool, Storage, StorageError};
+use keygate_storage::{Place, Spool, Storage, StorageError};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -21,23 +18,22 @@ use tokio::time::timeout;
 /// How large the spool grows: some 600,000 rows.
 const MOST_SPOOL_BYTES: u64 = 256 << 20;
 
-/// The spool of a database on a server, in the working directory.
-const SERVERS_SPOOL: &str = "keygate.spool";
+/// What the files of a database on a server are called, in the working directory.
+const SERVERS_FILES: &str = "keygate";
 
 /// How long a report may take.
 const REPORT_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where the spool of a database is; in memory there is none.
-fn spool_path(place: &Place) -> Option<PathBuf> {
-    match place {
-        Place::File(path) => {
-            let mut name = OsString::from(path);
-            name.push(".spool");
-            Some(PathBuf::from(name))
-        }
-        Place::Server(_) => Some(PathBuf::from(SERVERS_SPOOL)),
-        Place::Memory => None,
-    }
+/// A file beside the database, with this ending; there is none in memory.
+pub(crate) fn beside(place: &Place, ending: &str) -> Option<PathBuf> {
+    let mut name = match place {
+        Place::File(path) => OsString::from(path),
+        Place::Server(_) => OsString::from(SERVERS_FILES),
+        Place::Memory => return None,
+    };
+    name.push(".");
+    name.push(ending);
+    Some(PathBuf::from(name))
 }
 
 /// Writes the ledger.
@@ -48,7 +44,7 @@ pub(crate) struct LedgerBooks {
 
 impl LedgerBooks {
     pub(crate) fn new(storage: Arc<Storage>, place: &Place) -> Self {
-        Self { storage, spool: spool_path(place).map(|path| Spool::at(path, MOST_SPOOL_BYTES)) }
+        Self { storage, spool: beside(place, "spool").map(|path| Spool::at(path, MOST_SPOOL_BYTES)) }
     }
 }
 
@@ -91,6 +87,10 @@ impl LedgerShelf for LedgerBooks {
         }
         on_disk(move || spool.clear()).await?;
         Ok(entered)
+    }
+
+    async fn forget(&self, before_ms: i64) -> Result<u64, ShelfTrouble> {
+        self.storage.forget_ledger(before_ms).await.map_err(trouble)
     }
 }
 
@@ -141,23 +141,4 @@ impl UsageSource for LedgerReader {
             Err(_closing) => Err(UsageUnavailable),
         }
     }
-}
-
-/// What users had of their plans so far, in the day and month of UTC at hand.
-pub(crate) async fn plan_use(storage: &Storage) -> Result<Vec<(UserId, Used)>, StorageError> {
-    let (day, month) = beginnings(clock::now().wall);
-    let found = storage.plan_use(day.as_millisecond(), month.as_millisecond()).await?;
-    Ok(found.into_iter().map(used).collect())
-}
-
-fn used(found: PlanUse) -> (UserId, Used) {
-    let amount = |(requests, tokens)| Amount { requests, tokens };
-    (found.user, Used { day: amount(found.day), month: amount(found.month) })
-}
-
-fn beginnings(now: Timestamp) -> (Timestamp, Timestamp) {
-    let today = now.to_zoned(TimeZone::UTC);
-    let day = today.start_of_day().map_or(now, |midnight| midnight.timestamp());
-    let month = today.first_of_month().and_then(|first| first.start_of_day());
-    (day, month.map_or(day, |first| first.timestamp()))
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use keygate_actors::{
-    AuditBook, Auditor, Bookkeeper, Clerks, Home, KeySupervisor, Ledger, Shelf, ShelfTrouble, start_auditor,
-    start_bookkeeper, start_ledger,
+    AuditBook, Auditor, Bookkeeper, Clerks, Home, KeySupervisor, Ledger, LedgerSpec, Shelf, ShelfTrouble,
+    start_auditor, start_bookkeeper, start_ledger,
 };
 use keygate_config::{ProviderConfig, StorageConfig, StoragePlace};
 use keygate_domain::{AuditEntry, AuditPage, AuditRow, ProviderName};
@@ -18,6 +18,7 @@ use keygate_storage::{Place, Storage, StorageError};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::last_signs::LastSigns;
 use crate::ledger_keeping::{LedgerBooks, LedgerReader};
 
 /// How long the end of the process waits for actors to end.
@@ -36,6 +37,7 @@ pub(crate) struct Memory {
     bookkeeper: Bookkeeper,
     ledger: Ledger,
     auditor: Auditor,
+    signs: LastSigns,
 }
 
 impl Memory {
@@ -60,9 +62,17 @@ impl Memory {
         let clerks = Clerks::start()?;
         let bookkeeper = start_bookkeeper(Arc::new(PoolShelf(Arc::clone(&storage))), &clerks.home());
         let books = Arc::new(LedgerBooks::new(Arc::clone(&storage), &place(config)));
-        let ledger = start_ledger(books, Uuid::new_v4().simple().to_string(), &clerks.home());
+        let (signs, unclean_end) = LastSigns::look(&place(config));
+        let life = Uuid::new_v4().simple().to_string();
+        let spec = LedgerSpec { life, retention: config.ledger_retention, unclean_end };
+        let ledger = start_ledger(books, spec, &clerks.home());
         let auditor = start_auditor(Arc::new(Trail(Arc::clone(&storage))), &clerks.home());
-        Ok(Self { storage, clerks, bookkeeper, ledger, auditor })
+        Ok(Self { storage, clerks, bookkeeper, ledger, auditor, signs })
+    }
+
+    /// Requests are served from here on: whoever starts after a process that was cut off must know of it.
+    pub(crate) fn begin(&mut self) {
+        self.signs.begin(self.ledger.clone(), &self.clerks.home());
     }
 
     /// The database itself, for what waits for it anyway.
@@ -100,13 +110,17 @@ impl Memory {
         if !self.bookkeeper.finish(LAST_WRITES).await {
             tracing::error!("what changed last could not be written and is forgotten");
         }
-        if !self.ledger.finish(LAST_WRITES).await {
+        let is_written = self.ledger.finish(LAST_WRITES).await;
+        if !is_written {
             tracing::error!("the last rows of the ledger could not be written and are lost");
         }
         if !self.auditor.finish(LAST_WRITES).await {
             tracing::error!("the end of the audit trail could not be written");
         }
         self.clerks.stop();
+        if is_written {
+            self.signs.end();
+        }
         let _ = timeout(LAST_WRITES, self.storage.close()).await;
     }
 }

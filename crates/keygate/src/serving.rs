@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 
 use actix_rt::System;
 use futures_util::future::join;
+use jiff::Timestamp;
 use keygate_actors::{
     Arbiters, Auditor, Bookkeeper, Chaos, Home, KeySupervisor, Ledger, Prober, Vital, beyond_repair,
     start_limiter,
@@ -19,16 +20,17 @@ use keygate_domain::{Redactor, UserId};
 use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, UsageBooks, reload_desk};
 use keygate_limits::Used;
 use keygate_provider::Adapter;
-use keygate_storage::StorageError;
+use keygate_storage::{Storage, StorageError};
 use thiserror::Error;
 
 use crate::commands::print;
+use crate::earlier_use::{EarlierUse, plan_use};
 use crate::exit::Exit;
 use crate::memory::{Memories, Memory};
 use crate::reloading::{Again, Hangups, Reloader, Surroundings, first_state, rules};
 use crate::shutdown::Signals;
-use crate::token_clerk::TokenClerk;
-use crate::{answers, ledger_keeping, probing, wiring};
+use crate::token_clerk::{NOBODY_HAS_A_TOKEN, TokenClerk, any_is_valid};
+use crate::{answers, probing, wiring};
 
 /// Why the gateway does not come up.
 #[derive(Debug, Error)]
@@ -116,12 +118,15 @@ where
     let hangups = again.is_some().then(Hangups::listen).transpose()?;
     let config = loaded.config.clone();
     let (storage, memories) = Memory::open(&config.storage, &config.providers).await?;
-    let plan_use = ledger_keeping::plan_use(&storage).await?;
-    let memory = Memory::start(storage, &config.storage)?;
+    let plan_use = earlier_use(&config, &storage).await?;
+    let mut memory = Memory::start(storage, &config.storage)?;
     let dwelling = Dwelling::for_workers(config.server.workers)?;
     let memories = Arc::new(memories);
     let state = first_state();
     let (clerk, tokens) = TokenClerk::begin(memory.storage()).await?;
+    if config.clients.relies_on_kept_tokens() && !any_is_valid(&tokens) {
+        tracing::warn!("{NOBODY_HAS_A_TOKEN}");
+    }
     let board = RuleBoard::new(rules(&config, state.clone()), tokens);
     let crew = CrewPlan {
         chaos,
@@ -145,8 +150,10 @@ where
     })
     .await?;
     drop(memories);
+    memory.begin();
     tracing::info!(address = %front.address(), "listening");
     let crew = front.crew().clone();
+    let earlier = EarlierUse::new(memory.storage(), crew.ledger.clone(), crew.limiter.clone());
     let watched = watched(&crew);
     let companion = companion(front.address());
     let reloader = again.zip(hangups).map(|((again, catalogue), hangups)| {
@@ -155,7 +162,7 @@ where
             again,
             catalogue,
             loaded,
-            Surroundings { state, board: board.clone(), redactor, crew, orders, hangups },
+            Surroundings { state, board: board.clone(), redactor, crew, earlier, orders, hangups },
         )
     });
     let clerks = async { join(reloading(reloader), clerk.run(board)).await.0 };
@@ -163,6 +170,11 @@ where
     dwelling.stop();
     memory.close(&crew.supervisors).await;
     exit
+}
+
+/// What users had of their plans, if there are any.
+async fn earlier_use(config: &Config, storage: &Storage) -> Result<Vec<(UserId, Used)>, StorageError> {
+    if config.plans.are_none() { Ok(Vec::new()) } else { plan_use(storage, Timestamp::MAX).await }
 }
 
 /// Where the actors live.

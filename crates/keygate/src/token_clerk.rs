@@ -11,6 +11,17 @@ use keygate_http::RuleBoard;
 use keygate_storage::{Storage, StorageError};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+/// What is said when no client has a token, neither in the configuration nor in the database.
+pub(crate) const NOBODY_HAS_A_TOKEN: &str = "clients need a token and there is none, neither in the configuration nor \
+     in the database, so every request is refused until there is one: make it with `keygate tokens create --name \
+     NAME`, or set KEYGATE_CLIENT_TOKENS to a comma list of tokens";
+
+/// Whether any of these opens the door.
+pub(crate) fn any_is_valid(tokens: &[ClientToken]) -> bool {
+    let now = clock::now().wall;
+    tokens.iter().any(|token| !token.is_over(now))
+}
+
 /// How often it looks. A token is known within two seconds of being made, one that was revoked is not any more.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 

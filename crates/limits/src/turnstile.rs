@@ -20,7 +20,7 @@ pub struct UserAsk<'a> {
     pub user: &'a UserId,
     /// What it counts for the minute and, in requests, for the plan.
     pub units: u32,
-    /// The limits of the client's users, where they differ from everybody's.
+    /// The limits of the client's users, where they differ from everybody's and the plan's.
     pub limits: UserLimits,
     /// The plan that the user's client is on.
     pub plan: Option<&'a PlanName>,
@@ -34,7 +34,7 @@ pub struct Passed {
     /// The user's numbers.
     pub admitted: Admitted,
     /// What the plan keeps for it.
-    pub reservation: Option<Reservation>,
+    pub reservation: Reservation,
 }
 
 /// Why a call was not let in.
@@ -64,12 +64,12 @@ impl Turnstile {
         self.quotas.set_policy(policy);
     }
 
-    /// Puts other plans in force; what was used stays used.
-    pub fn set_plans(&mut self, plans: Plans) {
-        self.plans.set_plans(plans);
+    /// Puts other plans in force; what was used stays used. Says whether counting begins with them.
+    pub fn set_plans(&mut self, plans: Plans) -> bool {
+        self.plans.set_plans(plans)
     }
 
-    /// Takes over what a user had of the plan before this process began.
+    /// Adds what a user had of the plan before it was counted here.
     pub fn restore(&mut self, user: UserId, used: Used, now: Moment) {
         self.plans.restore(user, used, now);
     }
@@ -81,31 +81,32 @@ impl Turnstile {
     pub fn admit(&mut self, ask: &UserAsk<'_>, now: Moment) -> Result<Passed, NotAdmitted> {
         let &UserAsk { user, units, limits, plan, tokens } = ask;
         let amount = Amount { requests: u64::from(units), tokens };
+        let limits = self.plans.limits_of(plan, limits);
         let reservation = self.plans.reserve(user, plan, amount, now)?;
         match self.quotas.admit(user, units, limits, now) {
             Ok(admitted) => Ok(Passed { admitted, reservation }),
             Err(away) => {
-                self.settle(user, reservation, Amount::default(), true);
+                self.plans.settle(user, reservation, Amount::default(), true);
                 Err(away.into())
             }
         }
     }
 
     /// Ends a call of this life that was let in, which came to `spent`.
-    pub fn leave(&mut self, user: &UserId, reservation: Option<Reservation>, spent: Amount) {
+    pub fn leave(&mut self, user: &UserId, reservation: Reservation, spent: Amount) {
         self.quotas.leave(user);
-        self.settle(user, reservation, spent, true);
+        self.plans.settle(user, reservation, spent, true);
     }
 
     /// Ends a call that was let in before [`rebuilt`](Self::rebuilt): it is in nobody's count of running calls
     /// any more, but what it cost is to be counted.
-    pub fn leave_late(&mut self, user: &UserId, reservation: Option<Reservation>, spent: Amount) {
-        self.settle(user, reservation, spent, false);
+    pub fn leave_late(&mut self, user: &UserId, reservation: Reservation, spent: Amount) {
+        self.plans.settle(user, reservation, spent, false);
     }
 
-    /// How a user's minute stands, and what would become of a call that counts `units`.
-    pub fn look(&self, user: &UserId, units: u32, limits: UserLimits, now: Moment) -> UserStanding {
-        self.quotas.look(user, units, limits, now)
+    /// How a user's minute stands, and what would become of this call, as far as the minute goes.
+    pub fn look(&self, ask: &UserAsk<'_>, now: Moment) -> UserStanding {
+        self.quotas.look(ask.user, ask.units, self.plans.limits_of(ask.plan, ask.limits), now)
     }
 
     /// How a user stands with the plan.
@@ -127,11 +128,5 @@ impl Turnstile {
     #[must_use]
     pub fn rebuilt(self) -> Self {
         Self { quotas: self.quotas.rebuilt(), plans: self.plans.rebuilt() }
-    }
-
-    fn settle(&mut self, user: &UserId, reservation: Option<Reservation>, spent: Amount, is_under_way: bool) {
-        if let Some(reservation) = reservation {
-            self.plans.settle(user, reservation, spent, is_under_way);
-        }
     }
 }

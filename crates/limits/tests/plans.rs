@@ -156,6 +156,54 @@ fn another_plan_holds_at_once_and_what_was_used_stays_used() {
 }
 
 #[test]
+fn plans_that_are_switched_on_count_what_was_used_before_and_what_is_under_way() {
+    let (ann, bob) = (user("ann"), user("bob"));
+    let mut limits = Turnstile::new(UserPolicy::default(), Plans::default(), start());
+    let earlier = limits.admit(&ask(&ann, 0), start()).unwrap();
+    limits.leave(&ann, earlier.reservation, spent(1, 5));
+    let under_way = limits.admit(&ask(&ann, 0), start()).unwrap();
+    assert!(limits.set_plans(plans(Some("free"), &[("free", per_day(3))])), "counting begins");
+    limits.leave(&ann, under_way.reservation, spent(1, 7));
+    limits.restore(ann.clone(), Used { day: spent(1, 5), month: spent(9, 90) }, start());
+    limits.restore(bob.clone(), Used { day: spent(3, 0), month: spent(3, 0) }, start());
+    let used = limits.look_at_plan(&ann, None, start()).used;
+    assert_eq!((used.day, used.month), (spent(2, 12), spent(10, 97)));
+    assert!(limits.admit(&ask(&ann, 0), start()).is_ok());
+    assert!(limits.admit(&ask(&ann, 0), start()).is_err());
+    assert!(limits.admit(&ask(&bob, 0), start()).is_err());
+    assert!(!limits.set_plans(Plans::default()));
+    assert!(
+        limits.set_plans(plans(Some("free"), &[("free", per_day(3))])),
+        "and anew, from what is told then"
+    );
+    assert_eq!(limits.look_at_plan(&bob, None, start()).used, Used::default());
+}
+
+#[test]
+fn a_plan_has_limits_of_the_minute_of_its_own_and_a_client_the_last_word() {
+    let (ann, pro) = (user("ann"), PlanName::from("pro"));
+    let minute = |requests| UserLimits { requests_per_minute: Some(requests), ..UserLimits::default() };
+    let slow = Plan { per_user: minute(2), ..Plan::default() };
+    let fast = Plan { per_user: UserLimits { max_concurrent: Some(7), ..minute(5) }, ..Plan::default() };
+    let mut limits = Turnstile::new(UserPolicy::default(), Plans::default(), start());
+    let stands = |limits: &Turnstile, plan, own| {
+        let ask = UserAsk { plan, limits: own, ..ask(&ann, 0) };
+        let standing = limits.look(&ask, start());
+        (standing.limit, standing.max_concurrent)
+    };
+    assert_eq!(stands(&limits, None, UserLimits::default()), (20, 16));
+    limits.set_plans(plans(Some("slow"), &[("slow", slow), ("pro", fast)]));
+    assert_eq!(stands(&limits, None, UserLimits::default()), (2, 16), "at once");
+    assert_eq!(stands(&limits, Some(&pro), UserLimits::default()), (5, 7));
+    assert_eq!(stands(&limits, Some(&pro), minute(9)), (9, 7), "the client's, and the plan's for the rest");
+    for _ in 0..2 {
+        assert!(limits.admit(&ask(&ann, 0), start()).is_ok());
+    }
+    assert!(matches!(limits.admit(&ask(&ann, 0), start()), Err(NotAdmitted::TurnedAway(_))));
+    assert!(limits.admit(&UserAsk { plan: Some(&pro), ..ask(&ann, 0) }, start()).is_ok());
+}
+
+#[test]
 fn a_panic_forgets_reservations_and_nothing_that_was_used() {
     let ann = user("ann");
     let mut limits = limits(per_day(2));
@@ -193,7 +241,7 @@ proptest! {
         let plan = Plan {
             day: Allowed { requests: Some(day_limit), tokens: None },
             month: Allowed { requests: Some(month_limit), tokens: None },
-            overage: Overage::Block,
+            ..Plan::default()
         };
         let mut limits = limits(plan);
         let names = [user("ann"), user("bob"), user("cyd")];

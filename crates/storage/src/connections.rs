@@ -82,16 +82,19 @@ impl Connections {
     }
 
     /// What somebody gave up waiting for may still be under way on a connection, and a server may
-    /// have gone since: so each is asked whether it is alive, and made anew if not.
+    /// have gone since: so each is asked whether it is alive, and made anew if not. So is one that
+    /// takes itself to be in a transaction: a commit that found the disk full was undone by SQLite
+    /// itself, which sqlx does not notice, and no other could ever begin on it.
     async fn turn<'a>(
         &self,
         mut slot: MutexGuard<'a, Option<AnyConnection>>,
         writes: bool,
     ) -> Result<Turn<'a>, StorageError> {
-        if let Some(connection) = slot.as_mut()
-            && !matches!(timeout(PATIENCE, connection.ping()).await, Ok(Ok(())))
-        {
-            *slot = None;
+        if let Some(connection) = slot.as_mut() {
+            let is_alive = matches!(timeout(PATIENCE, connection.ping()).await, Ok(Ok(())));
+            if !is_alive || connection.is_in_transaction() {
+                *slot = None;
+            }
         }
         if slot.is_none() {
             *slot = Some(self.door.enter(writes).await?);

@@ -213,3 +213,25 @@ async fn a_kept_token_with_the_scope_admin_opens_operators_routes() {
     reset(&other).await.is_refusal(403, "forbidden");
     house.close().await;
 }
+
+#[tokio::test]
+async fn that_nobody_has_a_token_is_said_only_where_the_database_has_none_either() {
+    const WARNING: &str = "clients need a token and there is none";
+    let checked = async |home: &TempDir| {
+        let exit = Keygate::run_in(home, &["check"], SIMULATED_KEYS).await;
+        assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
+        exit.stdout
+    };
+    let house = House::before(simulator(), guarded(), &[]).await;
+    assert!(house.gateway.stderr().contains(WARNING), "{}", house.gateway.stderr());
+    made(&house, &["--name", "shop"]).await;
+    let house = house.restarted().await;
+    assert!(!house.gateway.stderr().contains(WARNING), "{}", house.gateway.stderr());
+    let (_, home) = house.gateway.leave().await;
+    let told = checked(&home).await;
+    assert!(!told.contains(WARNING), "{told}");
+    std::fs::remove_file(home.path().join("keygate.db")).expect("it is there");
+    let told = checked(&home).await;
+    assert!(told.contains(WARNING) && told.contains("tokens create"), "{told}");
+    assert!(!home.path().join("keygate.db").exists(), "a look makes nothing");
+}

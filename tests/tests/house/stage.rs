@@ -46,6 +46,16 @@ impl House {
         Self { gateway, sim, http: client(), env }
     }
 
+    /// The same with a gateway that another command becomes.
+    pub(crate) async fn under(wrapper: &[&str], changes: Value) -> Self {
+        let sim = simulator();
+        let yaml = configuration(sim.endpoints(), &changes);
+        let env = [SIMULATED_KEYS, SETTINGS].concat();
+        let gateway = Keygate::start_under(wrapper, &yaml, &env).await;
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { gateway, sim, http: client(), env }
+    }
+
     /// Kills the gateway in the middle of whatever it does; another goes on in its folder.
     pub(crate) async fn killed(self) -> Self {
         let Self { gateway, sim, http, env } = self;

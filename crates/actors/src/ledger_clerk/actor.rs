@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Supervised};
+use keygate_domain::Moment;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::counts::Counters;
 use super::entry::Closing;
-use super::messages::{Finish, ReadNotices};
+use super::forgetting::Forgetting;
+use super::messages::{Finish, KeepFor, ReadNotices};
 use super::shelf::LedgerShelf;
 use super::spool::{Spool, Step};
 use crate::ShelfTrouble;
@@ -32,20 +34,31 @@ pub(crate) struct LedgerClerk {
     life: String,
     notices: Notices<Closing>,
     counters: Counters,
+    forgetting: Forgetting,
     is_busy: bool,
     alarm: Alarm,
-    finishing: Vec<oneshot::Sender<bool>>,
+    finishing: Vec<Finishing>,
+}
+
+/// Somebody who waits for what there was when they asked.
+struct Finishing {
+    /// How many attempts had ended by then.
+    until: u64,
+    done: oneshot::Sender<bool>,
 }
 
 impl LedgerClerk {
     pub(crate) fn new(
         shelf: Arc<dyn LedgerShelf>,
         life: String,
+        retention: Option<Duration>,
         notices: Notices<Closing>,
         counters: Counters,
     ) -> Self {
+        let now = clock::now();
         Self {
-            spool: Spool::new(clock::now()),
+            spool: Spool::new(now),
+            forgetting: Forgetting::new(retention, now),
             shelf,
             life,
             notices,
@@ -61,6 +74,7 @@ impl LedgerClerk {
         while let Some(closing) = self.notices.next() {
             self.spool.add(closing.into_row(&self.life), now);
         }
+        self.answer_the_served();
         if self.is_busy {
             return;
         }
@@ -78,9 +92,23 @@ impl LedgerClerk {
             }
             Step::WaitUntil(then) => {
                 self.finish();
-                self.alarm.set(ctx, Some(then), now, Self::wake);
+                self.forget_meanwhile(ctx, Some(then), now);
             }
-            Step::Rest => self.finish(),
+            Step::Rest => {
+                self.finish();
+                self.forget_meanwhile(ctx, None, now);
+            }
+        }
+    }
+
+    /// Nothing is to be written before `then`: time for what is old, if there is any.
+    fn forget_meanwhile(&mut self, ctx: &mut Context<Self>, then: Option<Moment>, now: Moment) {
+        if let Some(before_ms) = self.forgetting.step(now) {
+            let shelf = Arc::clone(&self.shelf);
+            self.beside(ctx, PATIENCE, async move { shelf.forget(before_ms).await }, Self::heed_forgetting);
+        } else {
+            let next = [then, self.forgetting.due()].into_iter().flatten().min();
+            self.alarm.set(ctx, next, now, Self::wake);
         }
     }
 
@@ -121,6 +149,23 @@ impl LedgerClerk {
         }
     }
 
+    fn heed_forgetting(&mut self, outcome: Result<u64, ShelfTrouble>) {
+        let now = clock::now();
+        match outcome {
+            Ok(rows) => {
+                self.counters.forgot(rows);
+                match self.forgetting.forgot(rows, now) {
+                    None | Some(0) => {}
+                    Some(all) => events::ledger_forgot(all),
+                }
+            }
+            Err(trouble) => {
+                self.forgetting.failed(now);
+                events::forgetting_failed(trouble.reason, &*trouble.cause);
+            }
+        }
+    }
+
     fn refused(&mut self, trouble: &ShelfTrouble) {
         self.spool.refused(clock::now());
         if self.counters.troubled() {
@@ -131,9 +176,21 @@ impl LedgerClerk {
     /// Whoever asked is answered when there is nothing more to do at once.
     fn finish(&mut self) {
         let is_done = self.spool.is_empty();
-        for done in self.finishing.drain(..) {
+        for asked in self.finishing.drain(..) {
             // Whoever asked may have lost patience.
-            let _ = done.send(is_done);
+            let _ = asked.done.send(is_done);
+        }
+        self.spool.calm();
+    }
+
+    /// And before that, when all is written that there was when they asked: more may come without end.
+    fn answer_the_served(&mut self) {
+        let done = self.counters.read().done();
+        for asked in self.finishing.extract_if(.., |asked| asked.until <= done) {
+            let _ = asked.done.send(true);
+        }
+        if self.finishing.is_empty() {
+            self.spool.calm();
         }
     }
 
@@ -184,11 +241,20 @@ impl Handler<ReadNotices> for LedgerClerk {
     }
 }
 
+impl Handler<KeepFor> for LedgerClerk {
+    type Result = ();
+
+    fn handle(&mut self, KeepFor(retention): KeepFor, ctx: &mut Context<Self>) {
+        self.forgetting.set(retention, clock::now());
+        self.proceed(ctx);
+    }
+}
+
 impl Handler<Finish> for LedgerClerk {
     type Result = ();
 
     fn handle(&mut self, Finish { done }: Finish, ctx: &mut Context<Self>) {
-        self.finishing.push(done);
+        self.finishing.push(Finishing { until: self.counters.read().closed(), done });
         self.spool.hurry(clock::now());
         self.proceed(ctx);
     }

@@ -24,6 +24,8 @@ pub struct LedgerCounts {
     pub waiting: u64,
     /// Rows for which neither database nor journal nor memory had room.
     pub dropped: u64,
+    /// Rows that were old enough to be forgotten, of earlier processes too.
+    pub forgotten: u64,
     /// Whether the database is written to. If not, it is tried again until it is.
     pub is_well: bool,
 }
@@ -31,14 +33,23 @@ pub struct LedgerCounts {
 impl LedgerCounts {
     /// Attempts that have not ended.
     pub fn open(&self) -> u64 {
-        self.opened.saturating_sub(self.settled + self.refunded + self.lost)
+        self.opened.saturating_sub(self.closed())
+    }
+
+    /// Attempts that have ended.
+    pub fn closed(&self) -> u64 {
+        self.settled + self.refunded + self.lost
+    }
+
+    /// Those that wait for nothing any more: written down, or dropped.
+    pub fn done(&self) -> u64 {
+        self.entered + self.journaled + self.dropped
     }
 
     /// Whether every attempt that ended is in one place. Counts are read one after the other, so that a
     /// row that moves meanwhile may be seen twice or not at all: ask again before believing it.
     pub fn balances(&self) -> bool {
-        self.settled + self.refunded + self.lost
-            == self.entered + self.journaled + self.waiting + self.dropped
+        self.closed() == self.done() + self.waiting
     }
 }
 
@@ -56,6 +67,7 @@ struct Numbers {
     journaled: AtomicU64,
     waiting: AtomicU64,
     dropped: AtomicU64,
+    forgotten: AtomicU64,
     is_troubled: AtomicBool,
 }
 
@@ -92,6 +104,10 @@ impl Counters {
         self.leave(rows, &self.0.journaled);
     }
 
+    pub(super) fn forgot(&self, rows: u64) {
+        self.0.forgotten.fetch_add(rows, Ordering::Relaxed);
+    }
+
     /// What was in the journal is in the database. Rows of an earlier process were never counted here.
     pub(super) fn replayed(&self) {
         let rows = self.0.journaled.swap(0, Ordering::AcqRel);
@@ -110,8 +126,18 @@ impl Counters {
 
     pub(super) fn read(&self) -> LedgerCounts {
         let read = |number: &AtomicU64| number.load(Ordering::Acquire);
-        let Numbers { opened, settled, refunded, lost, entered, journaled, waiting, dropped, is_troubled } =
-            &*self.0;
+        let Numbers {
+            opened,
+            settled,
+            refunded,
+            lost,
+            entered,
+            journaled,
+            waiting,
+            dropped,
+            forgotten,
+            is_troubled,
+        } = &*self.0;
         LedgerCounts {
             opened: read(opened),
             settled: read(settled),
@@ -121,6 +147,7 @@ impl Counters {
             journaled: read(journaled),
             waiting: read(waiting),
             dropped: read(dropped),
+            forgotten: read(forgotten),
             is_well: !is_troubled.load(Ordering::Acquire),
         }
     }

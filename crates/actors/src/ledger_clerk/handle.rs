@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
+use keygate_domain::UncleanEnd;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::actor::LedgerClerk;
 use super::counts::{Counters, LedgerCounts};
 use super::entry::{Closing, LedgerEntry, OpenEntry};
-use super::messages::{Finish, ReadNotices};
+use super::messages::{Finish, KeepFor, ReadNotices};
 use super::shelf::LedgerShelf;
 use crate::Home;
 use crate::tray::{Tray, tray};
@@ -18,14 +19,25 @@ use crate::tray::{Tray, tray};
 /// Most rows on their way: some 20 MiB. What ends beyond it is counted and forgotten.
 const MOST_WAITING: u64 = 50_000;
 
-/// Starts the clerk, whose rows have ids that begin with `life`: unlike those of any other process. Its home
-/// must be none that requests wait for.
-pub fn start_ledger(shelf: Arc<dyn LedgerShelf>, life: String, home: &Home) -> Ledger {
+/// What the ledger is begun with.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LedgerSpec {
+    /// What the ids of rows begin with: unlike those of any other process.
+    pub life: String,
+    /// How long rows are kept; without it for ever.
+    pub retention: Option<Duration>,
+    /// That the process before this one ended in the middle of it all.
+    pub unclean_end: Option<UncleanEnd>,
+}
+
+/// Starts the clerk. Its home must be none that requests wait for.
+pub fn start_ledger(shelf: Arc<dyn LedgerShelf>, spec: LedgerSpec, home: &Home) -> Ledger {
+    let LedgerSpec { life, retention, unclean_end } = spec;
     let counters = Counters::default();
     let its_counters = counters.clone();
     let (tray, notices) = tray();
-    let address = home.start(move || LedgerClerk::new(shelf, life, notices, its_counters));
-    Ledger { desk: Arc::new(Desk { address, tray, counters }) }
+    let address = home.start(move || LedgerClerk::new(shelf, life, retention, notices, its_counters));
+    Ledger { desk: Arc::new(Desk { address, tray, counters, unclean_end }) }
 }
 
 /// Takes down what attempts cost. Cheap to clone. Telling it something never waits and never fails.
@@ -39,6 +51,7 @@ struct Desk {
     address: Addr<LedgerClerk>,
     tray: Tray<Closing>,
     counters: Counters,
+    unclean_end: Option<UncleanEnd>,
 }
 
 impl Ledger {
@@ -53,6 +66,16 @@ impl Ledger {
         self.desk.counters.read()
     }
 
+    /// What is known of a process before this one that ended in the middle of it all.
+    pub fn unclean_end(&self) -> Option<UncleanEnd> {
+        self.desk.unclean_end
+    }
+
+    /// Keeps rows for so long from here on; without a time for ever.
+    pub fn keep_for(&self, retention: Option<Duration>) {
+        self.desk.address.do_send(KeepFor(retention));
+    }
+
     /// Has everything written down that has ended. False if that failed or took longer than `patience`.
     pub async fn finish(&self, patience: Duration) -> bool {
         let (done, answer) = oneshot::channel();
@@ -61,7 +84,7 @@ impl Ledger {
     }
 
     pub(super) fn post(&self, closing: Box<Closing>) {
-        let Desk { address, tray, counters } = &*self.desk;
+        let Desk { address, tray, counters, unclean_end: _ } = &*self.desk;
         counters.closed(closing.outcome());
         if counters.waits(MOST_WAITING) {
             tray.lay(*closing, || {

@@ -1,5 +1,7 @@
 //! What the clerk of the ledger is told.
 
+use std::time::Duration;
+
 use actix::Message;
 use tokio::sync::oneshot;
 
@@ -8,7 +10,12 @@ use tokio::sync::oneshot;
 #[rtype(result = "()")]
 pub(crate) struct ReadNotices;
 
-/// "Write everything down, now." Answers whether nothing was left over.
+/// "Keep rows for so long from here on." Without a time: for ever.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct KeepFor(pub(crate) Option<Duration>);
+
+/// "Write down what there is, now." Answers whether nothing of it was left over.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Finish {

@@ -3,6 +3,7 @@
 mod actor;
 mod counts;
 mod entry;
+mod forgetting;
 mod handle;
 mod messages;
 mod shelf;
@@ -12,5 +13,5 @@ mod tests;
 
 pub use counts::LedgerCounts;
 pub use entry::{LedgerEntry, OpenEntry};
-pub use handle::{Ledger, start_ledger};
+pub use handle::{Ledger, LedgerSpec, start_ledger};
 pub use shelf::LedgerShelf;

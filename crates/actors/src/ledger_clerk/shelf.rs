@@ -25,4 +25,11 @@ pub trait LedgerShelf: Send + Sync + 'static {
     /// # Errors
     /// Whatever is wrong with the database; the journal stays as it is.
     async fn replay(&self) -> Result<u64, ShelfTrouble>;
+
+    /// Forgets some of the rows from before this moment, in milliseconds since 1970, and says how many: none when
+    /// none are left. To be done in a fraction of a second.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the database; it is tried again later.
+    async fn forget(&self, before_ms: i64) -> Result<u64, ShelfTrouble>;
 }

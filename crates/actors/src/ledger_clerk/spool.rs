@@ -63,10 +63,15 @@ impl Spool {
         self.since.get_or_insert(now);
     }
 
-    /// No more gathering and no more pauses: the house is closing.
+    /// No more gathering and no more pauses: somebody waits for it.
     pub(super) fn hurry(&mut self, now: Moment) {
         self.is_in_a_hurry = true;
         self.try_again = self.try_again.map(|_| now);
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn calm(&mut self) {
+        self.is_in_a_hurry = false;
     }
 
     pub(super) fn is_empty(&self) -> bool {

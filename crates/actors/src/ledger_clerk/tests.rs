@@ -12,8 +12,12 @@ use keygate_domain::{
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
-use super::{Ledger, LedgerEntry, LedgerShelf, start_ledger};
+use super::{Ledger, LedgerEntry, LedgerShelf, LedgerSpec, start_ledger};
 use crate::{Home, ShelfTrouble, clock};
+
+const FORGOTTEN_AT_ONCE: usize = 5;
+const RETENTION: Duration = Duration::from_hours(40 * 24);
+const DAY: Duration = Duration::from_hours(24);
 
 /// A database and a journal in memory, each of which can be out of order.
 #[derive(Default)]
@@ -54,6 +58,15 @@ impl LedgerShelf for Desk {
         self.journal.lock().unwrap().clear();
         Ok(held.len() as u64)
     }
+
+    async fn forget(&self, before_ms: i64) -> Result<u64, ShelfTrouble> {
+        if self.database_is_gone.load(Ordering::SeqCst) {
+            return Err(ShelfTrouble::new("unreachable", "the database is gone"));
+        }
+        let mut rows = self.database.lock().unwrap();
+        let old = rows.extract_if(.., |row| row.time_ms < before_ms).take(FORGOTTEN_AT_ONCE).count();
+        Ok(old as u64)
+    }
 }
 
 fn entry() -> LedgerEntry {
@@ -80,7 +93,8 @@ async fn at_a_desk<F: Future<Output = ()>>(test: impl FnOnce(Arc<Desk>, Ledger) 
     LocalSet::new()
         .run_until(async {
             let desk = Arc::new(Desk::default());
-            let ledger = start_ledger(desk.clone(), "life".to_owned(), &Home::Here);
+            let spec = LedgerSpec { life: "life".to_owned(), retention: Some(RETENTION), unclean_end: None };
+            let ledger = start_ledger(desk.clone(), spec, &Home::Here);
             test(desk, ledger).await;
         })
         .await;
@@ -175,6 +189,61 @@ async fn a_closing_house_writes_everything_down() {
         desk.journal_is_full.store(true, Ordering::SeqCst);
         settle(&ledger, 1);
         assert!(!ledger.finish(Duration::from_secs(5)).await);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_older_than_the_retention_is_forgotten_and_nothing_else() {
+    at_a_desk(async |desk, ledger| {
+        settle(&ledger, 12);
+        sleep(20 * DAY).await;
+        settle(&ledger, 3);
+        sleep(19 * DAY).await;
+        assert_eq!((desk.ids().len(), ledger.counts().forgotten), (15, 0));
+        sleep(2 * DAY).await;
+        assert_eq!((desk.ids().len(), ledger.counts().forgotten), (3, 12));
+        let counts = ledger.counts();
+        assert!(counts.balances() && counts.is_well && counts.entered == 15, "{counts:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_retention_holds_at_once_and_trouble_is_waited_out() {
+    at_a_desk(async |desk, ledger| {
+        settle(&ledger, 7);
+        sleep(3 * DAY).await;
+        desk.database_is_gone.store(true, Ordering::SeqCst);
+        ledger.keep_for(Some(DAY));
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(desk.ids().len(), 7);
+        desk.database_is_gone.store(false, Ordering::SeqCst);
+        sleep(Duration::from_mins(2)).await;
+        assert_eq!(desk.ids().len(), 0);
+        settle(&ledger, 1);
+        ledger.keep_for(None);
+        sleep(900 * DAY).await;
+        assert_eq!(desk.ids().len(), 1, "for ever");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_waits_for_what_there_was_and_not_for_what_comes_after() {
+    at_a_desk(async |desk, ledger| {
+        sleep(Duration::from_secs(1)).await;
+        let traffic = async {
+            loop {
+                settle(&ledger, 1);
+                sleep(Duration::from_micros(100)).await;
+            }
+        };
+        tokio::select! {
+            finished = ledger.finish(Duration::from_secs(1)) => assert!(finished),
+            () = traffic => {}
+        }
+        assert!(!desk.ids().is_empty());
     })
     .await;
 }

@@ -9,7 +9,7 @@ use keygate_limits::{
 use super::admission::{LimiterRefusal, Ticket};
 use super::call::UserCall;
 use super::messages::{
-    Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, SetPlans, SetPolicy,
+    Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, Restore, SetPlans, SetPolicy,
 };
 use crate::alarm::Alarm;
 use crate::chaos::{Chaos, Saboteur};
@@ -45,11 +45,14 @@ impl Limits {
 
     /// With what users had of their plans before.
     fn with(mut self, used: Vec<(UserId, Used)>) -> Self {
-        let now = clock::now();
+        self.restore(used, clock::now());
+        self
+    }
+
+    fn restore(&mut self, used: Vec<(UserId, Used)>, now: Moment) {
         for (user, used) in used {
             self.users.restore(user, used, now);
         }
-        self
     }
 
     /// Failed logins start over where their limit changes.
@@ -206,8 +209,12 @@ impl Handler<LookAtUser> for UserLimiterActor {
     type Result = Result<UserStanding, Unavailable>;
 
     fn handle(&mut self, question: LookAtUser, ctx: &mut Context<Self>) -> Self::Result {
-        let LookAtUser { user, units, limits: own, permit: _permit } = question;
-        self.call(ctx, |limits, _, now| limits.users.look(&user, units, own, now))
+        let LookAtUser { call, permit: _permit } = question;
+        let UserCall { user, units, limits: own, plan, tokens } = call;
+        self.call(ctx, |limits, _, now| {
+            let ask = UserAsk { user: &user, units, limits: own, plan: plan.as_ref(), tokens };
+            limits.users.look(&ask, now)
+        })
     }
 }
 
@@ -231,12 +238,20 @@ impl Handler<LookAtPlan> for UserLimiterActor {
 }
 
 impl Handler<SetPlans> for UserLimiterActor {
-    type Result = Result<(), Unavailable>;
+    type Result = Result<Option<Moment>, Unavailable>;
 
     fn handle(&mut self, SetPlans(plans): SetPlans, ctx: &mut Context<Self>) -> Self::Result {
         // Before the call: a limiter that is rebuilt is rebuilt with them.
         self.plans.clone_from(&plans);
-        self.call(ctx, |limits, _, _| limits.users.set_plans(plans))
+        self.call(ctx, |limits, _, now| limits.users.set_plans(plans).then_some(now))
+    }
+}
+
+impl Handler<Restore> for UserLimiterActor {
+    type Result = Result<(), Unavailable>;
+
+    fn handle(&mut self, Restore(used): Restore, ctx: &mut Context<Self>) -> Self::Result {
+        self.call(ctx, |limits, _, now| limits.restore(used, now))
     }
 }
 

@@ -84,7 +84,7 @@ impl Admission {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     facts: Admitted,
-    reservation: Option<Reservation>,
+    reservation: Reservation,
     spent: Amount,
     user: UserId,
     life: u64,

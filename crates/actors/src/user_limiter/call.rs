@@ -9,7 +9,7 @@ pub struct UserCall {
     pub user: UserId,
     /// What it counts for the user's minute and, in requests, for the plan.
     pub units: u32,
-    /// The limits of the client's users, where they differ from everybody's.
+    /// The limits of the client's users, where they differ from everybody's and the plan's.
     pub limits: UserLimits,
     /// The plan that the user's client is on, if it is said.
     pub plan: Option<PlanName>,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use actix::Addr;
 use async_trait::async_trait;
-use keygate_domain::{PlanName, UserId, UserLimits};
+use keygate_domain::{Moment, PlanName, UserId};
 use keygate_limits::{PlanStanding, Plans, Used, UserPolicy, UserStanding};
 
 use super::actor::UserLimiterActor;
 use super::admission::{Admission, LimiterRefusal};
 use super::call::UserCall;
 use super::messages::{
-    Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, SetPlans, SetPolicy,
+    Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, Restore, SetPlans, SetPolicy,
 };
 use crate::gate::Gate;
 use crate::tray::{Tray, tray};
@@ -82,18 +82,13 @@ impl UserLimiter {
         answer.map(Admission::new)
     }
 
-    /// How a user stands, and what would become of a call that counts `units`. Counts nothing.
+    /// How a user's minute stands, and what would become of this call. Counts nothing.
     ///
     /// # Errors
     /// When the limiter restarts or too many asks wait.
-    pub async fn look(
-        &self,
-        user: UserId,
-        units: u32,
-        limits: UserLimits,
-    ) -> Result<UserStanding, Unavailable> {
+    pub async fn look(&self, call: UserCall) -> Result<UserStanding, Unavailable> {
         let permit = self.desk.gate.enter()?;
-        self.desk.address.send(LookAtUser { user, units, limits, permit }).await?
+        self.desk.address.send(LookAtUser { call, permit }).await?
     }
 
     /// How a user stands with the plan.
@@ -109,12 +104,21 @@ impl UserLimiter {
         self.desk.address.send(LookAtPlan { user, plan, permit }).await?
     }
 
-    /// Puts other plans in force; what users had already counts on.
+    /// Puts other plans in force; what users had already counts on. Where there were none before it says from when on
+    /// is counted: what ended earlier is to be [restored](Self::restore).
     ///
     /// # Errors
     /// When the limiter restarts; it does so with the new plans.
-    pub async fn set_plans(&self, plans: Plans) -> Result<(), Unavailable> {
+    pub async fn set_plans(&self, plans: Plans) -> Result<Option<Moment>, Unavailable> {
         self.desk.address.send(SetPlans(plans)).await?
+    }
+
+    /// Adds what users had before plans were counted.
+    ///
+    /// # Errors
+    /// When the limiter restarts; nothing is added then.
+    pub async fn restore(&self, used: Vec<(UserId, Used)>) -> Result<(), Unavailable> {
+        self.desk.address.send(Restore(used)).await?
     }
 
     /// Counts a failed login of `peer`.

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix::Message;
-use keygate_domain::{PlanName, UserId, UserLimits};
-use keygate_limits::{Amount, PlanStanding, Plans, Reservation, UserPolicy, UserStanding};
+use keygate_domain::{Moment, PlanName, UserId};
+use keygate_limits::{Amount, PlanStanding, Plans, Reservation, Used, UserPolicy, UserStanding};
 
 use super::admission::{LimiterRefusal, Ticket};
 use super::call::UserCall;
@@ -28,7 +28,7 @@ pub(crate) struct Admit {
 pub(crate) struct Leave {
     pub(crate) user: UserId,
     pub(crate) life: u64,
-    pub(crate) reservation: Option<Reservation>,
+    pub(crate) reservation: Reservation,
     pub(crate) spent: Amount,
 }
 
@@ -41,10 +41,15 @@ pub(crate) struct LookAtPlan {
     pub(crate) permit: Permit,
 }
 
-/// "These plans hold from now on."
+/// "These plans hold from now on." Answers from when on counting begins with them, if it does.
+#[derive(Message)]
+#[rtype(result = "Result<Option<Moment>, Unavailable>")]
+pub(crate) struct SetPlans(pub(crate) Plans);
+
+/// "This was used before you counted."
 #[derive(Message)]
 #[rtype(result = "Result<(), Unavailable>")]
-pub(crate) struct SetPlans(pub(crate) Plans);
+pub(crate) struct Restore(pub(crate) Vec<(UserId, Used)>);
 
 /// "Read your notices."
 #[derive(Message)]
@@ -55,9 +60,7 @@ pub(crate) struct ReadNotices;
 #[derive(Message)]
 #[rtype(result = "Result<UserStanding, Unavailable>")]
 pub(crate) struct LookAtUser {
-    pub(crate) user: UserId,
-    pub(crate) units: u32,
-    pub(crate) limits: UserLimits,
+    pub(crate) call: UserCall,
     pub(crate) permit: Permit,
 }
 

@@ -217,13 +217,16 @@ async fn a_plan_counts_what_calls_came_to_and_survives_a_panic() {
 async fn other_plans_and_what_was_used_before_hold_at_once() {
     on_one_thread(async {
         let had = Amount { requests: 2, tokens: 0 };
-        let used = vec![(user("ann"), Used { day: had, month: had })];
-        let limiter = start_limiter(policy(20, 16), Plans::default(), used, 64, &Home::Here);
-        limiter.set_plans(two_a_day()).await.unwrap();
+        let used = || vec![(user("ann"), Used { day: had, month: had })];
+        let limiter = start_limiter(policy(20, 16), two_a_day(), used(), 64, &Home::Here);
+        assert!(limiter.admit(call("ann")).await.is_err());
+        assert!(limiter.set_plans(two_a_day()).await.unwrap().is_none(), "counting goes on");
+        assert!(limiter.set_plans(Plans::default()).await.unwrap().is_none());
+        assert!(limiter.admit(call("ann")).await.is_ok());
+        assert!(limiter.set_plans(two_a_day()).await.unwrap().is_some(), "counting begins");
+        limiter.restore(used()).await.unwrap();
         assert!(limiter.admit(call("ann")).await.is_err());
         assert!(limiter.admit(call("bob")).await.is_ok());
-        limiter.set_plans(Plans::default()).await.unwrap();
-        assert!(limiter.admit(call("ann")).await.is_ok());
     })
     .await;
 }

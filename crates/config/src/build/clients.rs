@@ -38,14 +38,6 @@ pub(super) fn build(
     }
     tokens.add_variable(judge);
     let admin_token_sha256 = admin_token(judge);
-    if auth == AuthMode::Required && tokens.tokens.is_empty() && !judge.findings.is_blamed(&["clients"]) {
-        let text = format!(
-            "clients need a token and the configuration knows none, so every request is refused until there is one: \
-             make it with `keygate tokens create --name NAME`, or set {CLIENT_TOKENS} to a comma list of tokens"
-        );
-        let place = judge.place("clients.auth");
-        judge.findings.warn(place, text);
-    }
     let mut shown = tokens.shown;
     shown.push(shown_admin_token(judge));
     shown.push(shown_auth(auth, judge));
@@ -224,7 +216,7 @@ fn plan(entry: &TokenEntry, plans: &Plans, place: &Place, judge: &mut Judge<'_>)
     None
 }
 
-fn limits(section: &UserLimitsSection) -> UserLimits {
+pub(super) fn limits(section: &UserLimitsSection) -> UserLimits {
     UserLimits {
         requests_per_minute: section.requests_per_minute.0.map(NonZeroU32::get),
         burst: section.burst.0.map(NonZeroU32::get),

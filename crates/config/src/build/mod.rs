@@ -69,7 +69,7 @@ pub(crate) fn config(
     let limits = limits::build(&mut sections.limits, judge);
     let assistant = assistant::build(&sections.assistant, judge);
     let (answers, cache) = (answers(&sections.answers), answers::cache(&sections.cache, judge));
-    let storage = storage(&sections.storage);
+    let storage = storage(&sections.storage, judge);
     let telemetry = telemetry::build(&sections.telemetry, judge);
     let (providers, keys) = providers::build(&mut sections.providers, catalogue, judge);
     shown.extend(keys);

@@ -6,6 +6,7 @@ use keygate_domain::PlanName;
 use keygate_limits::{Allowed, Plan, Plans};
 
 use super::Judge;
+use super::clients::limits;
 use crate::nearest::{nearest, speakable};
 use crate::schema::{PlanSection, PlansSection};
 use crate::setting::Setting;
@@ -50,6 +51,7 @@ fn built(section: &PlanSection) -> Plan {
             tokens: most(&section.tokens_per_month),
         },
         overage: section.overage(),
+        per_user: limits(&section.per_user),
     }
 }
 

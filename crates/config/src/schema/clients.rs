@@ -44,8 +44,8 @@ pub(crate) struct TokenEntry {
     /// The plan of the client's users, one of `plans`. Without it: the default plan.
     #[serde(default)]
     pub(crate) plan: Setting<Option<String>>,
-    /// The limits of each of the client's users, where they differ from `limits.per_user`. They hold for every
-    /// token of this name.
+    /// The limits of each of the client's users, where they differ from the plan's and from `limits.per_user`. They
+    /// hold for every token of this name.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) limits: UserLimitsSection,
 }

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::or_default;
+use super::{UserLimitsSection, or_default};
 use crate::setting::{Money, Setting};
 
 /// The key that names a plan instead of being one.
@@ -44,6 +44,10 @@ pub(crate) struct PlanSection {
     /// What is charged for more, under `overage: allow`. Only computed and reported.
     #[serde(deserialize_with = "or_default")]
     pub(crate) overage_price: PriceSection,
+    /// The limits of each of its users, where they differ from `limits.per_user`. Those of a token
+    /// (`clients.tokens`) come first.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) per_user: UserLimitsSection,
 }
 
 /// What a unit costs beyond a plan, in whatever currency you bill.

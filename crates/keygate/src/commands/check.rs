@@ -1,13 +1,17 @@
 //! `keygate check`.
 
 use comfy_table::{Table, presets};
-use keygate_config::Loaded;
+use keygate_config::{Loaded, StorageConfig};
 use keygate_provider::Adapter;
+use keygate_storage::Storage;
 use serde_json::{Value, json};
 
+use super::database::wait_for;
 use super::print;
 use crate::cli::Check;
 use crate::exit::Exit;
+use crate::memory::place;
+use crate::token_clerk::{NOBODY_HAS_A_TOKEN, any_is_valid};
 use crate::wiring;
 
 pub(crate) fn run(arguments: &Check, catalogue: &'static [Adapter]) -> Exit {
@@ -35,9 +39,9 @@ fn as_text(loaded: &Loaded) -> String {
         table.add_row([&effective.path, &effective.value, &effective.source.to_string()]);
     }
     let mut text = table.to_string();
-    for warning in &loaded.warnings {
+    for warning in warnings(loaded) {
         text.push_str("\nwarning: ");
-        text.push_str(&warning.to_string());
+        text.push_str(&warning);
     }
     for provider in &loaded.config.providers {
         text.push('\n');
@@ -53,8 +57,24 @@ fn as_json(loaded: &Loaded) -> String {
         .iter()
         .map(|e| json!({ "path": e.path, "value": e.value, "source": e.source.to_string() }))
         .collect();
-    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
-    format!("{:#}", json!({ "valid": true, "settings": settings, "warnings": warnings }))
+    format!("{:#}", json!({ "valid": true, "settings": settings, "warnings": warnings(loaded) }))
+}
+
+fn warnings(loaded: &Loaded) -> Vec<String> {
+    let nobody = loaded.config.clients.relies_on_kept_tokens() && !keeps_tokens(&loaded.config.storage);
+    let warnings = loaded.warnings.iter().map(ToString::to_string);
+    warnings.chain(nobody.then(|| NOBODY_HAS_A_TOKEN.to_owned())).collect()
+}
+
+/// Whether the database has tokens. One that cannot be read has none that anybody could use.
+fn keeps_tokens(storage: &StorageConfig) -> bool {
+    let tokens = wait_for(async {
+        let storage = Storage::visit(&place(storage)).await?;
+        let tokens = storage.tokens().await?;
+        storage.close().await;
+        Ok(tokens)
+    });
+    tokens.is_ok_and(|tokens| any_is_valid(&tokens))
 }
 
 fn problems_as_json(problems: &keygate_config::ConfigProblems) -> Value {

@@ -14,6 +14,7 @@ mod schema;
 mod serve;
 mod span;
 mod tokens;
+mod usage;
 
 use keygate_provider::Adapter;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Db(command) => db::run(&command),
         Command::Tokens(arguments) => tokens::run(&arguments),
+        Command::Usage(arguments) => usage::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Answers(command) => answers::run(&command, catalogue),
         Command::Schema => schema::run(),

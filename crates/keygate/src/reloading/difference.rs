@@ -1,6 +1,6 @@
 //! What another configuration changes, and what of it needs a restart.
 
-use keygate_config::{Config, LimitsConfig, ProviderConfig, ServerConfig};
+use keygate_config::{Config, LimitsConfig, ProviderConfig, ServerConfig, StorageConfig};
 use keygate_pool::Policy;
 use keygate_provider::ProviderOptions;
 
@@ -39,7 +39,7 @@ impl Difference {
             assistant: notes.take("assistant", &running.assistant, assistant),
             answers: notes.take("answers", &running.answers, answers),
             cache: notes.take("cache", &running.cache, cache),
-            storage: notes.keep("storage", &running.storage, &storage),
+            storage: notes.storage(&running.storage, &storage),
             telemetry: notes.keep("telemetry", &running.telemetry, &telemetry),
             providers: notes.providers(&running.providers, providers),
         };
@@ -113,6 +113,18 @@ impl Notes {
         LimitsConfig {
             per_user: self.take("limits.per_user", &running.per_user, per_user),
             user_header: self.take("limits.user_header", &running.user_header, user_header),
+        }
+    }
+
+    fn storage(&mut self, running: &StorageConfig, wanted: &StorageConfig) -> StorageConfig {
+        let StorageConfig { place, ledger_retention } = wanted;
+        StorageConfig {
+            place: self.keep("storage.url", &running.place, place),
+            ledger_retention: self.take(
+                "storage.ledger_retention",
+                &running.ledger_retention,
+                *ledger_retention,
+            ),
         }
     }
 
@@ -226,6 +238,8 @@ mod tests {
         check(&[], &[("KEYGATE__SERVER__WORKERS", "7")], &[], &["server.workers"]);
         check(&[], &[("KEYGATE__SERVER__BIND", "127.0.0.1:1234")], &[], &["server.bind"]);
         check(&[], &[("LOG_LEVEL", "trace")], &[], &["telemetry"]);
+        check(&[], &[("KEYGATE__STORAGE__URL", "sqlite://other.db")], &[], &["storage.url"]);
+        check(&[], &[("KEYGATE__STORAGE__LEDGER_RETENTION", "2y")], &["storage.ledger_retention"], &[]);
         check(&[], &[("KEYGATE__SERVER__MAX_BODY", "1MiB")], &["server.max_body"], &[]);
         check(&[], &[("AI_RATE_LIMIT_PER_MIN", "5")], &["limits.per_user"], &[]);
         check(&[], &[("KEYGATE_ADMIN_TOKEN", "an admin's new token")], &["clients"], &[]);

@@ -15,6 +15,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::difference::Difference;
 use super::{Again, Hangups, events, first_state, reading, rules};
+use crate::earlier_use::EarlierUse;
+use crate::token_clerk::{NOBODY_HAS_A_TOKEN, any_is_valid};
 use crate::wiring;
 
 /// How often files are looked at. A change is read at the second look that finds it unmoved, and
@@ -31,6 +33,7 @@ pub(crate) struct Surroundings {
     pub(crate) board: RuleBoard,
     pub(crate) redactor: Redactor,
     pub(crate) crew: Crew,
+    pub(crate) earlier: EarlierUse,
     pub(crate) orders: ReloadOrders,
     pub(crate) hangups: Hangups,
 }
@@ -89,6 +92,7 @@ impl Reloader {
     }
 
     async fn look(&mut self) {
+        self.around.earlier.settle().await;
         let Ok(now) = reading::marks_of(self.watcher.files().clone()).await else { return };
         match self.watcher.look(now) {
             Seen::Changed => self.reload_from_files().await,
@@ -161,7 +165,13 @@ impl Reloader {
         }
         let Difference { next, changed, needs_restart } = Difference::between(&self.running, wanted);
         let warned: BTreeSet<String> = warnings.iter().map(ToString::to_string).collect();
-        let warnings = warned.difference(&self.warned).cloned().collect();
+        let mut warnings: Vec<String> = warned.difference(&self.warned).cloned().collect();
+        if next.clients != self.running.clients
+            && next.clients.relies_on_kept_tokens()
+            && !any_is_valid(&self.around.board.kept())
+        {
+            warnings.push(NOBODY_HAS_A_TOKEN.to_owned());
+        }
         let mut report = ReloadReport { changed, needs_restart, warnings, ..ReloadReport::default() };
         if let Err(Unavailable { .. }) = self.tell_actors(&next, &mut report).await {
             return Err(self.fail("a part of the gateway is restarting".to_owned()));
@@ -207,8 +217,15 @@ impl Reloader {
             self.around.crew.limiter.set_policy(next.limits.per_user).await?;
         }
         if self.running.plans != next.plans {
-            self.around.crew.limiter.set_plans(next.plans.clone()).await?;
+            if let Some(began) = self.around.crew.limiter.set_plans(next.plans.clone()).await? {
+                self.around.earlier.owe(began.wall);
+            }
+            self.running.plans.clone_from(&next.plans);
         }
+        if self.running.storage.ledger_retention != next.storage.ledger_retention {
+            self.around.crew.ledger.keep_for(next.storage.ledger_retention);
+        }
+        self.around.earlier.settle().await;
         Ok(())
     }
 

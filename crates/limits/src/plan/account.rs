@@ -73,6 +73,11 @@ impl Account {
         seen
     }
 
+    /// Counts what was used before the account was opened.
+    pub(super) fn add(&mut self, used: Used) {
+        self.used = Used { day: self.used.day.plus(used.day), month: self.used.month.plus(used.month) };
+    }
+
     pub(super) fn used(&self) -> Used {
         self.used
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
-use keygate_domain::{Moment, PlanName, UserId};
+use keygate_domain::{Moment, PlanName, UserId, UserLimits};
 
 use super::account::{Account, Amount, Used};
 use super::calendar::Today;
@@ -62,21 +62,35 @@ impl PlanBook {
         Self { plans, accounts: IndexMap::new(), today: Today::at(now.wall) }
     }
 
-    /// Puts other plans in force, at once and for everybody: what was used stays used.
-    pub fn set_plans(&mut self, plans: Plans) {
+    /// Puts other plans in force, at once and for everybody: what was used stays used. Says whether there were none
+    /// before: then nobody's use was counted until now, and is to be [restored](Self::restore).
+    pub fn set_plans(&mut self, plans: Plans) -> bool {
+        let begins = self.plans.are_none() && !plans.are_none();
+        if begins {
+            self.accounts.clear();
+        }
         self.plans = plans;
+        begins
     }
 
-    /// Takes over what was used before this book was opened.
+    /// The limits of the minute of who is on `named`, and whose client's are `own`.
+    pub fn limits_of(&self, named: Option<&PlanName>, own: UserLimits) -> UserLimits {
+        self.plans.limits_of(named, own)
+    }
+
+    /// Adds what was used before it was counted here.
     pub fn restore(&mut self, user: UserId, used: Used, now: Moment) {
         self.move_to(now);
-        if self.accounts.len() < MOST_ACCOUNTS {
-            self.accounts.insert(user, Account::new(&self.today, used));
+        let today = self.today;
+        if self.accounts.len() < MOST_ACCOUNTS || self.accounts.contains_key(&user) {
+            let account = self.accounts.entry(user).or_insert_with(|| Account::new(&today, Used::default()));
+            account.move_to(&today);
+            account.add(used);
         }
     }
 
-    /// Reserves `amount` for a call of `user`, who is on the plan `named`. Nothing is reserved while there
-    /// are no plans at all.
+    /// Reserves `amount` for a call of `user`, who is on the plan `named`. While there are no plans at all nothing is
+    /// kept for it; it is counted all the same if there are some when it ends.
     ///
     /// # Errors
     /// When the plan does not cover it. Nothing is reserved then.
@@ -86,11 +100,12 @@ impl PlanBook {
         named: Option<&PlanName>,
         amount: Amount,
         now: Moment,
-    ) -> Result<Option<Reservation>, PlanExhausted> {
-        if self.plans.are_none() {
-            return Ok(None);
-        }
+    ) -> Result<Reservation, PlanExhausted> {
         self.move_to(now);
+        if self.plans.are_none() {
+            let Today { day, month, .. } = self.today;
+            return Ok(Reservation { amount: Amount::default(), day, month });
+        }
         let plan = self.plans.of(named).map(|(_, plan)| *plan);
         if let Some(plan) = plan.filter(|plan| plan.overage == Overage::Block) {
             self.covers(&plan, user, amount, now)?;
@@ -101,15 +116,21 @@ impl PlanBook {
             self.accounts.entry(user.clone()).or_insert_with(|| Account::new(&today, Used::default()));
         account.move_to(&today);
         account.reserve(amount);
-        Ok(Some(Reservation { amount, day: today.day, month: today.month }))
+        Ok(Reservation { amount, day: today.day, month: today.month })
     }
 
     /// Ends a call: gives back what it had reserved and counts what it came to. `is_under_way` is false
     /// for a call whose reservation was forgotten by [`rebuilt`](Self::rebuilt).
     pub fn settle(&mut self, user: &UserId, reservation: Reservation, spent: Amount, is_under_way: bool) {
         let Reservation { amount, day, month } = reservation;
-        let Some(account) = self.accounts.get_mut(user) else { return };
-        account.move_to(&self.today);
+        if self.plans.are_none() {
+            return;
+        }
+        self.make_room_for(user);
+        let today = self.today;
+        let account =
+            self.accounts.entry(user.clone()).or_insert_with(|| Account::new(&today, Used::default()));
+        account.move_to(&today);
         if is_under_way {
             account.release(amount);
         }

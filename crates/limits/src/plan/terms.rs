@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keygate_domain::PlanName;
+use keygate_domain::{PlanName, UserLimits};
 
 use super::account::Amount;
 
@@ -27,6 +27,12 @@ impl Plans {
         let known = |name: &PlanName| self.by_name.get_key_value(name);
         named.and_then(known).or_else(|| self.default.as_ref().and_then(known))
     }
+
+    /// The limits of the minute of who is on `named`, and whose client's are `own`: the client's word before the
+    /// plan's.
+    pub fn limits_of(&self, named: Option<&PlanName>, own: UserLimits) -> UserLimits {
+        own.or(self.of(named).map(|(_, plan)| plan.per_user).unwrap_or_default())
+    }
 }
 
 /// What one plan allows each of its users.
@@ -38,6 +44,8 @@ pub struct Plan {
     pub month: Allowed,
     /// What becomes of more.
     pub overage: Overage,
+    /// The limits of the minute, where they differ from everybody's.
+    pub per_user: UserLimits,
 }
 
 /// How much; `None` is without limit.

@@ -22,11 +22,12 @@ const USE: &str = "SELECT client, user_name, \
      CAST(SUM(CASE WHEN time_ms >= $1 THEN 1 ELSE 0 END) AS BIGINT), \
      CAST(SUM(CASE WHEN time_ms >= $1 THEN total_tokens ELSE 0 END) AS BIGINT), \
      COUNT(*), CAST(SUM(total_tokens) AS BIGINT) \
-     FROM ledger WHERE time_ms >= $2 AND fault = '' AND outcome = 'settled' AND source <> 'stored' \
+     FROM ledger WHERE time_ms >= $2 AND time_ms + latency_ms < $3 AND fault = '' AND outcome = 'settled' AND source <> 'stored' \
      GROUP BY client, user_name";
 
 impl Storage {
-    /// What every user had since the day and the month began, in milliseconds since 1970.
+    /// What every user had since the day and the month began, of what ended before `until_ms`; all in milliseconds
+    /// since 1970.
     ///
     /// # Errors
     /// What the database said.
@@ -34,9 +35,11 @@ impl Storage {
         &self,
         day_began_ms: i64,
         month_began_ms: i64,
+        until_ms: i64,
     ) -> Result<Vec<PlanUse>, StorageError> {
         let mut connection = self.reader().await?;
-        let rows = sqlx::query(USE).bind(day_began_ms).bind(month_began_ms).fetch_all(&mut *connection).await;
+        let query = sqlx::query(USE).bind(day_began_ms).bind(month_began_ms).bind(until_ms);
+        let rows = query.fetch_all(&mut *connection).await;
         let rows = rows.map_err(|error| self.failed(error))?;
         rows.iter().map(used).collect::<sqlx::Result<_>>().map_err(|error| self.failed(error))
     }

@@ -1,0 +1,91 @@
+//! `keygate usage`: asked of the running gateway, else read from the database.
+
+mod table;
+
+use keygate_actors::clock;
+use keygate_http::{UsagePeriod, UsageTold};
+use url::form_urlencoded;
+
+use crate::cli::{Database, RunningGateway, Usage};
+use crate::commands::database::{Failure, open, settings, wait_for};
+use crate::commands::gateway::{Gateway, NoAnswer};
+use crate::commands::print;
+use crate::environment;
+use crate::exit::Exit;
+
+/// The variable without which a gateway tells nobody what everybody used.
+const TOKEN_VARIABLE: &str = "KEYGATE_ADMIN_TOKEN";
+
+pub(super) fn run(arguments: &Usage) -> Exit {
+    let told = match told(arguments) {
+        Ok(told) => told,
+        Err(failure) => {
+            print::remark(&failure.text);
+            return failure.exit;
+        }
+    };
+    let text = if arguments.csv {
+        String::from_utf8_lossy(&told.as_csv()).into_owned()
+    } else if arguments.json {
+        format!("{:#}", serde_json::json!(told))
+    } else {
+        table::of(&told, table::width_of_terminal())
+    };
+    print::line(text.trim_end_matches('\n'));
+    Exit::Done
+}
+
+fn told(arguments: &Usage) -> Result<UsageTold, Failure> {
+    if arguments.url.is_none() && !has_admin_token() {
+        return from_database(arguments);
+    }
+    match from_gateway(arguments) {
+        Err(no_answer) if arguments.url.is_none() && no_answer.exit == Exit::Unavailable => {
+            let from_database = from_database(arguments);
+            from_database.map_err(|Failure { exit, text }| Failure {
+                exit,
+                text: format!("{}\n{text}", no_answer.text),
+            })
+        }
+        answered => answered.map_err(|NoAnswer { exit, text }| Failure { exit, text }),
+    }
+}
+
+fn has_admin_token() -> bool {
+    environment::read().get(TOKEN_VARIABLE).is_some_and(|token| !token.trim().is_empty())
+}
+
+fn from_gateway(arguments: &Usage) -> Result<UsageTold, NoAnswer> {
+    let wanted = RunningGateway { url: arguments.url.clone(), config: arguments.config.clone() };
+    let told = Gateway::find(&wanted)?.get(&question(arguments))?;
+    serde_json::from_value(told).map_err(|_not_understood| NoAnswer {
+        exit: Exit::Unavailable,
+        text: "What answers does not tell usage as a gateway of this version does.".to_owned(),
+    })
+}
+
+fn question(arguments: &Usage) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("group_by", arguments.by.as_str());
+    for (name, value) in [("from", &arguments.from), ("to", &arguments.to)] {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    format!("/api/usage?{}", query.finish())
+}
+
+fn from_database(arguments: &Usage) -> Result<UsageTold, Failure> {
+    let (from, to) = (arguments.from.as_deref(), arguments.to.as_deref());
+    let period = UsagePeriod::read(from, to, clock::now().wall);
+    let period = period.map_err(|error| Failure::usage(format!("{error}.")))?;
+    let database = Database { config: arguments.config.clone(), json: arguments.json };
+    let settings = settings(&database)?;
+    let report = wait_for(async {
+        let storage = open(&settings, false).await?;
+        let report = storage.usage(&period.query(arguments.by, None)).await?;
+        storage.close().await;
+        Ok(report)
+    })?;
+    Ok(UsageTold::new(period, arguments.by, report))
+}
