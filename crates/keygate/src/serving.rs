@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use actix_rt::System;
 use futures_util::future::join;
 use keygate_actors::{
-    Arbiters, Auditor, Bookkeeper, Chaos, Home, KeySupervisor, Ledger, Prober, Vital, beyond_repair,
+    Arbiters, Auditor, Bookkeeper, Chaos, Home, KeySupervisor, Ledger, Prober, Vital, beyond_repair, clock,
     start_limiter,
 };
 use keygate_config::{Config, Loaded, ProviderConfig};
@@ -20,6 +20,7 @@ use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, UsageBooks
 use keygate_limits::Used;
 use keygate_provider::Adapter;
 use keygate_storage::StorageError;
+use keygate_telemetry::metrics::Metrics;
 use thiserror::Error;
 
 use crate::commands::print;
@@ -88,7 +89,7 @@ where
         Err(error) => return failed(&error, Exit::Usage),
     };
     for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!(event = "config.warning", "{warning}");
     }
     let exit = System::new()
         .block_on(serve(loaded, again.map(|again| (again, catalogue)), redactor, chaos, companion))
@@ -123,6 +124,7 @@ where
     let state = first_state();
     let (clerk, tokens) = TokenClerk::begin(memory.storage()).await?;
     let board = RuleBoard::new(rules(&config, state.clone()), tokens);
+    let metrics = config.telemetry.metrics.then(|| Metrics::new(clock::now()));
     let crew = CrewPlan {
         chaos,
         homes: dwelling.homes(),
@@ -142,10 +144,11 @@ where
         answers: Some(answers::desk(memory.storage(), memory.clerks(), board.tally())),
         start_crew: crew_starter(config, crew),
         redactor: redactor.clone(),
+        metrics: metrics.clone(),
     })
     .await?;
     drop(memories);
-    tracing::info!(address = %front.address(), "listening");
+    tracing::info!(event = "gateway.listening", address = %front.address(), "listening");
     let crew = front.crew().clone();
     let watched = watched(&crew);
     let companion = companion(front.address());
@@ -155,7 +158,7 @@ where
             again,
             catalogue,
             loaded,
-            Surroundings { state, board: board.clone(), redactor, crew, orders, hangups },
+            Surroundings { state, board: board.clone(), redactor, crew, orders, hangups, metrics },
         )
     });
     let clerks = async { join(reloading(reloader), clerk.run(board)).await.0 };
@@ -278,17 +281,19 @@ async fn until_the_end(
         Some(exit) = companion => exit,
         never = clerks => match never {},
         name = beyond_repair(watched) => {
-            tracing::error!(actor = %name, "restarting does not cure it; giving up");
+            tracing::error!(
+                event = "gateway.beyond_repair", actor = %name, "restarting does not cure it; giving up"
+            );
             Exit::Internal
         }
     };
-    tracing::info!("stopping: running answers may end");
+    tracing::info!(event = "gateway.stopping", "stopping: running answers may end");
     let mut stopping = pin!(handle.stop());
     tokio::select! {
         () = &mut stopping => {}
         _ = &mut serving => {}
         // Leaving cuts what still runs: nobody is left to wait for.
-        () = signals.next() => tracing::warn!("stopping at once"),
+        () = signals.next() => tracing::warn!(event = "gateway.cut", "stopping at once"),
     }
     Ok(exit)
 }

@@ -10,6 +10,7 @@ use keygate_domain::{AuditAction, Redactor};
 use keygate_http::{ConfigState, Crew, KeysChanged, ReloadOrders, ReloadRefused, ReloadReport, RuleBoard};
 use keygate_pool::{KeyName, Reloaded};
 use keygate_provider::Adapter;
+use keygate_telemetry::metrics::{Metrics, Reload};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -33,6 +34,8 @@ pub(crate) struct Surroundings {
     pub(crate) crew: Crew,
     pub(crate) orders: ReloadOrders,
     pub(crate) hangups: Hangups,
+    /// Where reloads are counted, if they are.
+    pub(crate) metrics: Option<Metrics>,
 }
 
 /// Knows what is in force.
@@ -171,6 +174,7 @@ impl Reloader {
         self.is_owed = false;
         self.state = ConfigState { needs_restart: report.needs_restart.clone(), ..first_state() };
         self.post();
+        self.count(Reload::Applied);
         events::reloaded(&report);
         Ok(report)
     }
@@ -215,6 +219,7 @@ impl Reloader {
     fn refuse(&mut self, problem: String) {
         events::refused(&problem);
         self.state.problem = Some(problem);
+        self.count(Reload::Refused);
         self.post();
     }
 
@@ -222,8 +227,15 @@ impl Reloader {
         events::failed(&why);
         self.is_owed = true;
         self.state.problem = Some(why.clone());
+        self.count(Reload::Failed);
         self.post();
         ReloadRefused::Failed(why)
+    }
+
+    fn count(&self, result: Reload) {
+        if let Some(metrics) = &self.around.metrics {
+            metrics.reloaded(result);
+        }
     }
 
     fn post(&self) {
