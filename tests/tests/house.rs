@@ -32,6 +32,7 @@ mod house {
     mod continuations;
     mod credentials;
     mod cut_secrets;
+    mod dashboards;
     mod database;
     mod database_commands;
     mod database_server;
@@ -53,6 +54,7 @@ mod house {
     mod lists;
     mod live;
     mod live_flow;
+    mod metrics;
     mod mints_abroad;
     mod model_fallback;
     mod openai_jobs;
@@ -69,6 +71,7 @@ mod house {
     mod reloading;
     mod remembering;
     mod scaled_time;
+    mod scrape;
     mod secrets;
     mod signalling;
     mod socket;

@@ -13,13 +13,15 @@ use super::wire;
 
 const GOOGLE: (&str, &str) = ("provider", "google");
 
+const ADMIN: (&str, &str) = ("KEYGATE_ADMIN_TOKEN", "kg_the_admin");
+
 fn answer_with(row: GoogleRow) -> Fault {
     Fault::new(Action::Answer(ScriptedAnswer { row: Some(row.into()), ..ScriptedAnswer::default() }))
 }
 
 #[tokio::test]
 async fn requests_attempts_and_tokens_are_counted_as_the_ledger_counts_them() {
-    let house = House::open(json!({})).await;
+    let house = House::before(simulator(), json!({}), &[ADMIN]).await;
     house.sim.script([answer_with(GoogleRow::KeyInvalid)]).expect("a valid script");
     for _ in 0..3 {
         assert_eq!(house.generate(FLASH, "hello").await.status, 200);
@@ -50,7 +52,11 @@ async fn requests_attempts_and_tokens_are_counted_as_the_ledger_counts_them() {
     told.tells("keygate_pool_up", &[GOOGLE], 1.0);
     told.tells("keygate_storage_up", &[], 3.0);
 
-    let usage = house.gateway.get_json("/api/usage?group_by=model").await;
+    let usage = eventually("the ledger has every attempt", async || {
+        let usage = Answer::to(house.get("/api/usage?group_by=model").bearer_auth(ADMIN.1)).await.json();
+        (usage["total"]["attempts"] == 7).then_some(usage)
+    })
+    .await;
     for (kind, column) in [("input", "input_tokens"), ("output", "output_tokens")] {
         let ledger = usage["total"][column].as_f64().expect("a sum");
         assert!(ledger > 0.0, "{usage}");
