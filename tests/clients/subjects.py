@@ -19,6 +19,8 @@ SUBJECTS = {
     "python/test_assistant": ("The assistant, over plain HTTP", None),
     "python/test_stored_answers": ("Stored answers (Python)", None),
     "python/test_openapi": ("The gateway's own OpenAPI document", "schemathesis"),
+    "python/test_metrics": ("Metrics, read by Prometheus' own parsers", "prometheus-client"),
+    "python/test_traces": ("Traces, received by Rotel", "rotel"),
     "js/google-genai.test": ("@google/genai (JavaScript)", "@google/genai"),
     "js/google-genai-interactions.test": ("@google/genai (JavaScript): Interactions", "@google/genai"),
     "js/google-files.test": ("@google/genai (JavaScript): files, and those of ai-sdk", "@google/genai"),

@@ -214,6 +214,7 @@ impl Stage {
             cache: None,
             answers: None,
             status_of: |_| 500,
+            metrics: None,
         };
         Self { sim, house: Rc::new(house), open: Rc::default(), outcome: Rc::default(), at: Cell::default() }
     }
@@ -241,6 +242,7 @@ impl Stage {
                 request_id: "a request",
                 origin: Origin::INSIDE,
                 span: tracing::Span::none(),
+                metrics: Default::default(),
             };
             let answer = serve(&house, &house.lanes[&ADAPTER.name], &call, std::future::pending()).await;
             let mut outcome = outcome.borrow_mut();

@@ -253,6 +253,46 @@ fn the_way_of_a_request_is_the_same_in_code_and_in_the_document() {
     );
 }
 
+#[test]
+fn every_log_line_has_an_event_and_the_document_lists_it() {
+    let document = fs::read_to_string(house().join("docs/observability.md")).unwrap();
+    let section = document.split("## Logs").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let row = |line: &str| line.strip_prefix("| `")?.split('`').next().map(str::to_owned);
+    let documented: BTreeSet<String> = section.lines().filter_map(row).collect();
+    let mut coded = BTreeSet::new();
+    let mut nameless = Vec::new();
+    let quiet = ["simulator", "telemetry/src/spans"];
+    for file in source_files(&house().join("crates")) {
+        let path = file.display().to_string();
+        if quiet.iter().any(|part| path.contains(part)) {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
+        for line in log_lines(code) {
+            match line.strip_prefix("event = \"").and_then(|rest| rest.split('"').next()) {
+                Some(event) => drop(coded.insert(event.to_owned())),
+                None => nameless.push(format!("{path}: {}", line.lines().next().unwrap_or_default())),
+            }
+        }
+    }
+    assert_none(nameless.into_iter(), "log lines that do not begin with `event = \"…\"`");
+    assert_eq!(coded, documented, "left: events in the code, right: events in docs/observability.md");
+}
+
+/// What stands behind the opening bracket of each macro that logs.
+fn log_lines(code: &str) -> impl Iterator<Item = &str> {
+    let macros = ["trace!(", "debug!(", "info!(", "warn!(", "error!("];
+    macros.into_iter().flat_map(move |name| {
+        code.match_indices(name)
+            .filter(move |(at, _)| {
+                let before = code[..*at].chars().next_back();
+                before.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+            })
+            .map(move |(at, _)| code[at + name.len()..].trim_start())
+    })
+}
+
 fn house() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }

@@ -32,6 +32,7 @@ mod house {
     mod continuations;
     mod credentials;
     mod cut_secrets;
+    mod dashboards;
     mod database;
     mod database_commands;
     mod database_server;
@@ -56,6 +57,7 @@ mod house {
     mod lists;
     mod live;
     mod live_flow;
+    mod metrics;
     mod mints_abroad;
     mod model_fallback;
     mod openai_jobs;
@@ -74,6 +76,7 @@ mod house {
     mod remembering;
     mod retention;
     mod scaled_time;
+    mod scrape;
     mod secrets;
     mod signalling;
     mod socket;

@@ -10,6 +10,7 @@ const MOST_LABELS: usize = 16;
 /// Another key than the last one is in use.
 pub(crate) fn rotated(provider: ProviderName, lease: &Lease) {
     debug!(
+        event = "key.rotated",
         provider = provider.as_str(), key.id = %lease.key.id(), key.label = %lease.label,
         "Rotated to API key index {}", lease.index
     );
@@ -20,45 +21,62 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
     let provider = provider.as_str();
     match event {
         PoolEvent::KeyRested { index, id, label, operation, fault, until, reason } => warn!(
+            event = "key.cooldown",
             provider, key.index = index, key.id = %id, key.label = %label, operation = operation.as_deref(),
             fault = fault.as_str(), until = %until.wall, reason = %reason, "API key is cooling down"
         ),
         PoolEvent::GroupRested { group, operation, fault, until, reason } => warn!(
+            event = "group.cooldown",
             provider, group = %group, operation = operation.as_deref(), fault = fault.as_str(),
             until = %until.wall, reason = %reason, "quota group is cooling down"
         ),
         PoolEvent::BucketRested { group, bucket, metric, fault, until, reason } => warn!(
+            event = "bucket.cooldown",
             provider, group = %group, bucket = %bucket, metric = metric.as_str(), fault = fault.as_str(),
             until = %until.wall, reason = %reason, "quota bucket is cooling down"
         ),
         PoolEvent::SessionsRested { group, fault, until, reason } => warn!(
+            event = "sessions.full",
             provider, group = %group, fault = fault.as_str(), until = %until.wall, reason = %reason,
             "all sessions of the quota group are taken"
         ),
         PoolEvent::KeyDisabled { id, label, fault, reason } => warn!(
+            event = "key.disabled",
             provider, key.id = %id, key.label = %label, fault = fault.map(Fault::as_str),
             reason = %reason, "API key is disabled"
         ),
         PoolEvent::GroupDisabled { group, fault, reason } => warn!(
+            event = "group.disabled",
             provider, group = %group, fault = fault.as_str(), reason = %reason, "quota group is disabled"
         ),
         PoolEvent::BreakerOpened { bucket, fault, reason, until, reopened, released } => warn!(
+            event = "breaker.opened",
             provider, bucket = bucket.as_ref().map(BucketName::as_str), fault = fault.as_str(),
             reason = %reason, until = %until.wall, reopened, released,
             "the provider is in trouble, no key is blamed and nobody is sent there"
         ),
         PoolEvent::LeaseExpired { lease, id, label, held } => warn!(
+            event = "lease.lost",
             provider, key.id = %id, key.label = %label, lease = lease.number, held = ?held,
             "a lease was never settled and counts as lost"
         ),
         PoolEvent::BindingsEvicted { count } => {
-            warn!(provider, count, "too many bindings, the oldest are forgotten");
+            warn!(
+                event = "bindings.forgotten",
+                provider, count, "too many bindings, the oldest are forgotten"
+            );
         }
-        PoolEvent::Dropped { count } => warn!(provider, count, "events of the pool were lost"),
+        PoolEvent::Dropped { count } => {
+            warn!(event = "pool.events_lost", provider, count, "events of the pool were lost")
+        }
         PoolEvent::OrderRotated { first, label } => {
-            info!(provider, key.id = %first, key.label = %label, "the order of the keys rotated");
+            info!(
+                event = "order.rotated", provider, key.id = %first, key.label = %label,
+                "the order of the keys rotated"
+            );
         }
         PoolEvent::KeyProbed { id, label, fault, reason, next_at } => debug!(
+            event = "key.probed",
             provider, key.id = %id, key.label = %label, fault = fault.map(Fault::as_str), reason,
             next_at = next_at.map(|at| at.wall.to_string()), "disabled API key was probed and stays out"
         ),
@@ -80,21 +98,36 @@ fn learned(provider: &str, event: &PoolEvent) {
     if let PoolEvent::Noticed(warning) = event {
         let labels: Vec<&str> = warning.keys().map(|key| &*key.label).take(MOST_LABELS).collect();
         let labels = (!labels.is_empty()).then(|| labels.join(", "));
-        warn!(provider, group = %warning.group(), key.labels = labels, "{provider}: {warning}");
+        warn!(
+            event = "pool.warning", provider, group = %warning.group(), key.labels = labels,
+            "{provider}: {warning}"
+        );
     }
     if let PoolEvent::GroupNamed { group, name } = event {
-        info!(provider, group = %group, name = %name, "the provider named the quota group");
+        info!(
+            event = "group.named", provider, group = %group, name = %name,
+            "the provider named the quota group"
+        );
     }
     if let PoolEvent::TierLearned { group, tier } = event {
-        info!(provider, group = %group, tier = tier.as_str(), "the provider told the quota group's tier");
+        info!(
+            event = "group.tier", provider, group = %group, tier = tier.as_str(),
+            "the provider told the quota group's tier"
+        );
     }
     if let PoolEvent::LimitLearned { group, bucket, metric, limit, before } = event {
         let metric = metric.as_str();
         if let Some(before) = before {
             let text = "the provider states another limit than before";
-            warn!(provider, group = %group, bucket = %bucket, metric, limit, before, "{text}");
+            warn!(
+                event = "limit.changed", provider, group = %group, bucket = %bucket, metric, limit, before,
+                "{text}"
+            );
         } else {
-            info!(provider, group = %group, bucket = %bucket, metric, limit, "the provider stated a limit");
+            info!(
+                event = "limit.stated", provider, group = %group, bucket = %bucket, metric, limit,
+                "the provider stated a limit"
+            );
         }
     }
 }
@@ -104,21 +137,31 @@ fn good_news(provider: &str, event: &PoolEvent) {
         PoolEvent::Recovered { group, key, bucket, fault } => {
             let (id, label) = key.as_ref().map(|(id, label)| (id.as_str(), &**label)).unzip();
             let bucket = bucket.as_ref().map(BucketName::as_str);
-            info!(provider, group = %group, key.id = id, key.label = label, bucket, fault = fault.as_str(), "recovered");
+            info!(
+                event = "pool.recovered", provider, group = %group, key.id = id, key.label = label, bucket,
+                fault = fault.as_str(), "recovered"
+            );
         }
         PoolEvent::KeyEnabled { id, label } => {
-            info!(provider, key.id = %id, key.label = %label, "API key is enabled");
+            info!(event = "key.enabled", provider, key.id = %id, key.label = %label, "API key is enabled");
         }
         PoolEvent::KeyProvedGood { id, label } => {
-            info!(provider, key.id = %id, key.label = %label, "API key recovered by probe");
+            info!(
+                event = "key.proved_good", provider, key.id = %id, key.label = %label,
+                "API key recovered by probe"
+            );
         }
-        PoolEvent::GroupEnabled { group } => info!(provider, group = %group, "quota group is enabled"),
+        PoolEvent::GroupEnabled { group } => {
+            info!(event = "group.enabled", provider, group = %group, "quota group is enabled");
+        }
         PoolEvent::BreakerProbing { bucket } => debug!(
+            event = "breaker.probing",
             provider,
             bucket = bucket.as_ref().map(BucketName::as_str),
             "one request finds out whether the provider serves again"
         ),
         PoolEvent::BreakerClosed { bucket, after } => info!(
+            event = "breaker.closed",
             provider, bucket = bucket.as_ref().map(BucketName::as_str), after = ?after,
             "the provider is in trouble no longer"
         ),
@@ -143,27 +186,31 @@ fn good_news(provider: &str, event: &PoolEvent) {
 
 /// A machine panicked; its actor restarts.
 pub(crate) fn panicked(actor: &str) {
-    error!(actor, "the machine panicked, the actor restarts");
+    error!(event = "actor.panicked", actor, "the machine panicked, the actor restarts");
 }
 
 /// An actor is back.
 pub(crate) fn restarted(actor: &str, restarts: u32) {
-    warn!(actor, restarts, "the actor restarted");
+    warn!(event = "actor.restarted", actor, restarts, "the actor restarted");
 }
 
 /// What an actor kept could not be used.
 pub(crate) fn state_lost(actor: &str) {
-    error!(actor, "what was kept could not be used, the machine starts empty");
+    error!(event = "actor.state_lost", actor, "what was kept could not be used, the machine starts empty");
 }
 
 /// An actor restarted too often.
 pub(crate) fn beyond_repair(actor: &str, restarts: u32) {
-    error!(actor, restarts, "too many restarts within a minute, restarting does not cure it");
+    error!(
+        event = "actor.beyond_repair",
+        actor, restarts, "too many restarts within a minute, restarting does not cure it"
+    );
 }
 
 /// What must outlive the process cannot be written.
 pub(crate) fn storage_failed(reason: &str, trouble: &(dyn std::error::Error + 'static)) {
     error!(
+        event = "storage.failed",
         reason,
         trouble = with_causes(trouble),
         "what must outlive the process cannot be written; requests are served, and it is tried again"
@@ -173,6 +220,7 @@ pub(crate) fn storage_failed(reason: &str, trouble: &(dyn std::error::Error + 's
 /// A write takes long.
 pub(crate) fn storage_slow() {
     warn!(
+        event = "storage.slow",
         reason = "slow",
         "what must outlive the process is long in being written; requests are served, and it goes on"
     );
@@ -181,15 +229,22 @@ pub(crate) fn storage_slow() {
 /// It is written again, but for rows that were dropped because too many waited.
 pub(crate) fn storage_recovered(dropped: u64) {
     if dropped == 0 {
-        info!("what must outlive the process is written again, nothing is missing");
+        info!(
+            event = "storage.recovered",
+            "what must outlive the process is written again, nothing is missing"
+        );
     } else {
-        error!(dropped, "what must outlive the process is written again; what could not wait is missing");
+        error!(
+            event = "storage.lost",
+            dropped, "what must outlive the process is written again; what could not wait is missing"
+        );
     }
 }
 
 /// Rows of the ledger do not reach the database; the journal keeps them.
 pub(crate) fn ledger_failed(reason: &str, trouble: &(dyn std::error::Error + 'static)) {
     error!(
+        event = "ledger.failed",
         reason,
         trouble = with_causes(trouble),
         "the ledger cannot be written to the database; it goes to its journal until it can"
@@ -199,6 +254,7 @@ pub(crate) fn ledger_failed(reason: &str, trouble: &(dyn std::error::Error + 'st
 /// Nor do they reach the journal; memory keeps them, as long as it has room.
 pub(crate) fn journal_failed(trouble: &(dyn std::error::Error + 'static)) {
     error!(
+        event = "spool.failed",
         trouble = with_causes(trouble),
         "the journal of the ledger cannot be written either; it waits in memory"
     );
@@ -207,18 +263,21 @@ pub(crate) fn journal_failed(trouble: &(dyn std::error::Error + 'static)) {
 /// They reach the database again, those of the journal included.
 pub(crate) fn ledger_recovered(replayed: u64, dropped: u64) {
     if dropped == 0 {
-        info!(replayed, "the ledger is in the database, nothing is missing");
+        info!(event = "ledger.recovered", replayed, "the ledger is in the database, nothing is missing");
     } else {
         error!(
-            replayed,
-            dropped, "the ledger is in the database, but for the rows that nothing had room for"
+            event = "ledger.lost",
+            replayed, dropped, "the ledger is in the database, but for the rows that nothing had room for"
         );
     }
 }
 
 /// A round of forgetting is over.
 pub(crate) fn ledger_forgot(rows: u64) {
-    info!(rows, "rows of the ledger that were older than storage.ledger_retention are forgotten");
+    info!(
+        event = "ledger.forgot",
+        rows, "rows of the ledger that were older than storage.ledger_retention are forgotten"
+    );
 }
 
 /// What is old stays for now.
@@ -254,18 +313,28 @@ pub(crate) fn audited(entry: &AuditEntry) {
     .iter()
     .any(|trouble| trouble.as_str() == action);
     if is_trouble {
-        warn!(audit = true, who, action, details, peer, request_id, count, "audit: {action}");
+        warn!(
+            event = "audit.trouble",
+            audit = true,
+            who,
+            action,
+            details,
+            peer,
+            request_id,
+            count,
+            "audit: {action}"
+        );
     } else {
-        info!(audit = true, who, action, details, peer, request_id, "audit: {action}");
+        info!(event = "audit.entry", audit = true, who, action, details, peer, request_id, "audit: {action}");
     }
 }
 
 /// The audit trail cannot be written; what is to be written waits.
 pub(crate) fn audit_failed(trouble: &(dyn std::error::Error + 'static)) {
-    warn!("the audit trail cannot be written and waits: {trouble}");
+    warn!(event = "audit.failed", "the audit trail cannot be written and waits: {trouble}");
 }
 
 /// It can be again.
 pub(crate) fn audit_recovered() {
-    info!("the audit trail is written again");
+    info!(event = "audit.recovered", "the audit trail is written again");
 }

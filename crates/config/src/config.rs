@@ -35,7 +35,7 @@ pub struct Config {
     pub cache: CacheConfig,
     /// What outlives the process.
     pub storage: StorageConfig,
-    /// Logs and traces.
+    /// Logs, traces and metrics.
     pub telemetry: TelemetryConfig,
     /// The providers that are on, in the order of the catalogue.
     pub providers: Vec<ProviderConfig>,
@@ -190,13 +190,15 @@ pub enum StoragePlace {
     Server(DatabaseUrl),
 }
 
-/// Logs and traces.
+/// Logs, traces and metrics.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TelemetryConfig {
     /// Logs.
     pub log: LogConfig,
     /// Traces.
     pub otlp: OtlpConfig,
+    /// Whether metrics are counted, and told to scrapers.
+    pub metrics: bool,
 }
 
 /// Logs.

@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use keygate_actors::clock;
 use keygate_domain::{Blame, ErrorKind, Refusal};
-use keygate_journey::{Answer, AnswerBody, Call, Facts, Identity, Lane, Refused, serve};
+use keygate_journey::{Answer, AnswerBody, Call, Facts, Identity, Lane, Refused, RequestTimer, serve};
 use keygate_provider::OwnCall;
 use keygate_telemetry::spans;
 use serde_json::{Value, json};
@@ -78,6 +78,8 @@ async fn made(
         headers: &headers,
         request_id: id,
     };
+    let span = spans::root(&arrival);
+    let timer = RequestTimer::start(&worker.house, Some(lane.adapter.name), &span, began);
     let call = Call {
         path: &call.path,
         query: call.query.as_deref(),
@@ -88,14 +90,19 @@ async fn made(
         began,
         identity,
         request_id: id,
-        span: spans::root(&arrival),
+        span,
+        metrics: timer.metrics(),
         method: call.method,
     };
-    let served = serve(&worker.house, lane, &call, hung_up(request)).await;
+    let mut served = serve(&worker.house, lane, &call, hung_up(request)).await;
     let status =
         served.as_ref().map_or_else(|refused| status_of(&refused.refusal), |answer| answer.status.as_u16());
     let facts = served.as_ref().map_or_else(|refused| &refused.facts, |answer| &answer.facts);
     spans::record_response(&call.span, status, facts.attempts, facts.key.as_ref());
+    match &mut served {
+        Ok(answer) => timer.answered(answer),
+        Err(refused) => timer.refused(&refused.refusal, status),
+    }
     served.map(|answer| answered(answer, id))
 }
 

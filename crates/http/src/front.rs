@@ -4,6 +4,7 @@ use keygate_actors::{Auditor, Bookkeeper, KeySupervisor, Ledger, UserLimiter};
 use keygate_config::ServerConfig;
 use keygate_domain::Redactor;
 use keygate_journey::AnswerDesk;
+use keygate_telemetry::metrics::Metrics;
 
 use crate::reload::ReloadDesk;
 use crate::rules::RuleBoard;
@@ -40,4 +41,6 @@ pub struct FrontSettings {
     pub answers: Option<AnswerDesk>,
     /// Takes secrets out of what providers say.
     pub redactor: Redactor,
+    /// What workers count with, if they do.
+    pub metrics: Option<Metrics>,
 }

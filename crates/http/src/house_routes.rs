@@ -8,7 +8,7 @@ use keygate_domain::{ErrorKind, Refusal};
 use crate::proxy::headers_of;
 use crate::{
     admin, answers_status, assistant, audit, avatar_session, cors, documents, error_response, explain,
-    health, panic_response, reload, request_id, status, usage, user_usage,
+    health, metrics, panic_response, reload, request_id, status, usage, user_usage,
 };
 
 /// Declares them.
@@ -16,6 +16,7 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
     routes
         .service(readable("/healthz", health::healthz))
         .service(readable("/readyz", health::readyz))
+        .service(readable("/metrics", metrics::metrics))
         .service(readable("/openapi.json", documents::openapi))
         .service(readable("/docs", documents::docs))
         .service(

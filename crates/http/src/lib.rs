@@ -22,6 +22,7 @@ mod house_routes;
 mod inflow;
 mod learned_status;
 mod line;
+mod metrics;
 mod origin;
 mod panic_response;
 mod proxy;

@@ -39,7 +39,7 @@ pub(crate) async fn catch(
         Ok(answered) => answered,
         Err(_panic) => {
             let id = request_id::kept(sent.as_ref().map(HeaderValue::as_bytes));
-            tracing::error!(request_id = %id, "a request handler panicked");
+            tracing::error!(event = "request.panicked", request_id = %id, "a request handler panicked");
             Err(InternalError::from_response("panic", error_response::on_house(&refusal(), &id)).into())
         }
     }

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use keygate_actors::clock;
 use keygate_domain::{ErrorKind, Moment, Refusal};
-use keygate_journey::{Answer, Call, Facts, Identity, Lane, Refused, serve};
+use keygate_journey::{Answer, Call, Facts, Identity, Lane, Refused, RequestTimer, serve};
 use keygate_telemetry::spans;
 use tracing::Span;
 
@@ -39,7 +39,10 @@ pub(crate) async fn proxy(request: HttpRequest, payload: web::Payload, worker: O
     let id = request_id::of(&headers);
     let path = without_doubled_slashes(request.uri().path());
     let Some((lane, below)) = worker.house.lane_of(&path) else {
-        return error_response::on_surface(&worker.house, &path, &error_response::no_such_route(&path), &id);
+        let refused = error_response::no_such_route(&path);
+        let timer = RequestTimer::start(&worker.house, None, &Span::none(), began);
+        timer.refused(&refused.refusal, status_of(refused.refusal.kind));
+        return error_response::on_surface(&worker.house, &path, &refused, &id);
     };
     if sockets::is_one(&request, lane, below) {
         // Boxed, as other rare ways are: else the memory of every request would have room for it.
@@ -63,7 +66,7 @@ pub(crate) async fn proxy(request: HttpRequest, payload: web::Payload, worker: O
         span,
     };
     panic_response::or_else(visit.run(payload), || {
-        tracing::error!(request_id = %id, "a request handler panicked");
+        tracing::error!(event = "request.panicked", request_id = %id, "a request handler panicked");
         let facts = Facts { provider: Some(lane.adapter.name), ..Facts::default() };
         let refused = Refused { refusal: panic_response::refusal(), facts, turned_away: None };
         error_response::on_surface(&worker.house, below, &refused, &id)
@@ -97,26 +100,32 @@ impl Visit<'_> {
     async fn run(self, payload: web::Payload) -> HttpResponse {
         let (id, path, house, span) = (self.id, self.path, &self.worker.house, self.span.clone());
         let request = self.request;
-        match self.served(payload).await {
+        let timer = RequestTimer::start(house, Some(self.lane.adapter.name), &span, self.began);
+        match self.served(payload, &timer).await {
             Ok(mut answer) => {
                 if let Some(session) = answer.session.take_if(|_| is_gone(request)) {
                     session.end(&house.errands);
                 }
                 let facts = &answer.facts;
                 spans::record_response(&span, answer.status.as_u16(), facts.attempts, facts.key.as_ref());
+                timer.answered(&mut answer);
                 answer_out::respond(answer, id)
             }
             Err(refused) => {
-                tracing::debug!(request_id = %id, error = refused.refusal.kind.as_str(), "refused");
+                tracing::debug!(
+                    event = "request.refused", request_id = %id, error = refused.refusal.kind.as_str(),
+                    "refused"
+                );
                 let (kind, facts) = (refused.refusal.kind, &refused.facts);
                 spans::record_refusal(&span, kind);
                 spans::record_response(&span, status_of(kind), facts.attempts, facts.key.as_ref());
+                timer.refused(&refused.refusal, status_of(kind));
                 error_response::on_surface(house, path, &refused, id)
             }
         }
     }
 
-    async fn served(self, payload: web::Payload) -> Result<Answer, Refused> {
+    async fn served(self, payload: web::Payload, timer: &RequestTimer) -> Result<Answer, Refused> {
         let peer = peer_of(self.request);
         // 1 who is this
         let query = self.request.uri().query();
@@ -125,7 +134,9 @@ impl Visit<'_> {
         let (body, inflow) = if self.lane.provider.streams_body(&self.method, self.path) {
             (Bytes::new(), Some(inflow::of(self.request, payload, self.worker.rules.max_upload)))
         } else {
+            let before = timer.lap();
             let body = self.read(&known.identity, payload).await;
+            timer.metrics().spent_elsewhere(timer.lap().saturating_sub(before));
             (body.map_err(|r| self.refused_unread(&known, r))?, None)
         };
         let Recognised { identity, is_failed_login } = known;
@@ -144,6 +155,7 @@ impl Visit<'_> {
             identity,
             request_id: self.id,
             span: self.span,
+            metrics: timer.metrics(),
         };
         match serve(&self.worker.house, self.lane, &call, hung_up(self.request)).await {
             Ok(answer) => Ok(answer),

@@ -16,7 +16,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use keygate_actors::clock;
 use keygate_domain::{ErrorKind, Moment, Refusal};
-use keygate_journey::{Call, Connection, Door, Facts, Identity, Lane, Refused, connect};
+use keygate_journey::{Call, Connection, Door, Facts, Identity, Lane, Refused, RequestTimer, connect};
+use keygate_telemetry::metrics::RequestMetrics;
 use keygate_telemetry::spans;
 use keygate_upstream::{WebSocket, accept_key};
 use tokio::sync::oneshot;
@@ -95,19 +96,24 @@ impl Visit {
             headers: &self.headers,
             request_id: &self.id,
         });
-        match self.connected(lane, below, payload, span.clone()).await {
-            Ok(Connection::Over) => {}
-            Ok(Connection::Answered(answer)) => {
+        let house = &self.worker.house;
+        let timer = RequestTimer::start(house, Some(lane.adapter.name), &span, self.began);
+        match self.connected(lane, below, payload, (span.clone(), timer.metrics())).await {
+            Ok(Connection::Over) => timer.connected(),
+            Ok(Connection::Answered(mut answer)) => {
                 let facts = &answer.facts;
                 spans::record_response(&span, answer.status.as_u16(), facts.attempts, facts.key.as_ref());
+                timer.answered(&mut answer);
                 self.reply.give(answer_out::respond(*answer, &self.id));
             }
             Err(refused) => {
                 let (kind, facts) = (refused.refusal.kind, &refused.facts);
-                tracing::debug!(request_id = %self.id, error = kind.as_str(), "refused");
+                tracing::debug!(
+                    event = "request.refused", request_id = %self.id, error = kind.as_str(), "refused"
+                );
                 spans::record_refusal(&span, kind);
                 spans::record_response(&span, status_of(kind), facts.attempts, facts.key.as_ref());
-                let house = &self.worker.house;
+                timer.refused(&refused.refusal, status_of(kind));
                 self.reply.give(error_response::on_surface(house, below, &refused, &self.id));
             }
         }
@@ -118,7 +124,7 @@ impl Visit {
         lane: &Lane,
         path: &str,
         payload: web::Payload,
-        span: Span,
+        (span, metrics): (Span, RequestMetrics),
     ) -> Result<Connection, Refused> {
         let query = self.request.uri().query();
         let refused = |refusal| {
@@ -145,6 +151,7 @@ impl Visit {
             identity,
             request_id: &self.id,
             span,
+            metrics,
         };
         let door = FrontDoor { payload, accept, id: &self.id, reply: self.reply.clone() };
         let (house, board) = (&self.worker.house, &self.worker.switchboard);

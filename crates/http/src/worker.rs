@@ -14,6 +14,7 @@ use keygate_actors::{Auditor, Bookkeeper, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_domain::Redactor;
 use keygate_journey::{AnswerDesk, Errands, House, Lane, StoredAnswers, Switchboard, Tally};
+use keygate_telemetry::metrics::{Metrics, WorkerMetrics};
 use keygate_upstream::UpstreamClient;
 use tokio::sync::watch;
 
@@ -40,6 +41,7 @@ struct Tools {
     answers: Option<AnswerDesk>,
     tally: Arc<Tally>,
     switchboard: Switchboard,
+    metrics: Option<WorkerMetrics>,
 }
 
 /// What a worker serves with, made anew when other rules are posted. Requests that began under
@@ -76,6 +78,7 @@ impl Station {
             answers: settings.answers.clone(),
             tally: settings.board.tally(),
             switchboard,
+            metrics: settings.metrics.as_ref().map(Metrics::worker),
         };
         let on_duty = RefCell::new(Rc::new(tools.worker(&posted)));
         Self { tools, board: RefCell::new(board), on_duty }
@@ -111,6 +114,7 @@ impl Tools {
                 catch_all: rules.answers.catch_all,
             }),
             status_of,
+            metrics: self.metrics.clone(),
         };
         Worker {
             house,

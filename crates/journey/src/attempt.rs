@@ -20,9 +20,10 @@ use tracing::Span;
 use crate::account::Account;
 use crate::answer::Slot;
 use crate::pieces::joined;
-use crate::relay::{Pace, Watch};
+use crate::relay::{Pace, Passed, Watch};
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
+use crate::timer::AttemptTimer;
 use crate::{AnswerBody, Call, Caller, House, Lane, OpenSession, Relay, events, headers, lost};
 
 pub(crate) use failed::{Failed, Kept};
@@ -66,6 +67,9 @@ pub(crate) struct Opened {
     pub(crate) session: Option<OpenSession>,
 }
 
+/// Where an attempt is entered: the ledger, and metrics.
+type Books = (Option<Account>, Option<AttemptTimer>);
+
 /// The bytes of an answer read before the first is passed on.
 struct HeldBack {
     chunks: VecDeque<Bytes>,
@@ -79,14 +83,15 @@ impl Attempt<'_> {
         let span = self.span(lease.as_ref());
         let sent = clock::now();
         let mut account = Account::open(self, lease.as_ref(), sent);
+        let timer = AttemptTimer::start(self, sent);
         let answer = match self.open(lease.as_ref()).await {
             Ok(answer) => answer,
-            Err(failed) => return Err(self.failed(lease, account, failed, &span)),
+            Err(failed) => return Err(self.failed(lease, (account, Some(timer)), failed, &span)),
         };
         if let Some(account) = &mut account {
             account.answered(answer.status().as_u16());
         }
-        let opened = self.relay(answer, lease, account, slot, &span).await;
+        let opened = self.relay(answer, lease, (account, timer), slot, &span).await;
         if self.intent.streaming.is_stream() && opened.is_ok() && !span.is_disabled() {
             spans::record_time_to_first_chunk(&span, clock::since(sent));
         }
@@ -97,7 +102,7 @@ impl Attempt<'_> {
     fn failed(
         &self,
         lease: Option<KeyLease>,
-        account: Option<Account>,
+        (account, timer): Books,
         failed: Failed,
         span: &Span,
     ) -> Failed {
@@ -110,6 +115,9 @@ impl Attempt<'_> {
         );
         if let Some(kept) = &failed.kept {
             spans::record_answer_status(span, kept.status.as_u16());
+        }
+        if let Some(timer) = timer {
+            timer.failed(&failed.failure, failed.kept.as_ref().map(|kept| kept.status.as_u16()));
         }
         if let Some(mut account) = account {
             if let Some(kept) = &failed.kept {
@@ -261,7 +269,7 @@ impl Attempt<'_> {
         &self,
         mut answer: UpstreamAnswer,
         lease: Option<KeyLease>,
-        account: Option<Account>,
+        (account, timer): (Option<Account>, AttemptTimer),
         slot: &mut Slot,
         span: &Span,
     ) -> Result<Opened, Failed> {
@@ -277,13 +285,19 @@ impl Attempt<'_> {
             slot: None,
             units: self.intent.user_units,
             account,
+            timer: Some(timer),
+            passed: Passed::default(),
         };
         let held = match self.hold_back(&mut answer, &mut watch).await {
             Ok(held) => held,
             Err(failed) => {
-                return Err(self.failed(watch.lease.take(), watch.account.take(), failed, span));
+                let books = (watch.account.take(), watch.timer.take());
+                return Err(self.failed(watch.lease.take(), books, failed, span));
             }
         };
+        if let Some(timer) = &mut watch.timer {
+            timer.opened();
+        }
         let status = answer.status();
         self.bind(watch.lease.as_ref(), answer.headers());
         let mut headers = headers::passing(answer.headers(), &self.house.redactor);
@@ -295,6 +309,9 @@ impl Attempt<'_> {
         }
         if let Some(lease) = &watch.lease {
             lease.answered();
+        }
+        if let Some(timer) = &mut watch.timer {
+            timer.streams();
         }
         watch.bind_created();
         watch.slot = slot.take();

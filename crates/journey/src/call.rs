@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use keygate_domain::{ClientId, ClientProfile, Moment, Refusal, Right, UserId};
 use keygate_provider::{Inbound, Origin};
+use keygate_telemetry::metrics::RequestMetrics;
 use tracing::Span;
 
 use crate::Inflow;
@@ -35,6 +36,8 @@ pub struct Call<'a> {
     pub request_id: &'a str,
     /// The span of the whole request; disabled when it is not traced.
     pub span: Span,
+    /// What counts it.
+    pub metrics: RequestMetrics,
 }
 
 impl Call<'_> {
@@ -65,6 +68,7 @@ impl Call<'_> {
             identity: self.identity.clone(),
             request_id: self.request_id,
             span: self.span.clone(),
+            metrics: self.metrics.clone(),
         }
     }
 

@@ -64,7 +64,7 @@ pub async fn connect<D: Door>(
     // 3 adapter: intent
     let (caller, intent) = entered(lane, call, &facts)?;
     // 4 ask limiter
-    let slot = limited(house, caller, &intent, &mut facts).await?;
+    let slot = limited(house, call, caller, &intent, &mut facts).await?;
     let terms = sockets.terms(&intent, &call.inbound());
     let line = Switch { house, lane, call, caller, board, sockets, terms: &terms };
     if terms.opens_with_frame {
@@ -128,6 +128,7 @@ impl Switch<'_> {
             Err(rejected) => return self.close(socket, Err(&rejection(rejected))).await,
         };
         spans::record_intent(&self.call.span, &self.call.method, self.lane.adapter.name, &intent);
+        self.call.metrics.wants(intent.operation);
         if let Err(refusal) = may_use_model(self.caller, &intent) {
             return self.close(socket, Err(&refusal)).await;
         }

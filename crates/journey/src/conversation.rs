@@ -19,6 +19,7 @@ use crate::answer::Slot;
 use crate::attempt::{Talk, without_key};
 use crate::settle::{self, Ending};
 use crate::switchboard::Leaving;
+use crate::timer::AttemptTimer;
 
 /// How often each side is asked for a sign of life. Below what proxies on the way take for silence.
 const PULSE: Duration = Duration::from_secs(30);
@@ -50,6 +51,7 @@ pub(crate) struct Watched {
     pub(crate) units: u32,
     /// Its place in the ledger, if it could cost something.
     pub(crate) account: Option<Account>,
+    pub(crate) timer: Option<AttemptTimer>,
 }
 
 impl Watched {
@@ -84,9 +86,13 @@ impl Watched {
         // Who was served and says so was served, however the connection ended.
         let broke = (*end == End::ProviderLost && metered.usage.is_none()).then_some(Fault::Unreachable);
         let failure = told.or_else(|| broke.map(Failure::of));
+        let cut = failure.as_ref().map(|failure| Ending::Cut(failure.fault));
+        let ending = cut.unwrap_or(Ending::Complete);
         if let Some(account) = self.account {
-            let cut = failure.as_ref().map(|failure| Ending::Cut(failure.fault));
-            account.served(&metered, cut.unwrap_or(Ending::Complete));
+            account.served(&metered, ending);
+        }
+        if let Some(timer) = self.timer {
+            timer.served(&metered, ending);
         }
         let group = self.lease.as_ref().map(KeyLease::group).or(self.pass.as_ref().map(GroupPass::group));
         let group = group.cloned();

@@ -1,10 +1,10 @@
 //! Steps 3 and 4: what is wanted, by whom, and whether they may.
 
 use keygate_actors::UserCall;
-use keygate_domain::{ErrorKind, Intent, Refusal, Resource};
+use keygate_domain::{ErrorKind, Intent, PlanName, Refusal, Resource};
 use keygate_pool::Whose;
 use keygate_provider::CallRejected;
-use keygate_telemetry::spans;
+use keygate_telemetry::spans::{self, AdmitFacts};
 
 use crate::answer::Slot;
 use crate::serve::refused;
@@ -29,6 +29,7 @@ pub(crate) fn entered<'c>(
     };
     let intent = understood.map_err(|rejected| refused(rejection(rejected), facts.clone()))?;
     spans::record_intent(&call.span, &call.method, lane.adapter.name, &intent);
+    call.metrics.wants(intent.operation);
     if intent.access.needs_token() && !caller.may(intent.right) {
         return Err(refused(lacks_right(&intent), facts.clone()));
     }
@@ -51,6 +52,7 @@ pub(crate) fn may_use_model(caller: &Caller, intent: &Intent) -> Result<(), Refu
 /// The user's slot, if the call takes one.
 pub(crate) async fn limited(
     house: &House,
+    call: &Call<'_>,
     caller: &Caller,
     intent: &Intent,
     facts: &mut Facts,
@@ -58,19 +60,28 @@ pub(crate) async fn limited(
     if intent.user_units == 0 {
         return Ok(None);
     }
-    let call = UserCall {
+    let plan = caller.profile.plan.as_ref().map(PlanName::as_str);
+    let ask = AdmitFacts { user: &caller.user, units: intent.user_units, plan };
+    let span = spans::admit(&call.span, &ask);
+    let wanted = UserCall {
         user: caller.user.clone(),
         units: intent.user_units,
         limits: caller.profile.limits,
         plan: caller.profile.plan.clone(),
         tokens: intent.estimate.input_tokens + intent.estimate.output_tokens,
     };
-    match house.limiter.admit(call).await {
+    match house.limiter.admit(wanted).await {
         Ok(admission) => {
-            facts.allowance = Some(admission.facts());
+            let allowance = admission.facts();
+            spans::record_admitted(&span, allowance.limit, allowance.remaining);
+            facts.allowance = Some(allowance);
             Ok(Some(admission))
         }
-        Err(limited) => Err(Refused::by_limiter(limited, facts.clone())),
+        Err(limited) => {
+            let refused = Refused::by_limiter(limited, facts.clone());
+            spans::record_not_admitted(&span, &refused.refusal);
+            Err(refused)
+        }
     }
 }
 

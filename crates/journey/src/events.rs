@@ -22,30 +22,42 @@ pub(crate) fn attempt_failed(
     let (key_id, label) = (lease.map(KeyLease::key_id), lease.map(KeyLease::label));
     let request_id = &call.request_id;
     if matches!(fault, Fault::Caller | Fault::AffinityLost) {
-        debug!(%request_id, attempt = number, status, fault = fault.as_str(), "{provider}: refused the request");
+        debug!(
+            event = "attempt.refused", %request_id, attempt = number, status, fault = fault.as_str(),
+            "{provider}: refused the request"
+        );
     } else {
         let key_id = key_id.map(tracing::field::display);
-        warn!(%request_id, attempt = number, status, fault = fault.as_str(), key_id, label, "{provider}: an attempt failed");
+        warn!(
+            event = "attempt.failed", %request_id, attempt = number, status, fault = fault.as_str(), key_id,
+            label, "{provider}: an attempt failed"
+        );
     }
 }
 
 /// Nobody could be asked, and a stored answer took their place.
 pub(crate) fn answered_from_store(request_id: &str, found: &FoundAnswer) {
-    info!(%request_id, answer = %found.id, score = found.score(), "answered with a stored answer");
+    info!(
+        event = "answer.stored", %request_id, answer = %found.id, score = found.score(),
+        "answered with a stored answer"
+    );
 }
 
 /// Nobody could be asked, and stored answers could not be looked for.
 pub(crate) fn no_stored_answers(request_id: &str, trouble: &str) {
-    warn!(%request_id, trouble, "stored answers cannot be looked for");
+    warn!(event = "answers.failed", %request_id, trouble, "stored answers cannot be looked for");
 }
 
 /// A session of which no caller could be told.
 pub(crate) fn orphan(provider: ProviderName, session: &Resource, is_over: bool) {
     let (provider, session) = (provider.as_str(), &*session.name);
     if is_over {
-        info!(provider, session, "ended a session that no caller came to know of");
+        info!(event = "session.ended", provider, session, "ended a session that no caller came to know of");
     } else {
-        warn!(provider, session, "a session that no caller came to know of could not be ended");
+        warn!(
+            event = "session.orphaned",
+            provider, session, "a session that no caller came to know of could not be ended"
+        );
     }
 }
 
@@ -53,9 +65,15 @@ pub(crate) fn orphan(provider: ProviderName, session: &Resource, is_over: bool) 
 pub(crate) fn lost_start(provider: ProviderName, request_id: &str, is_known: bool) {
     let provider = provider.as_str();
     if is_known {
-        info!(provider, %request_id, "a session start that was not answered opened no session");
+        info!(
+            event = "session.not_opened", provider, %request_id,
+            "a session start that was not answered opened no session"
+        );
     } else {
-        warn!(provider, %request_id, "a session start was not answered, and may have opened a session");
+        warn!(
+            event = "session.lost", provider, %request_id,
+            "a session start was not answered, and may have opened a session"
+        );
     }
 }
 
@@ -73,11 +91,14 @@ pub(crate) fn conversation_ended(provider: &str, call: &Call<'_>, end: &End) {
         End::TooLong => ("too_long", None),
     };
     let code = code.map(|closing| closing.code);
-    debug!(%request_id, how, code, "{provider}: a connection ended");
+    debug!(event = "connection.ended", %request_id, how, code, "{provider}: a connection ended");
 }
 
 /// A connection that was open on the caller's side came to nothing.
 pub(crate) fn closed(provider: &str, call: &Call<'_>, closing: &Closing) {
     let (request_id, code) = (&call.request_id, closing.code);
-    debug!(%request_id, code, "{provider}: closed a connection that nothing came of");
+    debug!(
+        event = "connection.closed", %request_id, code,
+        "{provider}: closed a connection that nothing came of"
+    );
 }

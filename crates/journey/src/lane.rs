@@ -9,6 +9,7 @@ use keygate_domain::{ErrorKind, Messages, ModelName, ProviderName, Redactor};
 use keygate_limits::RetryPolicy;
 use keygate_pool::Strategy;
 use keygate_provider::{Adapter, Provider};
+use keygate_telemetry::metrics::WorkerMetrics;
 use keygate_upstream::Upstream;
 
 use crate::{Errands, ResponseCache, StoredAnswers};
@@ -53,6 +54,8 @@ pub struct House {
     pub answers: Option<StoredAnswers>,
     /// The front's table of statuses, for errors told inside a stream.
     pub status_of: fn(ErrorKind) -> u16,
+    /// What this worker counts with, if it does.
+    pub metrics: Option<WorkerMetrics>,
 }
 
 impl House {

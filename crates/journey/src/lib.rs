@@ -34,6 +34,7 @@ mod serve;
 mod settle;
 mod stored;
 mod switchboard;
+mod timer;
 mod told;
 
 pub use answer::{Answer, AnswerBody, CacheUse, Facts, Refused};
@@ -50,3 +51,4 @@ pub use relay::{Relay, RelayCut};
 pub use serve::serve;
 pub use stored::{AnswerDesk, AnswerShelf, LookTrouble, StoredAnswers};
 pub use switchboard::Switchboard;
+pub use timer::RequestTimer;

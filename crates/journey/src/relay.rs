@@ -11,6 +11,7 @@ use bytes::Bytes;
 use keygate_actors::{KeyLease, clock};
 use keygate_domain::{ClientId, ErrorKind, Fault, Moment, OpenedSession, Refusal, Spend};
 use keygate_provider::{Meter, Rewrite};
+use keygate_telemetry::spans;
 use keygate_upstream::UpstreamAnswer;
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_local};
@@ -23,6 +24,7 @@ use crate::cache::Recorder;
 use crate::pieces::joined;
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
+use crate::timer::{AttemptTimer, RequestTimer};
 
 /// How long after its deadline an answer that is being read may still be ended by its reader,
 /// which can say last words. Shorter than the margin of a lease, so that the lease is settled
@@ -49,6 +51,15 @@ pub(crate) struct Watch {
     pub(crate) units: u32,
     /// Its place in the ledger, if it could cost something.
     pub(crate) account: Option<Account>,
+    pub(crate) timer: Option<AttemptTimer>,
+    pub(crate) passed: Passed,
+}
+
+/// How much of an answer went by, and in how many pieces.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Passed {
+    bytes: u64,
+    chunks: u64,
 }
 
 impl Watch {
@@ -56,6 +67,8 @@ impl Watch {
     /// what cannot be passed on as it came. What may be the beginning of the key comes with the bytes
     /// behind it.
     pub(crate) fn pass(&mut self, chunk: Bytes) -> Bytes {
+        self.passed.bytes += chunk.len() as u64;
+        self.passed.chunks += 1;
         self.meter.see(&chunk);
         let clean = match &self.lease {
             Some(lease) => self.scrub.pass(lease.key(), chunk),
@@ -94,6 +107,10 @@ impl Watch {
         if let Some(account) = self.account {
             account.served(&metered, ending);
         }
+        if let Some(timer) = self.timer {
+            timer.served(&metered, ending);
+        }
+        spans::record_relayed(&self.span, self.passed.bytes, self.passed.chunks);
         settle::by_meter(self.lease, &self.client, self.estimate, &metered, ending, &self.span);
         drop(self.slot);
         let is_sound = ending == Ending::Complete && metered.failure.is_none();
@@ -127,6 +144,8 @@ pub struct Relay {
     is_over: bool,
     /// Keeps what passes, if it is to be given again.
     recorder: Option<Box<Recorder>>,
+    /// The time of the whole request, which ends here.
+    timer: Option<RequestTimer>,
 }
 
 /// What is still flowing. Shared with a [`guard`], which tells the reader when it is too late, and
@@ -183,12 +202,17 @@ impl Relay {
         let shared = Shared { flowing, is_moving: false, is_late: false, reader: None };
         let flow = Flow(Rc::new(RefCell::new(shared)));
         let guard = spawn_local(guard(flow.clone(), pace));
-        Self { held, flow, guard, status_of, is_over: false, recorder: None }
+        Self { held, flow, guard, status_of, is_over: false, recorder: None, timer: None }
     }
 
     /// Has what passes recorded. To be called before anything has.
     pub(crate) fn record(&mut self, recorder: Recorder) {
         self.recorder = Some(Box::new(recorder));
+    }
+
+    /// Has the time of the request end with this.
+    pub(crate) fn accompany(&mut self, timer: RequestTimer) {
+        self.timer = Some(timer);
     }
 
     /// The next bytes; `None` after the last. [`RelayCut`] comes once, when the answer broke off where
@@ -245,6 +269,7 @@ impl Relay {
         self.is_over = true;
         self.guard.abort();
         let is_sound = self.flow.end(ending);
+        self.timer = None;
         if let Some(recorder) = self.recorder.take().filter(|_| is_sound) {
             recorder.keep();
         }

@@ -48,7 +48,7 @@ pub async fn serve(
         return Err(refused(refusal, facts));
     }
     // 4 ask limiter
-    let mut slot = limited(house, caller, &intent, &mut facts).await?;
+    let mut slot = limited(house, call, caller, &intent, &mut facts).await?;
     let intent = match lane.provider.chosen_name(&intent, &call.inbound()) {
         Some(name) => with_name(lane, caller, intent, name, &facts).await?,
         None => intent,
@@ -226,6 +226,7 @@ impl<'a> Way<'a> {
             match next {
                 Next::Again { pause } => {
                     self.last = Some(told);
+                    self.call.metrics.spent_elsewhere(pause);
                     tokio::time::sleep(pause).await;
                 }
                 Next::GiveUp(why) => return self.give_up(told, why, facts),
@@ -286,7 +287,10 @@ impl<'a> Way<'a> {
             leased = self.lane.supervisor.lease(self.ask()).await;
         }
         match &leased {
-            Ok(Leased::Key(lease)) => told::lease(&span, lease),
+            Ok(Leased::Key(lease)) => {
+                told::lease(&span, lease);
+                self.call.metrics.waited(lease.waited());
+            }
             Ok(Leased::NotOurs | Leased::Pass(_)) => {}
             Err(refused) => told::refusal(&span, refused),
         }

@@ -65,7 +65,11 @@ impl EarlierUse {
         match timeout(PATIENCE, self.told(began)).await {
             Ok(Ok(users)) => {
                 self.owed = None;
-                tracing::info!(users, "plans count what was used of this day and month already");
+                tracing::info!(
+                    event = "plans.counted",
+                    users,
+                    "plans count what was used of this day and month already"
+                );
             }
             Ok(Err(why)) => self.warn(&why),
             Err(_elapsed) => self.warn("the ledger is slow"),
@@ -85,6 +89,7 @@ impl EarlierUse {
     fn warn(&mut self, why: &str) {
         if !std::mem::replace(&mut self.is_warned, true) {
             tracing::warn!(
+                event = "plans.uncounted",
                 "what was used before plans were switched on does not count yet, it will as soon as it can be read: \
                  {why}"
             );

@@ -34,12 +34,16 @@ impl LastSigns {
     pub(crate) fn look(place: &Place) -> (Self, Option<UncleanEnd>) {
         let Some(path) = beside(place, "running") else { return (Self::default(), None) };
         let left = RunMark::left_at(&path).unwrap_or_else(|error| {
-            tracing::warn!("whether the last run ended as it should cannot be found out: {error}");
+            tracing::warn!(
+                event = "run.unknown_end",
+                "whether the last run ended as it should cannot be found out: {error}"
+            );
             None
         });
         let end = left.map(unclean_end);
         if let Some(UncleanEnd { from, until, under_way }) = end {
             tracing::warn!(
+                event = "run.cut_off",
                 %from, %until, under_way,
                 "the last run was cut off (killed, or the machine stopped): what ended before {from} is in the \
                  ledger, rows of what ended from then until {until} may be missing, and {under_way} attempts were \
@@ -59,6 +63,7 @@ impl LastSigns {
                 clerks.spawn(give(mark, ledger));
             }
             Err(error) => tracing::warn!(
+                event = "run.unmarked",
                 file = %path.display(),
                 "there will be no telling whether this run ended as it should: {error}"
             ),
@@ -68,7 +73,10 @@ impl LastSigns {
     /// This process ends as it should, and all is written.
     pub(crate) fn end(self) {
         if let Some(Err(error)) = self.mark.map(|mark| mark.remove()) {
-            tracing::warn!("the next start will take this end for one that was cut off: {error}");
+            tracing::warn!(
+                event = "run.unmarked",
+                "the next start will take this end for one that was cut off: {error}"
+            );
         }
     }
 }
@@ -91,7 +99,10 @@ async fn give(mark: RunMark, ledger: Ledger) {
         let written = spawn_blocking(move || mark.write(sign)).await;
         let is_written = matches!(written, Ok(Ok(())));
         if is_well && !is_written {
-            tracing::warn!("no sign of life can be written; where this run ends will not be known");
+            tracing::warn!(
+                event = "run.unmarked",
+                "no sign of life can be written; where this run ends will not be known"
+            );
         }
         is_well = is_written;
     }

@@ -81,6 +81,7 @@ impl LedgerShelf for LedgerBooks {
         }
         if reader.torn() > 0 {
             tracing::warn!(
+                event = "spool.torn",
                 lines = reader.torn(),
                 "the ledger's spool held lines that were cut off; they are lost"
             );
@@ -131,11 +132,14 @@ impl UsageSource for LedgerReader {
         match answer.await {
             Ok(Ok(Ok(report))) => Ok(report),
             Ok(Ok(Err(error))) => {
-                tracing::warn!(reason = error.reason(), trouble = %error, "usage could not be told");
+                tracing::warn!(
+                    event = "usage.failed", reason = error.reason(), trouble = %error,
+                    "usage could not be told"
+                );
                 Err(UsageUnavailable)
             }
             Ok(Err(_elapsed)) => {
-                tracing::warn!("usage could not be told: the report takes too long");
+                tracing::warn!(event = "usage.slow", "usage could not be told: the report takes too long");
                 Err(UsageUnavailable)
             }
             Err(_closing) => Err(UsageUnavailable),

@@ -108,14 +108,20 @@ impl Memory {
         // One that does not end is fetched from like one that lives on.
         let _ = timeout(LAST_WORDS, ends).await;
         if !self.bookkeeper.finish(LAST_WRITES).await {
-            tracing::error!("what changed last could not be written and is forgotten");
+            tracing::error!(
+                event = "storage.lost",
+                "what changed last could not be written and is forgotten"
+            );
         }
         let is_written = self.ledger.finish(LAST_WRITES).await;
         if !is_written {
-            tracing::error!("the last rows of the ledger could not be written and are lost");
+            tracing::error!(
+                event = "ledger.lost",
+                "the last rows of the ledger could not be written and are lost"
+            );
         }
         if !self.auditor.finish(LAST_WRITES).await {
-            tracing::error!("the end of the audit trail could not be written");
+            tracing::error!(event = "audit.lost", "the end of the audit trail could not be written");
         }
         self.clerks.stop();
         if is_written {

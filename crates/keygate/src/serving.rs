@@ -12,7 +12,7 @@ use actix_rt::System;
 use futures_util::future::join;
 use jiff::Timestamp;
 use keygate_actors::{
-    Arbiters, Auditor, Bookkeeper, Chaos, Home, KeySupervisor, Ledger, Prober, Vital, beyond_repair,
+    Arbiters, Auditor, Bookkeeper, Chaos, Home, KeySupervisor, Ledger, Prober, Vital, beyond_repair, clock,
     start_limiter,
 };
 use keygate_config::{Config, Loaded, ProviderConfig};
@@ -21,6 +21,7 @@ use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, UsageBooks
 use keygate_limits::Used;
 use keygate_provider::Adapter;
 use keygate_storage::{Storage, StorageError};
+use keygate_telemetry::metrics::Metrics;
 use thiserror::Error;
 
 use crate::commands::print;
@@ -90,7 +91,7 @@ where
         Err(error) => return failed(&error, Exit::Usage),
     };
     for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!(event = "config.warning", "{warning}");
     }
     let exit = System::new()
         .block_on(serve(loaded, again.map(|again| (again, catalogue)), redactor, chaos, companion))
@@ -125,9 +126,10 @@ where
     let state = first_state();
     let (clerk, tokens) = TokenClerk::begin(memory.storage()).await?;
     if config.clients.relies_on_kept_tokens() && !any_is_valid(&tokens) {
-        tracing::warn!("{NOBODY_HAS_A_TOKEN}");
+        tracing::warn!(event = "tokens.none", "{NOBODY_HAS_A_TOKEN}");
     }
     let board = RuleBoard::new(rules(&config, state.clone()), tokens);
+    let metrics = config.telemetry.metrics.then(|| Metrics::new(clock::now()));
     let crew = CrewPlan {
         chaos,
         homes: dwelling.homes(),
@@ -147,11 +149,12 @@ where
         answers: Some(answers::desk(memory.storage(), memory.clerks(), board.tally())),
         start_crew: crew_starter(config, crew),
         redactor: redactor.clone(),
+        metrics: metrics.clone(),
     })
     .await?;
     drop(memories);
     memory.begin();
-    tracing::info!(address = %front.address(), "listening");
+    tracing::info!(event = "gateway.listening", address = %front.address(), "listening");
     let crew = front.crew().clone();
     let earlier = EarlierUse::new(memory.storage(), crew.ledger.clone(), crew.limiter.clone());
     let watched = watched(&crew);
@@ -162,7 +165,7 @@ where
             again,
             catalogue,
             loaded,
-            Surroundings { state, board: board.clone(), redactor, crew, earlier, orders, hangups },
+            Surroundings { state, board: board.clone(), redactor, crew, earlier, orders, hangups, metrics },
         )
     });
     let clerks = async { join(reloading(reloader), clerk.run(board)).await.0 };
@@ -290,17 +293,19 @@ async fn until_the_end(
         Some(exit) = companion => exit,
         never = clerks => match never {},
         name = beyond_repair(watched) => {
-            tracing::error!(actor = %name, "restarting does not cure it; giving up");
+            tracing::error!(
+                event = "gateway.beyond_repair", actor = %name, "restarting does not cure it; giving up"
+            );
             Exit::Internal
         }
     };
-    tracing::info!("stopping: running answers may end");
+    tracing::info!(event = "gateway.stopping", "stopping: running answers may end");
     let mut stopping = pin!(handle.stop());
     tokio::select! {
         () = &mut stopping => {}
         _ = &mut serving => {}
         // Leaving cuts what still runs: nobody is left to wait for.
-        () = signals.next() => tracing::warn!("stopping at once"),
+        () = signals.next() => tracing::warn!(event = "gateway.cut", "stopping at once"),
     }
     Ok(exit)
 }

@@ -58,7 +58,7 @@ impl TokenClerk {
                 Ok(Ok(None)) => self.recovered(),
                 Ok(Ok(Some((changes, tokens)))) => {
                     self.recovered();
-                    tracing::info!(tokens = tokens.len(), "client tokens changed");
+                    tracing::info!(event = "tokens.changed", tokens = tokens.len(), "client tokens changed");
                     board.post_tokens(tokens);
                     self.seen = changes;
                 }
@@ -80,13 +80,16 @@ impl TokenClerk {
 
     fn failed(&mut self, why: &str) {
         if std::mem::take(&mut self.is_well) {
-            tracing::warn!("client tokens cannot be read, those known last stay in force: {why}");
+            tracing::warn!(
+                event = "tokens.failed",
+                "client tokens cannot be read, those known last stay in force: {why}"
+            );
         }
     }
 
     fn recovered(&mut self) {
         if !std::mem::replace(&mut self.is_well, true) {
-            tracing::info!("client tokens can be read again");
+            tracing::info!(event = "tokens.recovered", "client tokens can be read again");
         }
     }
 }

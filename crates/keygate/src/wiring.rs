@@ -83,9 +83,10 @@ fn counted(count: usize, noun: &str) -> String {
 
 /// Tells how many keys a provider has, and what that means.
 pub(crate) fn tell_pool(provider: &ProviderConfig) {
-    tracing::info!("{}", pool_in_words(provider));
+    tracing::info!(event = "pool.configured", "{}", pool_in_words(provider));
     if group_count(provider) < provider.keys.len() {
         tracing::warn!(
+            event = "pool.shared_groups",
             "{}: several keys share a quota group: that gives resilience, not quota",
             provider.adapter.name
         );

@@ -1,7 +1,7 @@
-//! Logs, traces and their redaction: the only crate that knows OpenTelemetry.
+//! Logs, traces, metrics and their redaction: the only crate that knows OpenTelemetry.
 //!
 //! [`start`] installs what a process needs; [`spans`] makes the spans of a request, so that every
-//! name and attribute stands in one place.
+//! name and attribute stands in one place; [`metrics`] counts, and writes what a scraper reads.
 //!
 //! Three decisions shape it:
 //! - **Spans are for traces, not for logs.** They live under the target [`spans::TARGET`], which
@@ -16,6 +16,7 @@
 mod error;
 mod export;
 mod log;
+pub mod metrics;
 mod propagation;
 mod sampling;
 mod settings;

@@ -43,7 +43,7 @@ pub fn start(settings: &TelemetrySettings, redactor: Redactor) -> Result<Telemet
     panics_to_log();
     if let Some(problem) = &telemetry.problem {
         let source = std::error::Error::source(problem).map(ToString::to_string);
-        warn!(reason = source, "{problem}; serving without traces");
+        warn!(event = "traces.unusable", reason = source, "{problem}; serving without traces");
     }
     Ok(telemetry)
 }
@@ -85,7 +85,7 @@ impl Telemetry {
     /// for lines, whatever the receiver does; needs no runtime and may be called on one.
     pub fn shutdown(self) {
         if self.pipeline.is_some_and(|pipeline| !pipeline.shutdown(SHUTDOWN_PATIENCE)) {
-            warn!("the last traces could not be delivered");
+            warn!(event = "traces.lost", "the last traces could not be delivered");
         }
         drop(self.log);
     }

@@ -52,6 +52,21 @@ def tls_gateway(simulated, logs):
         yield house.Keygate(ready["listening"], tokens), str(folder / "ca.pem")
 
 
+@pytest.fixture(scope="session")
+def collector(logs):
+    """A collector of traces that is none of ours."""
+    with house.collecting(logs / "rotel.log") as running:
+        yield running
+
+
+@pytest.fixture
+def traced_gateway(simulated, logs, collector):
+    """A gateway that sends its traces there."""
+    otlp = {"endpoint": collector.grpc}
+    with house.gateway_in(logs / "traced", simulated, telemetry={"otlp": otlp}) as gateway:
+        yield gateway
+
+
 @pytest.fixture
 def sim(simulated):
     """The simulator as it was born: nothing scripted, nothing counted, no quota used."""

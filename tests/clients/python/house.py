@@ -3,8 +3,10 @@
 import json
 import os
 import secrets
+import socket
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -167,7 +169,7 @@ def answer_row(row, **details):
     return {"answer": {"row": row, **details}}
 
 
-def keygate_yaml(sim, **server):
+def keygate_yaml(sim, telemetry=None, **server):
     def keys(known):
         return [
             {"secret": f"env:{variable(key)}", "label": key.removeprefix("sim-"), "group": group}
@@ -179,6 +181,7 @@ def keygate_yaml(sim, **server):
         {
             "server": server,
             "clients": {"auth": "required"},
+            "telemetry": telemetry or {},
             "providers": {
                 "google": {"base_url": sim.google, "keys_from_env": False, "keys": keys(GOOGLE_KEYS)},
                 "anam": {
@@ -203,6 +206,62 @@ def keygate_environment(tokens):
 
 def variable(key):
     return key.upper().replace("-", "_")
+
+
+@contextmanager
+def gateway_in(folder, sim, **settings):
+    """A gateway of its own: a database belongs to one."""
+    folder.mkdir()
+    tokens = [client_token() for _ in range(10)]
+    config = folder / "keygate.yaml"
+    config.write_text(keygate_yaml(sim, **settings))
+    command = ["keygate", "serve", "--config", str(config), "--bind", "127.0.0.1:0", "--ready-json"]
+    with running("keygate", command, folder / "keygate.log", keygate_environment(tokens)) as ready:
+        yield Keygate(ready["listening"], tokens)
+
+
+@dataclass
+class Collector:
+    """A collector of traces, and where it prints what it receives."""
+
+    grpc: str
+    http: str
+    log: Path
+
+
+@contextmanager
+def collecting(log):
+    """Rotel, which prints every span."""
+    import rotel
+
+    grpc, http = free_port(), free_port()
+    command = [Path(rotel.__file__).parent / "rotel-agent", "start"]
+    command += ["--otlp-grpc-endpoint", f"127.0.0.1:{grpc}", "--otlp-http-endpoint", f"127.0.0.1:{http}"]
+    command += ["--debug-log", "traces", "--debug-log-verbosity", "detailed", "--exporter", "blackhole"]
+    with open(log, "wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=log.parent, env={})
+    try:
+        for port in (grpc, http):
+            wait_for_port(port, log)
+        yield Collector(f"http://127.0.0.1:{grpc}", f"http://127.0.0.1:{http}", log)
+    finally:
+        end(process)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for_port(port, log):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"nobody listens on {port}:\n{log.read_text(errors='replace')}")
 
 
 class Keygate:

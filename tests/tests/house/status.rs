@@ -165,7 +165,7 @@ async fn peers_on_the_network_need_a_token_to_see_the_keys() {
     let closed = Process::serve(keygate_binary(), "0.0.0.0:0", &yaml(false), &env).await;
     let public = Process::serve(keygate_binary(), "0.0.0.0:0", &yaml(true), &env).await;
     let seen_from_afar = |gateway: &Process| gateway.url.replace("127.0.0.1", &address.to_string());
-    for path in ["/api/keys/status", "/api/google/status"] {
+    for path in ["/api/keys/status", "/api/google/status", "/metrics"] {
         let ask = || client().get(format!("{}{path}", seen_from_afar(&closed)));
         let stranger = Answer::to(ask()).await;
         stranger.is_refusal(401, "unauthenticated");

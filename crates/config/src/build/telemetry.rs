@@ -27,5 +27,6 @@ pub(super) fn build(section: &TelemetrySection, judge: &mut Judge<'_>) -> Teleme
             protocol: otlp.protocol.0,
             sample: otlp.sample.0.0,
         },
+        metrics: section.metrics.0,
     }
 }

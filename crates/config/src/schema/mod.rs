@@ -63,7 +63,7 @@ pub(crate) struct Sections {
     /// What outlives the process.
     #[serde(deserialize_with = "or_default")]
     pub(crate) storage: StorageSection,
-    /// Logs and traces.
+    /// Logs, traces and metrics.
     #[serde(deserialize_with = "or_default")]
     pub(crate) telemetry: TelemetrySection,
     /// The providers by name, such as `google` and `anam`. A provider that is absent is off,

@@ -9,8 +9,8 @@ use crate::choice::LogLevel;
 use crate::config::{LogFormat, OtlpProtocol};
 use crate::setting::{Setting, Share};
 
-/// Logs and traces.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+/// Logs, traces and metrics.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TelemetrySection {
     /// Logs, on standard error.
@@ -19,6 +19,14 @@ pub(crate) struct TelemetrySection {
     /// Traces, sent as OTLP.
     #[serde(deserialize_with = "or_default")]
     pub(crate) otlp: OtlpSection,
+    /// Whether `GET /metrics` tells Prometheus what was counted.
+    pub(crate) metrics: Setting<bool>,
+}
+
+impl Default for TelemetrySection {
+    fn default() -> Self {
+        Self { log: LogSection::default(), otlp: OtlpSection::default(), metrics: Setting(true) }
+    }
 }
 
 /// Logs, on standard error.

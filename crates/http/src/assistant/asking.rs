@@ -8,7 +8,9 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use keygate_actors::clock;
 use keygate_domain::{ErrorKind, Moment, Refusal, UserId};
-use keygate_journey::{Answer, AnswerBody, Call, Caller, Facts, Identity, Lane, Refused, serve};
+use keygate_journey::{
+    Answer, AnswerBody, Call, Caller, Facts, Identity, Lane, Refused, RequestTimer, serve,
+};
 use keygate_telemetry::spans;
 
 use super::question::Question;
@@ -121,6 +123,7 @@ impl<'a> Asker<'a> {
         if let Some(project) = &question.project_id {
             spans::record_project(&span, &project.0);
         }
+        let timer = RequestTimer::start(&self.worker.house, Some(self.lane.adapter.name), &span, self.began);
         let call = Call {
             method: Method::POST,
             path: &ready.path,
@@ -133,18 +136,21 @@ impl<'a> Asker<'a> {
             identity: Identity::Known(caller),
             request_id,
             span: span.clone(),
+            metrics: timer.metrics(),
         };
-        let served = serve(&self.worker.house, self.lane, &call, hung_up(self.request)).await;
-        match &served {
+        let mut served = serve(&self.worker.house, self.lane, &call, hung_up(self.request)).await;
+        match &mut served {
             Ok(answer) => {
                 let facts = &answer.facts;
                 spans::record_response(&span, answer.status.as_u16(), facts.attempts, facts.key.as_ref());
+                timer.answered(answer);
             }
             Err(refused) => {
                 let (kind, facts) = (refused.refusal.kind, &refused.facts);
-                tracing::debug!(request_id, error = kind.as_str(), "refused");
+                tracing::debug!(event = "request.refused", request_id, error = kind.as_str(), "refused");
                 spans::record_refusal(&span, kind);
                 spans::record_response(&span, status_of(kind), facts.attempts, facts.key.as_ref());
+                timer.refused(&refused.refusal, status_of(kind));
             }
         }
         let answer = served.map_err(|refused| NoReply::refused(refused, self.busy()))?;

@@ -15,6 +15,7 @@ use crate::account::Account;
 use crate::answer::Slot;
 use crate::conversation::{Watched, scrubbed};
 use crate::scrub;
+use crate::timer::AttemptTimer;
 
 /// Most bytes of the provider's first messages that wait until it has taken the caller in.
 const HELD_BACK_BYTES: usize = 256 * 1024;
@@ -49,9 +50,10 @@ impl Attempt<'_> {
         let span = self.span(lease.as_ref());
         let sent = clock::now();
         let mut account = Account::open(self, lease.as_ref(), sent);
+        let timer = AttemptTimer::start(self, sent);
         let (incoming, outgoing) = match self.dial(lease.as_ref()).await {
             Ok(socket) => socket.split(),
-            Err(failed) => return Err(self.failed(lease, account, failed, &span)),
+            Err(failed) => return Err(self.failed(lease, (account, Some(timer)), failed, &span)),
         };
         if let Some(account) = &mut account {
             account.answered(StatusCode::SWITCHING_PROTOCOLS.as_u16());
@@ -68,6 +70,7 @@ impl Attempt<'_> {
             slot: None,
             units: self.intent.user_units,
             account,
+            timer: Some(timer),
         };
         let mut talk = Talk { incoming, outgoing, held: Vec::new(), watched };
         let patience = clock::left_until(self.first_byte_by);
@@ -78,10 +81,15 @@ impl Attempt<'_> {
                 kept.closing = kept.closing.take().map(|closing| scrubbed(&closing, &self.house.redactor));
             }
             let watched = &mut talk.watched;
-            return Err(self.failed(watched.lease.take(), watched.account.take(), failed, &span));
+            let books = (watched.account.take(), watched.timer.take());
+            return Err(self.failed(watched.lease.take(), books, failed, &span));
         }
         if let Some(lease) = &talk.watched.lease {
             lease.answered();
+        }
+        if let Some(timer) = &mut talk.watched.timer {
+            timer.opened();
+            timer.streams();
         }
         spans::record_time_to_first_chunk(&span, sent.until(clock::now()));
         talk.watched.slot = slot.take();

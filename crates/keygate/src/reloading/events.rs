@@ -9,10 +9,11 @@ const MOST_LABELS: usize = 20;
 pub(super) fn reloaded(report: &ReloadReport) {
     let ReloadReport { changed, needs_restart, keys, warnings } = report;
     for warning in warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!(event = "config.warning", "{warning}");
     }
     for (provider, KeysChanged { added, removed, kept }) in keys {
         tracing::info!(
+            event = "keys.reloaded",
             provider,
             added = %listed(added),
             removed = %listed(removed),
@@ -21,23 +22,32 @@ pub(super) fn reloaded(report: &ReloadReport) {
         );
     }
     if changed.is_empty() {
-        tracing::info!("configuration read again, nothing changed");
+        tracing::info!(event = "config.unchanged", "configuration read again, nothing changed");
     } else {
-        tracing::info!(changed = %changed.join(", "), "configuration reloaded");
+        tracing::info!(event = "config.reloaded", changed = %changed.join(", "), "configuration reloaded");
     }
     if !needs_restart.is_empty() {
-        tracing::warn!(settings = %needs_restart.join(", "), "changed settings need a restart to hold");
+        tracing::warn!(
+            event = "config.needs_restart", settings = %needs_restart.join(", "),
+            "changed settings need a restart to hold"
+        );
     }
 }
 
 /// Another configuration is not valid.
 pub(super) fn refused(problem: &str) {
-    tracing::error!("the new configuration is refused, the running one stays: {problem}");
+    tracing::error!(
+        event = "config.refused",
+        "the new configuration is refused, the running one stays: {problem}"
+    );
 }
 
 /// Another configuration could not be put in force.
 pub(super) fn failed(why: &str) {
-    tracing::error!("the new configuration could not be put in force and is tried again: {why}");
+    tracing::error!(
+        event = "config.failed",
+        "the new configuration could not be put in force and is tried again: {why}"
+    );
 }
 
 fn listed(labels: &[String]) -> String {

@@ -10,6 +10,7 @@ use keygate_domain::{AuditAction, Redactor};
 use keygate_http::{ConfigState, Crew, KeysChanged, ReloadOrders, ReloadRefused, ReloadReport, RuleBoard};
 use keygate_pool::{KeyName, Reloaded};
 use keygate_provider::Adapter;
+use keygate_telemetry::metrics::{Metrics, Reload};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -36,6 +37,8 @@ pub(crate) struct Surroundings {
     pub(crate) earlier: EarlierUse,
     pub(crate) orders: ReloadOrders,
     pub(crate) hangups: Hangups,
+    /// Where reloads are counted, if they are.
+    pub(crate) metrics: Option<Metrics>,
 }
 
 /// Knows what is in force.
@@ -181,6 +184,7 @@ impl Reloader {
         self.is_owed = false;
         self.state = ConfigState { needs_restart: report.needs_restart.clone(), ..first_state() };
         self.post();
+        self.count(Reload::Applied);
         events::reloaded(&report);
         Ok(report)
     }
@@ -232,6 +236,7 @@ impl Reloader {
     fn refuse(&mut self, problem: String) {
         events::refused(&problem);
         self.state.problem = Some(problem);
+        self.count(Reload::Refused);
         self.post();
     }
 
@@ -239,8 +244,15 @@ impl Reloader {
         events::failed(&why);
         self.is_owed = true;
         self.state.problem = Some(why.clone());
+        self.count(Reload::Failed);
         self.post();
         ReloadRefused::Failed(why)
+    }
+
+    fn count(&self, result: Reload) {
+        if let Some(metrics) = &self.around.metrics {
+            metrics.reloaded(result);
+        }
     }
 
     fn post(&self) {

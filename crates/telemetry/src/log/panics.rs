@@ -8,7 +8,7 @@ use tracing::error;
 pub(crate) fn to_log() {
     panic::set_hook(Box::new(|panicked| {
         let place = panicked.location().map(ToString::to_string).unwrap_or_default();
-        error!(place, "panicked: {}", said(panicked));
+        error!(event = "process.panicked", place, "panicked: {}", said(panicked));
     }));
 }
 

@@ -8,7 +8,7 @@ use opentelemetry::{Array, Value};
 use tracing::{Span, field, info, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::{KeyFacts, bounded, milliseconds, number, record_key};
+use super::{KeyFacts, bounded, milliseconds, names, number, record_key};
 
 /// One request about to be sent.
 #[derive(Clone, Copy, Debug)]
@@ -48,17 +48,17 @@ fn open(parent: &Span, facts: &AttemptFacts<'_>) -> Span {
         otel.kind = "client",
         otel.status_code = field::Empty,
         otel.status_description = field::Empty,
-        gen_ai.operation.name = operation,
-        gen_ai.provider.name = facts.provider,
-        gen_ai.request.model = model,
-        gen_ai.request.stream = facts.intent.streaming.is_stream(),
-        gen_ai.response.model = field::Empty,
-        gen_ai.response.id = field::Empty,
-        gen_ai.response.time_to_first_chunk = field::Empty,
-        gen_ai.usage.input_tokens = field::Empty,
-        gen_ai.usage.output_tokens = field::Empty,
-        gen_ai.usage.cache_read.input_tokens = field::Empty,
-        gen_ai.usage.reasoning.output_tokens = field::Empty,
+        { names::OPERATION_NAME } = operation,
+        { names::PROVIDER_NAME } = facts.provider,
+        { names::REQUEST_MODEL } = model,
+        { names::REQUEST_STREAM } = facts.intent.streaming.is_stream(),
+        { names::RESPONSE_MODEL } = field::Empty,
+        { names::RESPONSE_ID } = field::Empty,
+        { names::RESPONSE_TIME_TO_FIRST_CHUNK } = field::Empty,
+        { names::USAGE_INPUT_TOKENS } = field::Empty,
+        { names::USAGE_OUTPUT_TOKENS } = field::Empty,
+        { names::USAGE_CACHE_READ_INPUT_TOKENS } = field::Empty,
+        { names::USAGE_REASONING_OUTPUT_TOKENS } = field::Empty,
         server.address = facts.server.0,
         server.port = i64::from(facts.server.1),
         http.response.status_code = field::Empty,
@@ -70,6 +70,8 @@ fn open(parent: &Span, facts: &AttemptFacts<'_>) -> Span {
         keygate.group = field::Empty,
         keygate.fault = field::Empty,
         keygate.fault.scope = field::Empty,
+        keygate.relay.bytes = field::Empty,
+        keygate.relay.chunks = field::Empty,
     )
 }
 
@@ -91,8 +93,17 @@ pub fn record_answer_status(span: &Span, status: u16) {
 /// Records how long the first byte of the answer's body took, counted from sending.
 pub fn record_time_to_first_chunk(span: &Span, waited: Duration) {
     if !span.is_disabled() {
-        span.record("gen_ai.response.time_to_first_chunk", waited.as_secs_f64());
+        span.record(names::RESPONSE_TIME_TO_FIRST_CHUNK, waited.as_secs_f64());
     }
+}
+
+/// Records how much of the answer went by, and in how many pieces.
+pub fn record_relayed(span: &Span, bytes: u64, chunks: u64) {
+    if span.is_disabled() {
+        return;
+    }
+    span.record("keygate.relay.bytes", number(bytes));
+    span.record("keygate.relay.chunks", number(chunks));
 }
 
 /// Records tokens. By the GenAI conventions output includes what was thought and input what
@@ -101,16 +112,13 @@ pub fn record_usage(span: &Span, usage: &Usage) {
     if span.is_disabled() {
         return;
     }
-    span.record("gen_ai.usage.input_tokens", number(usage.input_tokens));
-    span.record(
-        "gen_ai.usage.output_tokens",
-        number(usage.output_tokens.saturating_add(usage.thought_tokens)),
-    );
+    span.record(names::USAGE_INPUT_TOKENS, number(usage.input_tokens));
+    span.record(names::USAGE_OUTPUT_TOKENS, number(usage.output_tokens.saturating_add(usage.thought_tokens)));
     if usage.cached_tokens > 0 {
-        span.record("gen_ai.usage.cache_read.input_tokens", number(usage.cached_tokens));
+        span.record(names::USAGE_CACHE_READ_INPUT_TOKENS, number(usage.cached_tokens));
     }
     if usage.thought_tokens > 0 {
-        span.record("gen_ai.usage.reasoning.output_tokens", number(usage.thought_tokens));
+        span.record(names::USAGE_REASONING_OUTPUT_TOKENS, number(usage.thought_tokens));
     }
 }
 
@@ -124,14 +132,14 @@ pub fn record_metered(span: &Span, metered: &Metered) {
         record_usage(span, usage);
     }
     if let Some(model) = &metered.response_model {
-        span.record("gen_ai.response.model", bounded(model));
+        span.record(names::RESPONSE_MODEL, bounded(model));
     }
     if let Some(id) = &metered.response_id {
-        span.record("gen_ai.response.id", bounded(id));
+        span.record(names::RESPONSE_ID, bounded(id));
     }
     if let Some(reason) = &metered.finish_reason {
         let reasons = Array::String(vec![bounded(reason).to_owned().into()]);
-        span.set_attribute("gen_ai.response.finish_reasons", Value::Array(reasons));
+        span.set_attribute(names::RESPONSE_FINISH_REASONS, Value::Array(reasons));
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! POST /{version}/models/{model}:generateContent     server    root
+//! ├── admit                                           internal  admit, one per call that counts
 //! ├── acquire google                                  internal  acquire, one per ask for a key
 //! └── generate_content gemini-2.5-flash               client    attempt, one per request sent
 //! ```
@@ -11,19 +12,22 @@
 //! All `record_…` functions cost one comparison on a disabled span.
 //!
 //! HTTP attributes follow the stable HTTP conventions, `gen_ai.*` the `OpenTelemetry` GenAI
-//! conventions 1.42; what those have no word for is `keygate.*`.
+//! conventions 1.42 (`names`); what those have no word for is `keygate.*`.
 
 mod acquire;
+mod admit;
 mod attempt;
+mod names;
 mod root;
 
 pub use acquire::{
     AskFacts, ChoiceFacts, KeyFacts, RefusalFacts, acquire, record_choice, record_key, record_pool_refusal,
     record_skipped, record_waited,
 };
+pub use admit::{AdmitFacts, admit, record_admitted, record_not_admitted};
 pub use attempt::{
-    AttemptFacts, attempt, record_answer_status, record_failure, record_metered, record_time_to_first_chunk,
-    record_usage,
+    AttemptFacts, attempt, record_answer_status, record_failure, record_metered, record_relayed,
+    record_time_to_first_chunk, record_usage,
 };
 pub use root::{
     Arrival, record_cache, record_caller, record_intent, record_project, record_refusal, record_response,

@@ -1,0 +1,59 @@
+//! How the gateway itself stands: the ledger, the disk, the cache, the configuration.
+
+use keygate_actors::LedgerCounts;
+use keygate_journey::Tallied;
+use keygate_telemetry::metrics::{Page, table};
+
+use super::pools;
+use crate::worker::Worker;
+
+pub(super) fn tell(page: &mut Page, worker: &Worker) {
+    page.count(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1);
+    pools::vitals(page, worker.house.limiter.vitals());
+    let counts = worker.house.ledger.counts();
+    ledger(page, &counts);
+    for (part, is_well) in [
+        ("state", worker.bookkeeper.is_well()),
+        ("ledger", counts.is_well),
+        ("audit", worker.auditor.is_well()),
+    ] {
+        page.flag(&table::STORAGE_UP, &[part], is_well);
+    }
+    cache(page, worker);
+    configuration(page, worker);
+}
+
+fn ledger(page: &mut Page, counts: &LedgerCounts) {
+    page.count(&table::LEDGER_ATTEMPTS, &[], counts.opened);
+    page.count(&table::LEDGER_OPEN, &[], counts.open());
+    page.flag(&table::LEDGER_BALANCED, &[], counts.balances());
+    for (outcome, count) in
+        [("settled", counts.settled), ("refunded", counts.refunded), ("lost", counts.lost)]
+    {
+        page.count(&table::LEDGER_OUTCOMES, &[outcome], count);
+    }
+    for (place, rows) in [("database", counts.entered), ("dropped", counts.dropped)] {
+        page.count(&table::LEDGER_ROWS, &[place], rows);
+    }
+    for (place, rows) in [("waiting", counts.waiting), ("spool", counts.journaled)] {
+        page.count(&table::LEDGER_PENDING, &[place], rows);
+    }
+}
+
+fn cache(page: &mut Page, worker: &Worker) {
+    let Tallied { hits, misses, bypassed, stored } = worker.tally.told();
+    for (result, count) in [("hit", hits), ("miss", misses), ("bypass", bypassed)] {
+        page.count(&table::CACHE_REQUESTS, &[result], count);
+    }
+    page.count(&table::STORED_ANSWERS, &[], stored);
+    let (answers, bytes) = worker.house.cache.as_ref().map_or((0, 0), keygate_journey::ResponseCache::size);
+    page.count(&table::CACHE_ANSWERS, &[], answers);
+    page.count(&table::CACHE_BYTES, &[], bytes);
+}
+
+fn configuration(page: &mut Page, worker: &Worker) {
+    let state = &worker.rules.state;
+    page.flag(&table::CONFIG_UP, &[], state.problem.is_none());
+    page.tell(&table::CONFIG_LOADED, &[], state.loaded_at.as_millisecond() as f64 / 1e3);
+    page.count(&table::CONFIG_NEEDS_RESTART, &[], state.needs_restart.len() as u64);
+}

@@ -1,0 +1,54 @@
+//! `GET /metrics`: what was counted, and how everything stands at this moment.
+//!
+//! What requests count is gathered from the workers; states (keys, budgets, queues, the ledger, the process) are
+//! read here, when a scraper asks, from the same snapshots as the status routes. To add one: a line in
+//! `keygate_telemetry::metrics::table`, a row in `docs/metrics.md`, and a line here, in the file it belongs to.
+
+mod house;
+mod pools;
+mod process;
+
+use actix_web::{HttpRequest, HttpResponse};
+use keygate_domain::{ErrorKind, Refusal};
+use keygate_telemetry::metrics::{Format, Metrics, Page};
+
+use crate::error_response::{on_house, put};
+use crate::proxy::headers_of;
+use crate::reader::reader;
+use crate::request_id;
+use crate::worker::{OnDuty, Worker};
+
+/// Tells it to who may look at the pools.
+pub(crate) async fn metrics(request: HttpRequest, worker: OnDuty) -> HttpResponse {
+    let id = request_id::of(&headers_of(request.headers()));
+    let accept = request.headers().get("accept").and_then(|accept| accept.to_str().ok());
+    let format = Format::asked(accept.unwrap_or_default());
+    let mut response = match told(&worker, &request).await {
+        Ok(page) => HttpResponse::Ok().content_type(format.content_type()).body(page.written(format)),
+        Err(refusal) => return on_house(&refusal, &id),
+    };
+    put(&mut response, "x-request-id", &id);
+    response
+}
+
+async fn told(worker: &Worker, request: &HttpRequest) -> Result<Page, Refusal> {
+    reader(worker, request).await?;
+    let metrics = worker.house.metrics.as_ref().ok_or_else(switched_off)?;
+    Ok(gathered(worker, metrics.all()).await)
+}
+
+async fn gathered(worker: &Worker, metrics: &Metrics) -> Page {
+    let mut page = Page::default();
+    metrics.gather(&mut page);
+    for lane in worker.house.lanes.values() {
+        pools::tell(&mut page, lane).await;
+    }
+    house::tell(&mut page, worker);
+    process::tell(&mut page);
+    page
+}
+
+fn switched_off() -> Refusal {
+    let message = "Metrics are switched off here. Set telemetry.metrics to true and restart the gateway.";
+    Refusal::new(ErrorKind::NotFound, message)
+}
