@@ -17,7 +17,8 @@ use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use jiff::tz::TimeZone;
 use keygate_actors::{
-    Home, LedgerShelf, ShelfTrouble, SupervisorSpec, clock, start_ledger, start_limiter, start_supervisor,
+    Home, Keepers, LedgerShelf, ShelfTrouble, SupervisorSpec, clock, start_ledger, start_limiter,
+    start_supervisor,
 };
 use keygate_domain::{
     Allowance, ApiKey, ClientId, ClientProfile, GroupId, KeySpec, LedgerRow, Messages, Redactor, Reset,
@@ -205,6 +206,7 @@ impl Stage {
             limiter: start_limiter(scenario.per_user, Plans::default(), vec![], 4096, &Home::Here),
             ledger: start_ledger(Arc::new(Nowhere), String::new(), &Home::Here),
             errands: Errands::default(),
+            keepers: Keepers::none(),
             redactor: Redactor::new([], &[]).expect("a redactor"),
             cache: None,
             answers: None,

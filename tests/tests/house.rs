@@ -8,6 +8,7 @@
 mod house {
     mod acme;
     mod admin;
+    mod alerts;
     mod answer;
     mod assistant;
     mod audit;
@@ -65,11 +66,13 @@ mod house {
     mod process;
     mod provider_trouble;
     mod quotas;
+    mod receivers;
     mod reload_refused;
     mod reloading;
     mod remembering;
     mod scaled_time;
     mod secrets;
+    mod session_keepers;
     mod signalling;
     mod socket;
     mod stage;

@@ -23,7 +23,7 @@ use crate::pieces::joined;
 use crate::relay::{Pace, Watch};
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
-use crate::{AnswerBody, Call, Caller, House, Lane, OpenSession, Relay, events, headers, lost};
+use crate::{AnswerBody, Call, Caller, House, Lane, OpenSession, Relay, events, headers, keeping, lost};
 
 pub(crate) use failed::{Failed, Kept};
 pub(crate) use socket::{Dial, Talk, without_key};
@@ -108,6 +108,7 @@ impl Attempt<'_> {
             lease.as_ref(),
             &failed,
         );
+        keeping::tell(self.house, self.lane, self.call, self.caller, failed.failure.fault);
         if let Some(kept) = &failed.kept {
             spans::record_answer_status(span, kept.status.as_u16());
         }

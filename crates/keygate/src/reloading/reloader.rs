@@ -209,6 +209,12 @@ impl Reloader {
         if self.running.plans != next.plans {
             self.around.crew.limiter.set_plans(next.plans.clone()).await?;
         }
+        if self.running.alerts != next.alerts {
+            self.around.crew.herald.set(next.alerts.clone());
+        }
+        if self.running.session_keepers != next.session_keepers {
+            self.around.crew.keepers.set(next.session_keepers.clone());
+        }
         Ok(())
     }
 
