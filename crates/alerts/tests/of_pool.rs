@@ -128,7 +128,10 @@ fn a_budget_that_is_used_up_is_told_until_its_reset() {
         ),
         "{texts:?}"
     );
-    assert!(wrong.iter().any(|one| one.id.kind == AlertKind::KeyExhausted && one.subject == "b"), "{texts:?}");
+    assert!(
+        wrong.iter().any(|one| one.id.kind == AlertKind::KeyExhausted && one.subject == "b"),
+        "{texts:?}"
+    );
 }
 
 #[test]
