@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use jiff::tz::TimeZone;
 use keygate_actors::{
-    Home, LedgerShelf, LedgerSpec, ShelfTrouble, SupervisorSpec, clock, start_ledger, start_limiter,
+    Home, Keepers, LedgerShelf, LedgerSpec, ShelfTrouble, SupervisorSpec, clock, start_ledger, start_limiter,
     start_supervisor,
 };
 use keygate_domain::{
@@ -210,6 +210,7 @@ impl Stage {
             limiter: start_limiter(scenario.per_user, Plans::default(), vec![], 4096, &Home::Here),
             ledger: start_ledger(Arc::new(Nowhere), LedgerSpec::default(), &Home::Here),
             errands: Errands::default(),
+            keepers: Keepers::none(),
             redactor: Redactor::new([], &[]).expect("a redactor"),
             cache: None,
             answers: None,

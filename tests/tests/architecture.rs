@@ -18,12 +18,15 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 const FLOORS: &[(&str, u8)] = &[
     ("keygate-domain", 0),
     ("keygate-provider", 0),
+    ("keygate-alerts", 1),
+    ("keygate-keeper", 1),
     ("keygate-limits", 1),
     ("keygate-planner", 1),
     ("keygate-pool", 1),
     ("keygate-provider-anam", 1),
     ("keygate-provider-google", 1),
     ("keygate-config", 2),
+    ("keygate-notify", 2),
     ("keygate-storage", 2),
     ("keygate-telemetry", 2),
     ("keygate-upstream", 2),
@@ -49,6 +52,10 @@ const SAME_FLOOR: &[(&str, &str)] = &[
     // A plan is the real machines on another clock.
     ("keygate-planner", "keygate-limits"),
     ("keygate-planner", "keygate-pool"),
+    // What is worth an alert is read off what a pool shows of itself.
+    ("keygate-alerts", "keygate-pool"),
+    // Alerts and calls to bots leave the house by the one HTTP client there is.
+    ("keygate-notify", "keygate-upstream"),
 ];
 
 /// Who may start simulated providers: the binary for `keygate demo`, and what tests and measures.
@@ -58,6 +65,7 @@ const USERS_OF_THE_SIMULATOR: &[&str] = &["keygate", "keygate-tests", "keygate-b
 const ONE_KNOWS: &[(&str, &str)] = &[
     ("actix-web", "keygate-http"),
     ("actix", "keygate-actors"),
+    ("lettre", "keygate-notify"),
     ("reqwest", "keygate-upstream"),
     ("tokio-tungstenite", "keygate-upstream"),
     ("figment", "keygate-config"),

@@ -8,6 +8,7 @@
 mod house {
     mod acme;
     mod admin;
+    mod alerts;
     mod answer;
     mod assistant;
     mod audit;
@@ -71,6 +72,7 @@ mod house {
     mod process;
     mod provider_trouble;
     mod quotas;
+    mod receivers;
     mod reload_refused;
     mod reloading;
     mod remembering;
@@ -78,6 +80,7 @@ mod house {
     mod scaled_time;
     mod scrape;
     mod secrets;
+    mod session_keepers;
     mod signalling;
     mod socket;
     mod stage;

@@ -1,7 +1,7 @@
 //! What can be seen of an actor without asking it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use keygate_domain::Moment;
@@ -24,6 +24,7 @@ struct Signs {
     is_up: AtomicBool,
     is_beyond_repair: AtomicBool,
     restarts: AtomicU32,
+    stirs: AtomicU64,
     broke: Notify,
     ended: Notify,
 }
@@ -36,6 +37,7 @@ impl Vitals {
             is_up: AtomicBool::new(false),
             is_beyond_repair: AtomicBool::new(false),
             restarts: AtomicU32::new(0),
+            stirs: AtomicU64::new(0),
             broke: Notify::new(),
             ended: Notify::new(),
         };
@@ -66,6 +68,11 @@ impl Vitals {
     /// How often it restarted.
     pub fn restarts(&self) -> u32 {
         self.signs.restarts.load(Ordering::Acquire)
+    }
+
+    /// How often something happened in it that somebody may want to look at.
+    pub(crate) fn stirs(&self) -> u64 {
+        self.signs.stirs.load(Ordering::Acquire)
     }
 
     /// Asks that wait for its answer.
@@ -102,6 +109,10 @@ impl Vitals {
     pub(crate) fn started(&self) {
         self.gate.open();
         self.signs.is_up.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn stirred(&self) {
+        self.signs.stirs.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(crate) fn panicked(&self) {

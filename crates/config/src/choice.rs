@@ -1,11 +1,12 @@
 //! Settings that are one of a few names.
 
+use keygate_alerts::AlertKind;
 use keygate_domain::{Right, Role};
 use keygate_pool::Strategy;
 use schemars::{Schema, json_schema};
 
 use crate::config::{LogFormat, OtlpProtocol};
-use crate::schema::OverageChoice;
+use crate::schema::{ChannelKind, KeeperKindChoice, OverageChoice};
 use crate::setting::Scalar;
 
 /// Makes a type a choice between names.
@@ -56,6 +57,30 @@ choice!(Strategy {
 });
 
 choice!(OverageChoice { "block" => Self::Block, "allow" => Self::Allow });
+
+choice!(ChannelKind {
+    "webhook" => Self::Webhook,
+    "slack" => Self::Slack,
+    "discord" => Self::Discord,
+    "smtp" => Self::Smtp,
+});
+
+choice!(AlertKind {
+    "pool_empty" => Self::PoolEmpty,
+    "pool_low" => Self::PoolLow,
+    "key_disabled" => Self::KeyDisabled,
+    "group_disabled" => Self::GroupDisabled,
+    "key_exhausted" => Self::KeyExhausted,
+    "group_exhausted" => Self::GroupExhausted,
+    "runs_out" => Self::RunsOut,
+    "key_old" => Self::KeyOld,
+    "session_keeper" => Self::SessionKeeper,
+    "storage" => Self::Storage,
+    "channel" => Self::Channel,
+    "too_many" => Self::TooMany,
+});
+
+choice!(KeeperKindChoice { "http" => Self::Http, "zalo_oa" => Self::ZaloOa });
 
 choice!(LogFormat { "pretty" => Self::Pretty, "json" => Self::Json });
 
@@ -136,6 +161,12 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_alert_can_be_chosen_by_its_name() {
+        let names = AlertKind::ALL.map(AlertKind::as_str);
+        assert_eq!(names.as_slice(), AlertKind::CHOICES);
+    }
+
+    #[test]
     fn every_choice_is_shown_as_it_is_read() {
         fn check<T: Scalar>() {
             for name in T::CHOICES {
@@ -145,6 +176,9 @@ mod tests {
         check::<Auth>();
         check::<Strategy>();
         check::<OverageChoice>();
+        check::<ChannelKind>();
+        check::<AlertKind>();
+        check::<KeeperKindChoice>();
         check::<LogFormat>();
         check::<OtlpProtocol>();
         check::<Role>();

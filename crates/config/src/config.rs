@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keygate_alerts::AlertSettings;
 use keygate_domain::{DatabaseUrl, KeySpec, Messages, ModelList, ModelName, PlanName, Right, UserLimits};
+use keygate_keeper::KeeperSettings;
 use keygate_limits::{Plans, RetryPolicy, UserPolicy};
 use keygate_pool::Policy;
 use keygate_provider::{Adapter, ProviderOptions};
@@ -37,6 +39,10 @@ pub struct Config {
     pub storage: StorageConfig,
     /// Logs, traces and metrics.
     pub telemetry: TelemetryConfig,
+    /// What operators are told of, and where.
+    pub alerts: AlertSettings,
+    /// The bots whose sessions are kept alive.
+    pub session_keepers: Vec<KeeperSettings>,
     /// The providers that are on, in the order of the catalogue.
     pub providers: Vec<ProviderConfig>,
 }

@@ -31,6 +31,8 @@ pub(crate) fn effective_values(sections: &Sections, layers: &Layers) -> Vec<Effe
         ("cache", json(&sections.cache)),
         ("storage", json(&sections.storage)),
         ("telemetry", json(&sections.telemetry)),
+        ("alerts", json(&sections.alerts)),
+        ("session_keepers", json(&sections.session_keepers)),
         ("providers", json(&sections.providers)),
     ] {
         flatten(&mut vec![name.to_owned()], &section, layers, &mut values);

@@ -166,6 +166,23 @@ impl Scalar for NonZeroU32 {
     }
 }
 
+/// For counts that may be nothing.
+impl Scalar for u32 {
+    const EXPECTED: &'static str = "a whole number, such as 1";
+
+    fn read(text: &str) -> Option<Self> {
+        text.replace('_', "").parse().ok()
+    }
+
+    fn shown(&self) -> serde_json::Value {
+        (*self).into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })
+    }
+}
+
 /// For what is counted in tokens: a large organisation uses more than 2^32 of them in a month.
 impl Scalar for NonZeroU64 {
     const EXPECTED: &'static str = NonZeroU32::EXPECTED;

@@ -13,6 +13,9 @@ impl Scalar for Duration {
     const EXPECTED: &'static str = "a duration with its unit, such as 500ms, 30s, 5m or 1h";
 
     fn read(text: &str) -> Option<Self> {
+        if let Some(days) = text.strip_suffix('d').and_then(|days| days.trim().parse::<u64>().ok()) {
+            return days.checked_mul(24 * 60 * 60).map(Self::from_secs);
+        }
         text.parse::<SignedDuration>().ok().and_then(|signed| Self::try_from(signed).ok())
     }
 
@@ -147,7 +150,9 @@ mod tests {
     #[case("1h 30m", Some(5_400_000))]
     #[case("0s", Some(0))]
     #[case("120s", Some(120_000))]
+    #[case("30d", Some(2_592_000_000))]
     #[case("30", None)]
+    #[case("d", None)]
     #[case("-5s", None)]
     #[case("fast", None)]
     fn durations_need_a_unit(#[case] text: &str, #[case] millis: Option<u64>) {

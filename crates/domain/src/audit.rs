@@ -17,6 +17,8 @@ pub enum AuditAction {
     TokenRevoked,
     /// Keys were reset.
     KeysReset,
+    /// A session keeper may ask its bot again.
+    KeeperCleared,
     /// Another configuration was put in force.
     ConfigReloaded,
     /// A configuration that was to be put in force was refused.
@@ -36,6 +38,7 @@ impl AuditAction {
             Self::TokenCreated => "token.created",
             Self::TokenRevoked => "token.revoked",
             Self::KeysReset => "keys.reset",
+            Self::KeeperCleared => "session_keeper.cleared",
             Self::ConfigReloaded => "config.reloaded",
             Self::ConfigRefused => "config.refused",
             Self::LoginFailed => "login.failed",

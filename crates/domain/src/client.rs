@@ -16,6 +16,8 @@ pub struct ClientProfile {
     pub plan: Option<PlanName>,
     /// The limits of each of its users, where they differ from everybody's.
     pub limits: UserLimits,
+    /// The session keeper whose bot it is.
+    pub keeper: Option<Arc<str>>,
 }
 
 impl ClientProfile {

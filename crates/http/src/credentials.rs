@@ -78,6 +78,7 @@ impl Doorkeeper {
                 models: token.models.clone(),
                 plan: token.plan.clone().or_else(|| plans.get(&token.name).cloned()),
                 limits: token.limits,
+                keeper: None,
             };
             KnownClient::new(&token.name, profile, token.sha256, None)
         });
@@ -87,6 +88,7 @@ impl Doorkeeper {
                 models: token.models.clone(),
                 plan: token.plan.clone().or_else(|| plans.get(&token.name).cloned()),
                 limits: limits_of(&token.name),
+                keeper: token.keeper.as_deref().map(Arc::from),
             };
             KnownClient::new(&token.name, profile, token.sum.0, token.ends_at())
         });

@@ -1,6 +1,6 @@
 //! What the front is told before it opens its door.
 
-use keygate_actors::{Auditor, Bookkeeper, KeySupervisor, Ledger, UserLimiter};
+use keygate_actors::{Auditor, Bookkeeper, Herald, Keepers, KeySupervisor, Ledger, UserLimiter};
 use keygate_config::ServerConfig;
 use keygate_domain::Redactor;
 use keygate_journey::AnswerDesk;
@@ -25,6 +25,10 @@ pub struct Crew {
     pub books: UsageBooks,
     /// Who writes down who did what.
     pub auditor: Auditor,
+    /// Who tells people what is wrong.
+    pub herald: Herald,
+    /// Who has bots renew their sessions.
+    pub keepers: Keepers,
 }
 
 /// Everything the front needs.

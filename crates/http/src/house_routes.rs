@@ -7,8 +7,8 @@ use keygate_domain::{ErrorKind, Refusal};
 
 use crate::proxy::headers_of;
 use crate::{
-    admin, answers_status, assistant, audit, avatar_session, cors, documents, error_response, explain,
-    health, metrics, panic_response, reload, request_id, status, usage, user_usage,
+    admin, alerts_status, answers_status, assistant, audit, avatar_session, cors, documents, error_response,
+    explain, health, metrics, panic_response, reload, request_id, session_keepers, status, usage, user_usage,
 };
 
 /// Declares them.
@@ -25,12 +25,15 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
             web::scope("/api")
                 .service(readable("/keys/status", status::all_keys))
                 .service(readable("/audit", audit::audit))
+                .service(readable("/alerts", alerts_status::alerts))
+                .service(readable("/session-keepers", session_keepers::session_keepers))
                 .service(readable("/answers/status", answers_status::status))
                 .service(readable("/{provider}/status", status::one_provider))
                 .service(readable("/{provider}/explain", explain::explain))
                 .service(readable("/usage", usage::usage))
                 .service(readable("/usage/users/{user}", user_usage::user_usage))
                 .service(order("/keys/reload", reload::reload))
+                .service(order("/session-keepers/{name}/clear", session_keepers::clear))
                 .service(order("/{provider}/reset-keys", admin::reset_keys))
                 .service(order("/v1/avatar/session", avatar_session::avatar_session))
                 .service(order("/v1/assistant/query", assistant::query))

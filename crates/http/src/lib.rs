@@ -2,6 +2,7 @@
 //! journey, and writes answers and refusals in the shape of the surface they were asked on.
 
 mod admin;
+mod alerts_status;
 mod answer_out;
 mod answers_status;
 mod assistant;
@@ -32,6 +33,7 @@ mod reload;
 mod request_id;
 mod rules;
 mod server;
+mod session_keepers;
 mod sockets;
 mod status;
 mod tls;

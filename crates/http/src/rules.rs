@@ -27,6 +27,8 @@ pub struct Rules {
     pub answers: AnswersConfig,
     /// Answers that are given again.
     pub cache: CacheConfig,
+    /// A pool with this few keys left, and more in all, is told as degraded.
+    pub low_keys: u32,
     /// The providers that run.
     pub providers: Vec<ProviderConfig>,
     /// Whether status is open to everybody.

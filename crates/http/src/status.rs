@@ -23,9 +23,6 @@ use crate::rules::ConfigState;
 use crate::worker::{OnDuty, Worker};
 use crate::{error_response, request_id};
 
-/// A pool with this few keys left, and more in all, is told as `degraded`.
-const LOW_KEYS: usize = 1;
-
 /// Counts of all pools.
 pub(crate) async fn all_keys(request: HttpRequest, worker: OnDuty) -> HttpResponse {
     respond(&request, all(&worker, &request).await)
@@ -55,10 +52,11 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
     let storage = StorageStatus::of(worker.storage_trouble());
     let ledger = LedgerStatus::of(&worker.house.ledger);
     let mut told = KeysStatus { status, api_keys: BTreeMap::new(), config, storage, ledger };
+    let low_keys = usize::try_from(worker.rules.low_keys).unwrap_or(usize::MAX);
     for (name, lane) in &worker.house.lanes {
         // A supervisor that cannot tell is worth a word, and no reason to hide the others.
         let pool = snapshot(lane).await.ok();
-        told.status = worse(told.status, pool.as_ref().map_or("degraded", health));
+        told.status = worse(told.status, pool.as_ref().map_or("degraded", |pool| health(pool, low_keys)));
         if let Some(pool) = pool {
             told.api_keys.insert(name.as_str(), pool.counts);
         }
@@ -68,15 +66,16 @@ async fn all(worker: &Worker, request: &HttpRequest) -> Result<KeysStatus, Refus
     Ok(told)
 }
 
-fn health(pool: &PoolSnapshot) -> &'static str {
+/// A pool with as few as `low_keys` left, and more in all, is degraded.
+fn health(pool: &PoolSnapshot, low_keys: usize) -> &'static str {
     let is_in_trouble = pool.breakers.iter().any(|breaker| breaker.state != BreakerState::Recovering);
-    worse(health_of_keys(pool.counts), if is_in_trouble { "degraded" } else { "ok" })
+    worse(health_of_keys(pool.counts, low_keys), if is_in_trouble { "degraded" } else { "ok" })
 }
 
-fn health_of_keys(counts: KeyCounts) -> &'static str {
+fn health_of_keys(counts: KeyCounts, low_keys: usize) -> &'static str {
     match counts.available {
         0 => "down",
-        available if available <= LOW_KEYS && counts.total > available => "degraded",
+        available if available <= low_keys && counts.total > available => "degraded",
         _ => "ok",
     }
 }
@@ -399,10 +398,12 @@ mod tests {
     #[test]
     fn health_says_down_degraded_or_ok() {
         let counts = |total, available| KeyCounts { total, available, ..KeyCounts::default() };
-        assert_eq!(health_of_keys(counts(3, 0)), "down");
-        assert_eq!(health_of_keys(counts(3, 1)), "degraded");
-        assert_eq!(health_of_keys(counts(1, 1)), "ok");
-        assert_eq!(health_of_keys(counts(3, 2)), "ok");
+        assert_eq!(health_of_keys(counts(3, 0), 1), "down");
+        assert_eq!(health_of_keys(counts(3, 1), 1), "degraded");
+        assert_eq!(health_of_keys(counts(1, 1), 1), "ok");
+        assert_eq!(health_of_keys(counts(3, 2), 1), "ok");
+        assert_eq!(health_of_keys(counts(3, 2), 2), "degraded");
+        assert_eq!(health_of_keys(counts(3, 1), 0), "ok");
         assert_eq!(worse("degraded", "ok"), "degraded");
         assert_eq!(worse("degraded", "down"), "down");
     }

@@ -10,7 +10,7 @@ use actix_web::dev::Payload;
 use actix_web::error::ErrorInternalServerError;
 use actix_web::{FromRequest, HttpRequest, web};
 use http::HeaderName;
-use keygate_actors::{Auditor, Bookkeeper, KeySupervisor};
+use keygate_actors::{Auditor, Bookkeeper, Herald, KeySupervisor};
 use keygate_config::ProviderConfig;
 use keygate_domain::Redactor;
 use keygate_journey::{AnswerDesk, Errands, House, Lane, StoredAnswers, Switchboard, Tally};
@@ -51,6 +51,7 @@ pub(crate) struct Worker {
     pub(crate) bookkeeper: Bookkeeper,
     pub(crate) books: UsageBooks,
     pub(crate) auditor: Auditor,
+    pub(crate) herald: Herald,
     pub(crate) doorkeeper: Arc<Doorkeeper>,
     pub(crate) rules: Arc<Rules>,
     /// The header that names the user, as it is looked for; none if the configured one can be no header's.
@@ -106,6 +107,7 @@ impl Tools {
             limiter: self.crew.limiter.clone(),
             ledger: self.crew.ledger.clone(),
             errands: Errands::default(),
+            keepers: self.crew.keepers.clone(),
             redactor: self.redactor.clone(),
             cache: posted.cache.clone(),
             answers: self.answers.clone().filter(|_| rules.answers.enabled).map(|desk| StoredAnswers {
@@ -121,6 +123,7 @@ impl Tools {
             bookkeeper: self.crew.bookkeeper.clone(),
             books: self.crew.books.clone(),
             auditor: self.crew.auditor.clone(),
+            herald: self.crew.herald.clone(),
             user_header: HeaderName::from_bytes(rules.user_header.as_bytes()).ok(),
             doorkeeper: Arc::clone(&posted.doorkeeper),
             max_body_bytes: usize::try_from(rules.max_body).unwrap_or(usize::MAX),

@@ -24,7 +24,7 @@ use crate::relay::{Pace, Passed, Watch};
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
 use crate::timer::AttemptTimer;
-use crate::{AnswerBody, Call, Caller, House, Lane, OpenSession, Relay, events, headers, lost};
+use crate::{AnswerBody, Call, Caller, House, Lane, OpenSession, Relay, events, headers, keeping, lost};
 
 pub(crate) use failed::{Failed, Kept};
 pub(crate) use socket::{Dial, Talk, without_key};
@@ -113,6 +113,7 @@ impl Attempt<'_> {
             lease.as_ref(),
             &failed,
         );
+        keeping::tell(self.house, self.lane, self.call, self.caller, failed.failure.fault);
         if let Some(kept) = &failed.kept {
             spans::record_answer_status(span, kept.status.as_u16());
         }

@@ -11,6 +11,9 @@ use tracing::Span;
 
 use crate::Inflow;
 
+/// Where a caller says what its call is for.
+const TAG_HEADER: &str = "x-keygate-tag";
+
 /// A complete inbound call.
 #[derive(Debug)]
 pub struct Call<'a> {
@@ -70,6 +73,11 @@ impl Call<'_> {
             span: self.span.clone(),
             metrics: self.metrics.clone(),
         }
+    }
+
+    /// What the caller calls the purpose of its call.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        self.headers.get(TAG_HEADER).and_then(|value| value.to_str().ok()).map(str::trim)
     }
 
     /// Why its body cannot be passed on, or was not to its end.

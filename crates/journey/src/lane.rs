@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keygate_actors::{KeySupervisor, Ledger, UserLimiter};
+use keygate_actors::{Keepers, KeySupervisor, Ledger, UserLimiter};
 use keygate_domain::{ErrorKind, Messages, ModelName, ProviderName, Redactor};
 use keygate_limits::RetryPolicy;
 use keygate_pool::Strategy;
@@ -46,6 +46,8 @@ pub struct House {
     pub ledger: Ledger,
     /// Sessions being looked for, or ended, of which no caller came to know.
     pub errands: Errands,
+    /// Who has bots renew their sessions.
+    pub keepers: Keepers,
     /// Takes secrets out of what providers say.
     pub redactor: Redactor,
     /// Answers that are given again, if they are.

@@ -18,6 +18,7 @@ mod events;
 mod gather;
 mod headers;
 mod inflow;
+mod keeping;
 mod lane;
 mod last_words;
 mod lost;

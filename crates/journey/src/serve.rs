@@ -20,7 +20,7 @@ use crate::last_words::{
 };
 use crate::resorts::Resorts;
 use crate::search::Search;
-use crate::{Answer, Call, Caller, Facts, House, Inflow, Lane, Refused, refuse, told};
+use crate::{Answer, Call, Caller, Facts, House, Inflow, Lane, Refused, keeping, refuse, told};
 
 /// How much longer than its deadline a lease may be held before the pool takes it back: time for
 /// the last bytes to be settled.
@@ -335,6 +335,7 @@ impl<'a> Way<'a> {
     /// key was to blame; while it is in trouble, only if it said anything: else the caller has to know
     /// when to come back.
     fn without_lease<T>(mut self, no_lease: LeaseRefused, facts: Facts) -> Result<Went<T>, Refused> {
+        keeping::tell_refused(self.house, self.lane, self.call, self.caller, &no_lease);
         let nothing_left = matches!(no_lease, LeaseRefused::Pool(PoolRefusal::NothingLeft));
         let in_trouble = matches!(no_lease, LeaseRefused::Pool(PoolRefusal::BreakerOpen { .. }));
         let says_more = |failed: &Failed| failed.is_for_the_caller() && (!in_trouble || has_words(failed));

@@ -48,6 +48,12 @@ pub(crate) enum Command {
     /// The stored answers: what users are told when every key failed. See docs/answers.md.
     #[command(subcommand)]
     Answers(Answers),
+    /// What is wrong and who is told of it. See docs/alerts.md.
+    #[command(subcommand)]
+    Alerts(Alerts),
+    /// The bots whose sessions are kept alive. See docs/session-keeper.md.
+    #[command(subcommand)]
+    SessionKeepers(SessionKeepers),
     /// Print the JSON Schema of the YAML file, for editors.
     Schema,
 }
@@ -272,6 +278,53 @@ pub(crate) struct ListAudit {
     pub(crate) limit: u32,
     #[command(flatten)]
     pub(crate) database: Database,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alerts {
+    /// Show what is wrong, and how each channel fares.
+    List(LookAtGateway),
+    /// Send a test through every channel of the configuration; exits with 69 where one does not take it.
+    Test(TestAlerts),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestAlerts {
+    /// The YAML file [default: as `serve`].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionKeepers {
+    /// Show how each of them fares.
+    List(LookAtGateway),
+    /// A human has logged in: the bot may be asked again, at once.
+    Clear(ClearKeeper),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClearKeeper {
+    /// The name of the session keeper.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) gateway: RunningGateway,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A look at a running gateway.
+#[derive(Debug, Args)]
+pub(crate) struct LookAtGateway {
+    #[command(flatten)]
+    pub(crate) gateway: RunningGateway,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Where a running gateway is. The admin token, where it needs one, is `KEYGATE_ADMIN_TOKEN`.

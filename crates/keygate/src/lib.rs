@@ -3,6 +3,7 @@
 //! A library beside the binary, so that a build with further providers is a `main` of its own with
 //! a longer catalogue (see `examples/acme-provider`).
 
+mod alerting;
 mod answers;
 mod catalogue;
 mod cli;
@@ -16,6 +17,7 @@ mod memory;
 mod probing;
 mod reloading;
 mod serving;
+mod session_keeping;
 mod shutdown;
 mod token_clerk;
 mod wiring;

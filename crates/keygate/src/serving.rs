@@ -7,13 +7,14 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use actix_rt::System;
 use futures_util::future::join;
 use jiff::Timestamp;
 use keygate_actors::{
-    Arbiters, Auditor, Bookkeeper, Chaos, Home, KeySupervisor, Ledger, Prober, Vital, beyond_repair, clock,
-    start_limiter,
+    Arbiters, Auditor, Bookkeeper, Chaos, Herald, Home, Keepers, KeySupervisor, Ledger, NoteBook, Prober,
+    Vital, beyond_repair, clock, herald, session_keepers, start_limiter,
 };
 use keygate_config::{Config, Loaded, ProviderConfig};
 use keygate_domain::{Redactor, UserId};
@@ -31,7 +32,10 @@ use crate::memory::{Memories, Memory};
 use crate::reloading::{Again, Hangups, Reloader, Surroundings, first_state, rules};
 use crate::shutdown::Signals;
 use crate::token_clerk::{NOBODY_HAS_A_TOKEN, TokenClerk, any_is_valid};
-use crate::{answers, probing, wiring};
+use crate::{alerting, answers, probing, session_keeping, wiring};
+
+/// How long the end of the process waits for bots that are being asked.
+const LAST_ERRANDS: Duration = Duration::from_secs(5);
 
 /// Why the gateway does not come up.
 #[derive(Debug, Error)]
@@ -130,6 +134,8 @@ where
     }
     let board = RuleBoard::new(rules(&config, state.clone()), tokens);
     let metrics = config.telemetry.metrics.then(|| Metrics::new(clock::now()));
+    let (herald, herald_post) = herald(config.alerts.clone());
+    let (keepers, keepers_post) = session_keepers(config.session_keepers.clone());
     let crew = CrewPlan {
         chaos,
         homes: dwelling.homes(),
@@ -138,6 +144,8 @@ where
         ledger: memory.ledger(),
         books: memory.books(),
         auditor: memory.auditor(),
+        herald,
+        keepers: keepers.clone(),
         prober: probing::start(board.clone(), &memory.clerks()),
         memories: Arc::downgrade(&memories),
     };
@@ -147,7 +155,7 @@ where
         board: board.clone(),
         reloads: again.is_some().then_some(desk),
         answers: Some(answers::desk(memory.storage(), memory.clerks(), board.tally())),
-        start_crew: crew_starter(config, crew),
+        start_crew: crew_starter(config.clone(), crew),
         redactor: redactor.clone(),
         metrics: metrics.clone(),
     })
@@ -157,6 +165,10 @@ where
     tracing::info!(event = "gateway.listening", address = %front.address(), "listening");
     let crew = front.crew().clone();
     let earlier = EarlierUse::new(memory.storage(), crew.ledger.clone(), crew.limiter.clone());
+    let notes: Arc<dyn NoteBook> = Arc::new(alerting::Notes(memory.storage()));
+    session_keeping::start(keepers_post, Arc::clone(&notes), redactor.clone(), &memory.clerks());
+    alerting::start(herald_post, &crew, &config.providers, notes, redactor.clone(), &memory.clerks());
+    drop(config);
     let watched = watched(&crew);
     let companion = companion(front.address());
     let reloader = again.zip(hangups).map(|((again, catalogue), hangups)| {
@@ -170,6 +182,9 @@ where
     });
     let clerks = async { join(reloading(reloader), clerk.run(board)).await.0 };
     let exit = until_the_end(front, signals, &watched, companion, clerks).await;
+    if !keepers.finish(LAST_ERRANDS).await {
+        tracing::warn!("a bot was still being asked to renew its session");
+    }
     dwelling.stop();
     memory.close(&crew.supervisors).await;
     exit
@@ -226,6 +241,8 @@ struct CrewPlan {
     ledger: Ledger,
     books: UsageBooks,
     auditor: Auditor,
+    herald: Herald,
+    keepers: Keepers,
     prober: Prober,
     /// Read once, while the front opens; who plans holds no second copy of it ever after.
     memories: Weak<Memories>,
@@ -257,6 +274,8 @@ fn crew_starter(config: Config, plan: CrewPlan) -> CrewStarter {
         ledger: plan.ledger.clone(),
         books: plan.books.clone(),
         auditor: plan.auditor.clone(),
+        herald: plan.herald.clone(),
+        keepers: plan.keepers.clone(),
     })
 }
 

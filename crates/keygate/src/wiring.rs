@@ -7,8 +7,10 @@ use std::sync::Arc;
 use keygate_actors::{
     Bookkeeper, Chaos, Home, InvalidChaos, KeySupervisor, Prober, SupervisorSpec, clock, start_supervisor,
 };
+use keygate_alerts::Target;
 use keygate_config::{Config, ConfigProblems, LoadRequest, Loaded, ProviderConfig, StoragePlace};
-use keygate_domain::{InvalidRedaction, Redactor};
+use keygate_domain::{ApiKey, InvalidRedaction, Redactor};
+use keygate_keeper::KeeperKind;
 use keygate_pool::PoolState;
 use keygate_provider::Adapter;
 use keygate_telemetry::{LogFormat, OtlpProtocol, OtlpSettings, TelemetrySettings};
@@ -57,7 +59,35 @@ pub(crate) fn teach(redactor: &Redactor, config: &Config) -> Result<(), InvalidR
         StoragePlace::Server(url) => url.expose_password(),
         StoragePlace::File(_) | StoragePlace::Memory => None,
     };
-    redactor.learn(keys.chain(tokens).chain(database))
+    redactor.learn(keys.chain(tokens).chain(database).chain(of_channels(config)).chain(of_bots(config)))
+}
+
+/// The addresses of chat rooms are secrets: whoever has one can write there.
+fn of_channels(config: &Config) -> impl Iterator<Item = &str> {
+    config
+        .alerts
+        .channels
+        .iter()
+        .flat_map(|channel| match &channel.target {
+            Target::Webhook { url, secret } => [Some(url.expose()), secret.as_ref().map(ApiKey::expose)],
+            Target::Slack(url) | Target::Discord(url) => [Some(url.expose()), url.path()],
+            Target::Mail(mail) => [Some(mail.server.expose()), mail.server.password()],
+        })
+        .flatten()
+}
+
+fn of_bots(config: &Config) -> impl Iterator<Item = &str> {
+    config.session_keepers.iter().flat_map(|keeper| {
+        let account = match &keeper.kind {
+            KeeperKind::ZaloOa(account) => {
+                [Some(account.app_secret.expose()), account.refresh_token.as_ref().map(ApiKey::expose)]
+            }
+            KeeperKind::Http => [None, None],
+        };
+        let secret = keeper.secret.as_ref().map(ApiKey::expose);
+        let credentials = keeper.credentials.iter().flat_map(|credentials| credentials.secrets());
+        account.into_iter().flatten().chain(secret).chain(credentials)
+    })
 }
 
 /// `google: configured with 3 keys in 2 quota groups`.

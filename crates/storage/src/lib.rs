@@ -24,6 +24,7 @@ mod dump;
 mod error;
 mod ledger;
 mod migrations;
+mod notes;
 mod place;
 mod pool_state;
 mod postgres;

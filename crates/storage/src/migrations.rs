@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0003_tokens.sql"),
     include_str!("../migrations/0004_audit.sql"),
     include_str!("../migrations/0005_answers.sql"),
+    include_str!("../migrations/0006_notes.sql"),
 ];
 
 /// The latest schema known.

@@ -149,4 +149,10 @@ pub(crate) const TABLES: &[Table] = &[
         is_begun: false,
         columns: &[("word", Text), ("answer_id", Text), ("position", Number), ("weight", Number)],
     },
+    Table {
+        name: "notes",
+        since: 6,
+        is_begun: false,
+        columns: &[("topic", Text), ("name", Text), ("value", Text)],
+    },
 ];

@@ -28,7 +28,7 @@ async fn guesses(house: &House, times: usize) {
     }
 }
 
-async fn listed(house: &House) -> Vec<Value> {
+pub(super) async fn listed(house: &House) -> Vec<Value> {
     let exit = command(house, &["audit", "list", "--json", "--since", "1d"]).await;
     let rows: Value = serde_json::from_str(&exit.stdout).expect("JSON");
     rows.as_array().expect("a list").clone()

@@ -113,6 +113,9 @@ impl KeySupervisorActor {
         for event in &aftermath.events {
             events::in_pool(self.spec.provider, event);
         }
+        if !aftermath.events.is_empty() {
+            self.vitals.stirred();
+        }
         for resolved in aftermath.resolved {
             self.askers.answer(resolved);
         }

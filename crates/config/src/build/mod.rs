@@ -1,6 +1,7 @@
 //! From sections that were read to a configuration that is valid: what one value means beside
 //! another. Everything that is wrong is noted, nothing stops at the first problem.
 
+mod alerts;
 mod answers;
 mod assistant;
 mod clients;
@@ -11,7 +12,9 @@ mod probe;
 mod provider;
 mod providers;
 mod rotation;
+mod secret_text;
 mod server;
+mod session_keepers;
 mod standing_in;
 mod storage;
 mod telemetry;
@@ -71,9 +74,24 @@ pub(crate) fn config(
     let (answers, cache) = (answers(&sections.answers), answers::cache(&sections.cache, judge));
     let storage = storage(&sections.storage, judge);
     let telemetry = telemetry::build(&sections.telemetry, judge);
+    let alerts = alerts::build(&sections.alerts, judge);
+    let names: Vec<&str> = catalogue.iter().map(|adapter| adapter.name.as_str()).collect();
+    let session_keepers = session_keepers::build(&sections.session_keepers, &names, judge);
     let (providers, keys) = providers::build(&mut sections.providers, catalogue, judge);
     shown.extend(keys);
-    let config =
-        Config { server, clients, limits, plans, assistant, answers, cache, storage, telemetry, providers };
+    let config = Config {
+        server,
+        clients,
+        limits,
+        plans,
+        assistant,
+        answers,
+        cache,
+        storage,
+        telemetry,
+        alerts,
+        session_keepers,
+        providers,
+    };
     (config, shown)
 }

@@ -1,6 +1,7 @@
 //! The shape of the YAML file. The doc comments are what editors show; each names the unit, the
 //! default and the effect.
 
+mod alerts;
 mod answers;
 mod assistant;
 mod budgets;
@@ -12,6 +13,7 @@ mod probe;
 mod provider;
 mod rotation;
 mod server;
+mod session_keepers;
 mod storage;
 mod telemetry;
 
@@ -20,6 +22,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use alerts::{AlertsSection, ChannelKind, ChannelSection, SecretText};
 pub(crate) use answers::{AnswersSection, CacheSection};
 pub(crate) use assistant::AssistantSection;
 pub(crate) use budgets::{AllowanceSection, BudgetsSection};
@@ -31,6 +34,7 @@ pub(crate) use probe::ProbeSection;
 pub(crate) use provider::ProviderSection;
 pub(crate) use rotation::RotationSection;
 pub(crate) use server::{ServerSection, TlsSection};
+pub(crate) use session_keepers::{KeeperKindChoice, KeeperSection};
 pub(crate) use storage::StorageSection;
 pub(crate) use telemetry::TelemetrySection;
 
@@ -66,6 +70,13 @@ pub(crate) struct Sections {
     /// Logs, traces and metrics.
     #[serde(deserialize_with = "or_default")]
     pub(crate) telemetry: TelemetrySection,
+    /// What operators are told of, and where.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) alerts: AlertsSection,
+    /// Bots whose sessions are kept alive.
+    #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Vec<KeeperSection>")]
+    pub(crate) session_keepers: Vec<Option<KeeperSection>>,
     /// The providers by name, such as `google` and `anam`. A provider that is absent is off,
     /// unless one of its well-known key variables is set.
     #[serde(deserialize_with = "providers")]

@@ -69,17 +69,25 @@ impl Gateway {
 
     /// What `GET path_and_query` answers.
     pub(super) fn get(&self, path_and_query: &str) -> Result<Value, NoAnswer> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| NoAnswer { exit: Exit::Internal, text: error.to_string() })?;
-        runtime.block_on(self.ask(path_and_query))
+        self.answer(Method::GET, path_and_query)
     }
 
-    async fn ask(&self, path_and_query: &str) -> Result<Value, NoAnswer> {
+    /// What `POST path_and_query` without a body answers.
+    pub(super) fn post(&self, path_and_query: &str) -> Result<Value, NoAnswer> {
+        self.answer(Method::POST, path_and_query)
+    }
+
+    fn answer(&self, method: Method, path_and_query: &str) -> Result<Value, NoAnswer> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| NoAnswer { exit: Exit::Internal, text: error.to_string() })?;
+        runtime.block_on(self.ask(method, path_and_query))
+    }
+
+    async fn ask(&self, method: Method, path_and_query: &str) -> Result<Value, NoAnswer> {
         let mut headers = HeaderMap::new();
         headers.extend(self.token.clone().map(|token| (http::header::AUTHORIZATION, token)));
         let path_and_query = path_and_query.to_owned();
-        let request =
-            UpstreamRequest { method: Method::GET, host: None, path_and_query, headers, body: Bytes::new() };
+        let request = UpstreamRequest { method, host: None, path_and_query, headers, body: Bytes::new() };
         let sent = self.upstream.send(request, PATIENCE).await;
         let mut answer = sent.map_err(|failure| self.unreachable(failure.kind))?;
         let status = answer.status();

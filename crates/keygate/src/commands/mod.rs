@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod alerts;
 mod answers;
 mod audit;
 mod check;
@@ -12,6 +13,7 @@ mod plan;
 pub(crate) mod print;
 mod schema;
 mod serve;
+mod session_keepers;
 mod span;
 mod tokens;
 mod usage;
@@ -35,6 +37,8 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Answers(command) => answers::run(&command, catalogue),
+        Command::Alerts(command) => alerts::run(&command, catalogue),
+        Command::SessionKeepers(command) => session_keepers::run(&command),
         Command::Schema => schema::run(),
     }
 }

@@ -28,6 +28,8 @@ impl Difference {
             cache,
             storage,
             telemetry,
+            alerts,
+            session_keepers,
             providers,
         } = wanted;
         let mut notes = Notes::default();
@@ -41,6 +43,8 @@ impl Difference {
             cache: notes.take("cache", &running.cache, cache),
             storage: notes.storage(&running.storage, &storage),
             telemetry: notes.keep("telemetry", &running.telemetry, &telemetry),
+            alerts: notes.take("alerts", &running.alerts, alerts),
+            session_keepers: notes.take("session_keepers", &running.session_keepers, session_keepers),
             providers: notes.providers(&running.providers, providers),
         };
         Self { next, changed: notes.changed, needs_restart: notes.needs_restart }
@@ -246,6 +250,7 @@ mod tests {
         check(&[], &[("KEYGATE__ASSISTANT__MODEL", "gemini-x")], &["assistant"], &[]);
         check(&[], &[("KEYGATE__ANSWERS__THRESHOLD", "0.5")], &["answers"], &[]);
         check(&[], &[("KEYGATE__CACHE__ENABLED", "true")], &["cache"], &[]);
+        check(&[], &[("KEYGATE__ALERTS__LOW_KEYS", "2")], &["alerts"], &[]);
         check(&[], &[("GEMINI_API_KEYS", "AIzaFirstKey")], &["providers.google.keys"], &[]);
         check(&[], &[("ANAM_API_KEYS", "one")], &[], &["providers.anam (switched on)"]);
         check(&[("ANAM_API_KEYS", "one")], &[], &[], &["providers.anam (switched off)"]);

@@ -33,6 +33,7 @@ pub(crate) fn rules(config: &Config, state: ConfigState) -> Rules {
         assistant: config.assistant.clone(),
         answers: config.answers,
         cache: config.cache,
+        low_keys: config.alerts.low_keys,
         providers: config.providers.clone(),
         status_public: config.server.status_public,
         max_body: config.server.max_body,

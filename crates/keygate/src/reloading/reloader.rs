@@ -229,6 +229,12 @@ impl Reloader {
         if self.running.storage.ledger_retention != next.storage.ledger_retention {
             self.around.crew.ledger.keep_for(next.storage.ledger_retention);
         }
+        if self.running.alerts != next.alerts {
+            self.around.crew.herald.set(next.alerts.clone());
+        }
+        if self.running.session_keepers != next.session_keepers {
+            self.around.crew.keepers.set(next.session_keepers.clone());
+        }
         self.around.earlier.settle().await;
         Ok(())
     }

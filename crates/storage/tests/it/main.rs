@@ -9,6 +9,7 @@ mod folder;
 mod house;
 mod keeping;
 mod ledger;
+mod notes;
 mod outage;
 #[path = "../../../../tests/src/postgres.rs"]
 #[expect(dead_code, reason = "the house tests use all of it")]
