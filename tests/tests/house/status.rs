@@ -24,6 +24,11 @@ async fn a_fresh_house_tells_that_all_is_well() {
     let config = told.as_object_mut().and_then(|told| told.remove("config")).expect("the configuration");
     assert!(config["loaded_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{config}");
     assert_eq!((&config["problem"], &config["needs_restart"]), (&json!(null), &json!([])));
+    let ledger = told.as_object_mut().and_then(|told| told.remove("ledger")).expect("the ledger");
+    assert_eq!(
+        (&ledger["status"], &ledger["entered"], &ledger["unclean_end"]),
+        (&json!("ok"), &json!(0), &json!(null))
+    );
     let expected = json!({"status": "ok", "api_keys": {
         "google": {"total": 3, "available": 3, "cooling_down": 0, "exhausted": 0, "disabled": 0},
         "anam": {"total": 2, "available": 2, "cooling_down": 0, "exhausted": 0, "disabled": 0},
