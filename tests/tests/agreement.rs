@@ -30,6 +30,7 @@ use keygate_planner::{Arrival, Profile, Report, Scenario, Shape, Traffic as _, r
 use keygate_pool::{Budgets, Policy};
 use keygate_provider::{Origin, ProviderOptions};
 use keygate_provider_google::ADAPTER;
+use keygate_telemetry::metrics::RequestMetrics;
 use keygate_tests::sim::{
     GoogleConfig, GoogleKey, GoogleProject, MinuteShape, ModelLimits, Population, RunningSimulator,
     SimConfig, Simulator,
@@ -243,7 +244,7 @@ impl Stage {
                 request_id: "a request",
                 origin: Origin::INSIDE,
                 span: tracing::Span::none(),
-                metrics: Default::default(),
+                metrics: RequestMetrics::default(),
             };
             let answer = serve(&house, &house.lanes[&ADAPTER.name], &call, std::future::pending()).await;
             let mut outcome = outcome.borrow_mut();

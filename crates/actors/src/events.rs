@@ -57,31 +57,11 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
             reason = %reason, until = %until.wall, reopened, released,
             "the provider is in trouble, no key is blamed and nobody is sent there"
         ),
-        PoolEvent::LeaseExpired { lease, id, label, held } => warn!(
-            event = "lease.lost",
-            provider, key.id = %id, key.label = %label, lease = lease.number, held = ?held,
-            "a lease was never settled and counts as lost"
-        ),
-        PoolEvent::BindingsEvicted { count } => {
-            warn!(
-                event = "bindings.forgotten",
-                provider, count, "too many bindings, the oldest are forgotten"
-            );
-        }
-        PoolEvent::Dropped { count } => {
-            warn!(event = "pool.events_lost", provider, count, "events of the pool were lost")
-        }
-        PoolEvent::OrderRotated { first, label } => {
-            info!(
-                event = "order.rotated", provider, key.id = %first, key.label = %label,
-                "the order of the keys rotated"
-            );
-        }
-        PoolEvent::KeyProbed { id, label, fault, reason, next_at } => debug!(
-            event = "key.probed",
-            provider, key.id = %id, key.label = %label, fault = fault.map(Fault::as_str), reason,
-            next_at = next_at.map(|at| at.wall.to_string()), "disabled API key was probed and stays out"
-        ),
+        upkeep @ (PoolEvent::LeaseExpired { .. }
+        | PoolEvent::BindingsEvicted { .. }
+        | PoolEvent::Dropped { .. }
+        | PoolEvent::OrderRotated { .. }
+        | PoolEvent::KeyProbed { .. }) => kept_up(provider, upkeep),
         told @ (PoolEvent::Noticed(_)
         | PoolEvent::GroupNamed { .. }
         | PoolEvent::LimitLearned { .. }
@@ -92,6 +72,35 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
         | PoolEvent::GroupEnabled { .. }
         | PoolEvent::BreakerProbing { .. }
         | PoolEvent::BreakerClosed { .. }) => good_news(provider, cured),
+    }
+}
+
+/// What a pool does for itself.
+fn kept_up(provider: &str, event: &PoolEvent) {
+    if let PoolEvent::LeaseExpired { lease, id, label, held } = event {
+        warn!(
+            event = "lease.lost", provider, key.id = %id, key.label = %label, lease = lease.number, held = ?held,
+            "a lease was never settled and counts as lost"
+        );
+    }
+    if let PoolEvent::BindingsEvicted { count } = event {
+        warn!(event = "bindings.forgotten", provider, count, "too many bindings, the oldest are forgotten");
+    }
+    if let PoolEvent::Dropped { count } = event {
+        warn!(event = "pool.events_lost", provider, count, "events of the pool were lost");
+    }
+    if let PoolEvent::OrderRotated { first, label } = event {
+        info!(
+            event = "order.rotated", provider, key.id = %first, key.label = %label,
+            "the order of the keys rotated"
+        );
+    }
+    if let PoolEvent::KeyProbed { id, label, fault, reason, next_at } = event {
+        debug!(
+            event = "key.probed", provider, key.id = %id, key.label = %label, fault = fault.map(Fault::as_str),
+            reason, next_at = next_at.map(|at| at.wall.to_string()),
+            "disabled API key was probed and stays out"
+        );
     }
 }
 
