@@ -17,6 +17,10 @@ pub enum AuditAction {
     TokenRevoked,
     /// Keys were reset.
     KeysReset,
+    /// A key was taken out of use.
+    KeyDisabled,
+    /// A key was brought back.
+    KeyEnabled,
     /// Another configuration was put in force.
     ConfigReloaded,
     /// A configuration that was to be put in force was refused.
@@ -36,6 +40,8 @@ impl AuditAction {
             Self::TokenCreated => "token.created",
             Self::TokenRevoked => "token.revoked",
             Self::KeysReset => "keys.reset",
+            Self::KeyDisabled => "key.disabled",
+            Self::KeyEnabled => "key.enabled",
             Self::ConfigReloaded => "config.reloaded",
             Self::ConfigRefused => "config.refused",
             Self::LoginFailed => "login.failed",

@@ -8,7 +8,7 @@ use keygate_domain::{ErrorKind, Refusal};
 use crate::proxy::headers_of;
 use crate::{
     admin, answers_status, assistant, audit, avatar_session, cors, documents, error_response, explain,
-    health, panic_response, reload, request_id, status, usage, user_usage,
+    health, panic_response, reload, request_id, status, switch_key, usage, user_usage,
 };
 
 /// Declares them.
@@ -31,6 +31,8 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
                 .service(readable("/usage/users/{user}", user_usage::user_usage))
                 .service(order("/keys/reload", reload::reload))
                 .service(order("/{provider}/reset-keys", admin::reset_keys))
+                .service(order("/{provider}/keys/{id}/disable", switch_key::disable))
+                .service(order("/{provider}/keys/{id}/enable", switch_key::enable))
                 .service(order("/v1/avatar/session", avatar_session::avatar_session))
                 .service(order("/v1/assistant/query", assistant::query))
                 .service(order("/v1/assistant/batch", assistant::batch)),

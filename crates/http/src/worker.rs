@@ -18,6 +18,7 @@ use keygate_upstream::UpstreamClient;
 use tokio::sync::watch;
 
 use crate::credentials::Doorkeeper;
+use crate::departure::Departure;
 use crate::error_response::status_of;
 use crate::front::{Crew, FrontSettings};
 use crate::reload::ReloadDesk;
@@ -40,6 +41,7 @@ struct Tools {
     answers: Option<AnswerDesk>,
     tally: Arc<Tally>,
     switchboard: Switchboard,
+    departure: Departure,
 }
 
 /// What a worker serves with, made anew when other rules are posted. Requests that began under
@@ -57,6 +59,7 @@ pub(crate) struct Worker {
     pub(crate) tally: Arc<Tally>,
     pub(crate) max_body_bytes: usize,
     pub(crate) switchboard: Switchboard,
+    pub(crate) departure: Departure,
 }
 
 impl Station {
@@ -65,6 +68,7 @@ impl Station {
         crew: Crew,
         client: UpstreamClient,
         switchboard: Switchboard,
+        departure: Departure,
     ) -> Self {
         let mut board = settings.board.reader();
         let posted = Arc::clone(&board.borrow_and_update());
@@ -76,6 +80,7 @@ impl Station {
             answers: settings.answers.clone(),
             tally: settings.board.tally(),
             switchboard,
+            departure,
         };
         let on_duty = RefCell::new(Rc::new(tools.worker(&posted)));
         Self { tools, board: RefCell::new(board), on_duty }
@@ -124,6 +129,7 @@ impl Tools {
             reloads: self.reloads.clone(),
             tally: Arc::clone(&self.tally),
             switchboard: self.switchboard.clone(),
+            departure: self.departure.clone(),
         }
     }
 }
