@@ -46,6 +46,8 @@ mod house {
     mod hostile_paths;
     mod interactions;
     mod kept_tokens;
+    mod key_changes;
+    mod key_commands;
     mod large_bodies;
     mod learning;
     mod leaving;

@@ -3,10 +3,12 @@
 mod answers;
 mod audit;
 mod check;
+mod completions;
 mod database;
 mod db;
 mod demo;
 mod gateway;
+mod healthcheck;
 mod keys;
 mod plan;
 pub(crate) mod print;
@@ -28,11 +30,13 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Demo(arguments) => demo::run(&arguments, catalogue),
         Command::Check(arguments) => check::run(&arguments, catalogue),
         Command::Plan(arguments) => plan::run(&arguments, catalogue),
-        Command::Keys(arguments) => keys::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments, catalogue),
         Command::Db(command) => db::run(&command),
         Command::Tokens(arguments) => tokens::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Answers(command) => answers::run(&command, catalogue),
         Command::Schema => schema::run(),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
     }
 }
