@@ -35,6 +35,7 @@ mod house {
     mod database;
     mod database_commands;
     mod database_server;
+    mod deploying;
     mod documents;
     mod doors;
     mod explaining;
