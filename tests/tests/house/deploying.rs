@@ -292,14 +292,20 @@ async fn the_objects_of_kubernetes_refer_to_each_other() {
     );
     let item = &list(&volume("keys")["secret"]["items"])[0];
     assert!(secret["stringData"].get(word(&item["key"])).is_some(), "{item}");
+    assert_eq!(list(&service["spec"]["ports"])[0]["targetPort"], list(&container["ports"])[0]["name"]);
+}
 
+#[tokio::test]
+async fn the_pod_of_kubernetes_runs_what_there_is() {
+    let (deployment, secret, config) = (object("Deployment"), object("Secret"), object("ConfigMap"));
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = &list(&pod["containers"])[0];
     for (probe, path) in
         [("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")]
     {
         assert_eq!(container[probe]["httpGet"], json!({"path": path, "port": "http"}), "{probe}");
     }
     assert_eq!(list(&container["ports"]), [json!({"name": "http", "containerPort": 8080})]);
-    assert_eq!(list(&service["spec"]["ports"])[0]["targetPort"], "http");
     let security = &container["securityContext"];
     assert_eq!(
         (&security["readOnlyRootFilesystem"], &pod["securityContext"]["runAsNonRoot"]),
@@ -309,6 +315,8 @@ async fn the_objects_of_kubernetes_refer_to_each_other() {
         list(&container["args"]).iter().map(word).filter(|word| !word.starts_with('/')).collect();
     is_a_command(&arguments).await;
 
+    let keys = list(&pod["volumes"]).iter().find(|volume| volume["name"] == "keys").expect("a volume");
+    let item = &list(&keys["secret"]["items"])[0];
     // The configuration in it, with the files that the pod would have beside it.
     let folder = "/etc/keygate/";
     let mount =

@@ -50,7 +50,10 @@ pub(super) fn places<'a>(loaded: &'a Loaded, provider: &ProviderConfig) -> BTree
     loaded.sources.iter().filter_map(|value| Some((position(&value.path)?, &value.source))).collect()
 }
 
+/// The group of a key for which none is declared.
+pub(super) const ITS_OWN: &str = "(its own)";
+
 /// How people name the group of a key.
 pub(super) fn group_of(key: &KeySpec) -> &str {
-    key.group.as_ref().map_or("(its own)", |group| group.as_str())
+    key.group.as_ref().map_or(ITS_OWN, |group| group.as_str())
 }

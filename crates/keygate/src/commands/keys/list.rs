@@ -7,7 +7,7 @@ use keygate_provider::Adapter;
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
-use super::configured::{chosen, group_of, places, read};
+use super::configured::{ITS_OWN, chosen, group_of, places, read};
 use super::words::{Mood, cell, counted, list, plain, span, table};
 use crate::cli::ListKeys;
 use crate::commands::database::Failure;
@@ -107,7 +107,7 @@ fn seen_row(key: &Value, is_wide: bool) -> Vec<Cell> {
         Cell::new(plain(&key["index"])),
         Cell::new(plain(&key["label"])),
         Cell::new(plain(&key["id"])),
-        Cell::new(plain(&key["group"])),
+        Cell::new(group(key)),
         cell(&state, mood),
         Cell::new(remaining.map(span).unwrap_or_default()),
         Cell::new(why_not(key)),
@@ -121,6 +121,13 @@ fn seen_row(key: &Value, is_wide: bool) -> Vec<Cell> {
         row.push(Cell::new(list(&key["budgets"]).iter().map(budget).collect::<Vec<_>>().join("\n")));
     }
     row
+}
+
+/// The group, unless the key is alone in it and nobody named it.
+fn group(key: &Value) -> String {
+    let name = plain(&key["group"]);
+    let is_its_own = key["id"].as_str().is_some_and(|id| name == format!("key:{id}"));
+    if is_its_own { ITS_OWN.to_owned() } else { name }
 }
 
 /// Why the key cannot be used, else which of its models rest.
