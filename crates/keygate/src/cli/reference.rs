@@ -7,7 +7,8 @@ use clap::{Command, CommandFactory as _};
 use super::Arguments;
 
 /// What stands before the part that is made here.
-const MARKER: &str = "<!-- From here on: what `--help` prints. UPDATE_CLI=1 cargo test -p keygate reference writes it anew. -->\n";
+const MARKER: &str =
+    "<!-- From here on: what `-h` prints. UPDATE_CLI=1 cargo test -p keygate reference writes it anew. -->\n";
 
 #[test]
 fn the_reference_is_what_help_prints() {
@@ -44,7 +45,7 @@ fn reference() -> String {
     let mut parts: Vec<String> = Vec::new();
     walk(&mut built(), &mut |command| {
         let name = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned();
-        let help = command.render_long_help().to_string();
+        let help = command.render_help().to_string();
         let help: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
         parts.push(format!("\n## `{name}`\n\n```text\n{}\n```\n", help.join("\n")));
     });
