@@ -38,6 +38,7 @@ mod house {
     mod database_commands;
     mod database_server;
     mod database_trouble;
+    mod deploying;
     mod documents;
     mod doors;
     mod explaining;
@@ -50,6 +51,8 @@ mod house {
     mod hostile_users;
     mod interactions;
     mod kept_tokens;
+    mod key_changes;
+    mod key_commands;
     mod large_bodies;
     mod learning;
     mod leaving;

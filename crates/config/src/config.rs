@@ -62,6 +62,8 @@ pub struct ServerConfig {
     pub max_upload: u64,
     /// Where clients reach the gateway, if that is not to be taken from their requests.
     pub public_url: Option<Url>,
+    /// How long new requests are still taken at shutdown, while readiness is red.
+    pub shutdown_delay: Duration,
     /// How long running requests may take to finish at shutdown.
     pub shutdown_grace: Duration,
     /// Whether status and metrics are open to everybody.

@@ -9,7 +9,7 @@ use keygate_provider::Adapter;
 use crate::effective::Effective;
 use crate::environment::{Environment, Variable};
 use crate::files::Files;
-use crate::problem::{Findings, Place};
+use crate::problem::{Findings, Place, WarningKind};
 use crate::schema::{KeyEntry, ProviderSection, Reference};
 
 /// No key of any provider is longer, in bytes.
@@ -249,7 +249,7 @@ impl<'a> KeyReader<'a> {
                 "{}: the key `{label}`{position} is the same as `{first}` and was dropped",
                 self.adapter.name
             );
-            self.findings.warn(item.place.clone(), text);
+            self.findings.warn_of(WarningKind::DuplicateKey, item.place.clone(), text);
         }
         true
     }
@@ -258,14 +258,15 @@ impl<'a> KeyReader<'a> {
         let name = self.adapter.name;
         if self.duplicates > MAX_DUPLICATES_TOLD {
             let more = self.duplicates - MAX_DUPLICATES_TOLD;
-            self.findings.warn(Place::Default, format!("{name}: {more} more duplicate keys were dropped"));
+            let text = format!("{name}: {more} more duplicate keys were dropped");
+            self.findings.warn_of(WarningKind::DuplicateKey, Place::Default, text);
         }
         if self.literals > 0 {
             let text = format!(
                 "{name}: {} of its entries hold a key in plain text; move it to .env and refer to it by env:NAME",
                 self.literals
             );
-            self.findings.warn(Place::Default, text);
+            self.findings.warn_of(WarningKind::LiteralKey, Place::Default, text);
         }
     }
 
@@ -320,19 +321,29 @@ fn items_of(text: &str, place: &Place) -> Vec<Item> {
     items
 }
 
+/// The keys of a comma list.
+pub(crate) fn keys_of_list(text: &str) -> Vec<ApiKey> {
+    items_of(text, &Place::Default).into_iter().map(|item| ApiKey::new(item.text)).collect()
+}
+
+/// The key that a line of a key file holds.
+pub(crate) fn key_of_line(line: &str) -> Option<&str> {
+    let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+    let is_comment = line.trim_start().starts_with('#');
+    let key = without_quotes(line.split_once(" #").map_or(line, |(key, _)| key));
+    (!is_comment && !key.is_empty()).then_some(key)
+}
+
 fn without_quotes(key: &str) -> &str {
     key.trim().trim_matches(['"', '\'']).trim()
 }
 
 fn items_of_lines(text: &str, shown: &Path) -> Vec<Item> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     (1..)
         .zip(text.lines())
-        .filter(|(_, content)| !content.trim_start().starts_with('#'))
-        .map(|(line, content)| (line, content.split_once(" #").map_or(content, |(key, _)| key)))
-        .filter(|(_, key)| !without_quotes(key).is_empty())
+        .filter_map(|(line, content)| Some((line, key_of_line(content)?)))
         .map(|(line, key)| Item {
-            text: without_quotes(key).to_owned(),
+            text: key.to_owned(),
             place: Place::File { path: shown.to_owned(), line, column: 1 },
             position: None,
         })

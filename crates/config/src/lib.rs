@@ -11,6 +11,7 @@ mod dotenv;
 mod effective;
 mod environment;
 mod files;
+mod key_homes;
 mod key_reader;
 mod layers;
 mod load;
@@ -30,9 +31,12 @@ pub use config::{
     StorageConfig, StoragePlace, TelemetryConfig,
 };
 pub use effective::Effective;
-pub use load::{DatabaseSettings, LoadRequest, Loaded, Reading, load, read, read_bind, read_database};
+pub use key_homes::{KeyHome, KeyHomes, VariableHome, read_key_homes};
+pub use load::{
+    DatabaseSettings, LoadRequest, Loaded, Reading, load, read, read_bind, read_database, read_variable,
+};
 pub use nearest::nearest;
-pub use problem::{ConfigProblems, Place, Problem, Warning};
+pub use problem::{ConfigProblems, Place, Problem, Warning, WarningKind};
 pub use schema::json_schema;
 pub use tls::TlsIdentity;
 pub use watch::{FileMarks, Seen, Watcher};

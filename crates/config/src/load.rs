@@ -90,6 +90,13 @@ pub fn read_bind(request: LoadRequest) -> Result<SocketAddr, ConfigProblems> {
     Ok(sections.server.bind.0)
 }
 
+/// A variable as a gateway started from here would read it: from the process environment, else from `.env`.
+pub fn read_variable(request: LoadRequest, name: &str) -> Option<String> {
+    let files = Files::find(request.working_dir, request.config.as_deref());
+    let environment = Environment::read(request.environment, &files, &mut Findings::default());
+    environment.filled(name).map(|variable| variable.value.clone())
+}
+
 /// What a command that works on the database has to know: neither keys nor anything secret, which it need
 /// not be able to read.
 #[derive(Clone, Debug)]
@@ -153,7 +160,7 @@ fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Resu
     Ok(Loaded { config, warnings, sources, file: files.config.clone() })
 }
 
-fn read_file(files: &Files) -> Result<Option<YamlFile>, Problem> {
+pub(crate) fn read_file(files: &Files) -> Result<Option<YamlFile>, Problem> {
     let Some(path) = &files.config else { return Ok(None) };
     let shown = files.shown(path);
     let text = files.read_text(path).map_err(|reason| Problem {

@@ -82,6 +82,18 @@ impl fmt::Display for ConfigProblems {
 
 impl std::error::Error for ConfigProblems {}
 
+/// What a warning is about, where somebody has more to say of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum WarningKind {
+    /// The same key stands in several places.
+    DuplicateKey,
+    /// A key stands in the YAML itself.
+    LiteralKey,
+    /// Anything else.
+    #[default]
+    Other,
+}
+
 /// Something an operator should know that does not keep the gateway from starting.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Warning {
@@ -89,6 +101,8 @@ pub struct Warning {
     pub place: Place,
     /// What, and what to do about it.
     pub text: String,
+    /// What it is about.
+    pub kind: WarningKind,
 }
 
 impl fmt::Display for Warning {
@@ -134,7 +148,11 @@ impl Findings {
     }
 
     pub(crate) fn warn(&mut self, place: Place, text: impl Into<String>) {
-        self.warnings.push(Warning { place, text: text.into() });
+        self.warn_of(WarningKind::Other, place, text);
+    }
+
+    pub(crate) fn warn_of(&mut self, kind: WarningKind, place: Place, text: impl Into<String>) {
+        self.warnings.push(Warning { place, text: text.into(), kind });
     }
 
     /// The warnings, or all problems in the order of their places.

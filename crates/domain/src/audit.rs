@@ -19,6 +19,10 @@ pub enum AuditAction {
     KeysReset,
     /// A session keeper may ask its bot again.
     KeeperCleared,
+    /// A key was taken out of use.
+    KeyDisabled,
+    /// A key was brought back.
+    KeyEnabled,
     /// Another configuration was put in force.
     ConfigReloaded,
     /// A configuration that was to be put in force was refused.
@@ -39,6 +43,8 @@ impl AuditAction {
             Self::TokenRevoked => "token.revoked",
             Self::KeysReset => "keys.reset",
             Self::KeeperCleared => "session_keeper.cleared",
+            Self::KeyDisabled => "key.disabled",
+            Self::KeyEnabled => "key.enabled",
             Self::ConfigReloaded => "config.reloaded",
             Self::ConfigRefused => "config.refused",
             Self::LoginFailed => "login.failed",

@@ -42,7 +42,9 @@ pub(crate) async fn proxy(request: HttpRequest, payload: web::Payload, worker: O
     {
         return preflight(origin, request.headers());
     }
+    let departure = worker.departure.clone();
     let mut response = proxy::proxy(request, payload, worker).await;
+    departure.say_in(&mut response);
     if let Some(origin) = &origin {
         allow(response.headers_mut(), origin);
     }
@@ -56,13 +58,16 @@ pub(crate) async fn around(
 ) -> Result<ServiceResponse<actix_web::body::BoxBody>, Error> {
     let worker = OnDuty::extract(request.request()).await?;
     let Some(origin) = admitted(&worker.rules.cors, request.headers()) else {
-        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+        let mut response = next.call(request).await?.map_into_boxed_body();
+        worker.departure.say_in(response.response_mut());
+        return Ok(response);
     };
     if is_preflight(request.method(), request.headers()) {
         let response = preflight(&origin, request.headers());
         return Ok(request.into_response(response));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
+    worker.departure.say_in(response.response_mut());
     allow(response.headers_mut(), &origin);
     Ok(response)
 }

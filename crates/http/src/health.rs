@@ -19,10 +19,11 @@ pub(crate) async fn healthz() -> HttpResponse {
 
 /// Every provider's pool answers, and so does the limiter in front of them. A pool whose keys all
 /// rest is ready too: it answers, honestly. So is a house whose database fails: it serves on and
-/// makes up for it, and says so.
+/// makes up for it, and says so. One that was told to stop is not: others should be asked from here on.
 pub(crate) async fn readyz(worker: OnDuty) -> HttpResponse {
     let house = &worker.house;
-    let mut is_ready = is_ready_now(&house.limiter).await;
+    let leaves = worker.departure.has_begun();
+    let mut is_ready = !leaves && is_ready_now(&house.limiter).await;
     let mut providers = serde_json::Map::new();
     for (name, lane) in &house.lanes {
         let serves = is_ready_now(&lane.supervisor).await;
@@ -31,7 +32,7 @@ pub(crate) async fn readyz(worker: OnDuty) -> HttpResponse {
     }
     let trouble = worker.storage_trouble();
     let mut body = json!({
-        "status": if is_ready { "ready" } else { "not_ready" },
+        "status": if leaves { "stopping" } else if is_ready { "ready" } else { "not_ready" },
         "providers": providers,
         "storage": if trouble.is_none() { "ready" } else { "degraded" },
     });

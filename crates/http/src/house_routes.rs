@@ -8,7 +8,8 @@ use keygate_domain::{ErrorKind, Refusal};
 use crate::proxy::headers_of;
 use crate::{
     admin, alerts_status, answers_status, assistant, audit, avatar_session, cors, documents, error_response,
-    explain, health, metrics, panic_response, reload, request_id, session_keepers, status, usage, user_usage,
+    explain, health, metrics, panic_response, reload, request_id, session_keepers, status, switch_key, usage,
+    user_usage,
 };
 
 /// Declares them.
@@ -35,6 +36,8 @@ pub(crate) fn house_routes(routes: &mut web::ServiceConfig) {
                 .service(order("/keys/reload", reload::reload))
                 .service(order("/session-keepers/{name}/clear", session_keepers::clear))
                 .service(order("/{provider}/reset-keys", admin::reset_keys))
+                .service(order("/{provider}/keys/{id}/disable", switch_key::disable))
+                .service(order("/{provider}/keys/{id}/enable", switch_key::enable))
                 .service(order("/v1/avatar/session", avatar_session::avatar_session))
                 .service(order("/v1/assistant/query", assistant::query))
                 .service(order("/v1/assistant/batch", assistant::batch)),

@@ -17,6 +17,7 @@ use keygate_journey::Switchboard;
 use keygate_upstream::{ClientSettings, ClientUnusable, UpstreamClient};
 use thiserror::Error;
 
+use crate::departure::Departure;
 use crate::front::{Crew, FrontSettings};
 use crate::house_routes::house_routes;
 use crate::worker::Station;
@@ -54,6 +55,8 @@ pub struct Front {
     address: SocketAddr,
     crew: Crew,
     switchboard: Switchboard,
+    departure: Departure,
+    delay: Duration,
     grace: Duration,
 }
 
@@ -62,14 +65,26 @@ pub struct Front {
 pub struct FrontHandle {
     server: ServerHandle,
     switchboard: Switchboard,
+    departure: Departure,
+    delay: Duration,
     grace: Duration,
 }
 
 impl FrontHandle {
+    /// Says that it leaves: readiness is red from here on, and every answer asks its caller to connect anew. Whoever
+    /// comes is still let in, for as long as whoever sends them here takes to look elsewhere.
+    pub async fn announce(&self) {
+        self.departure.begin();
+        if !self.delay.is_zero() {
+            actix_web::rt::time::sleep(self.delay).await;
+        }
+    }
+
     /// Lets nobody in any more, and waits until whoever is inside has been served, for the configured
     /// time at most. Connections that would go on for longer are told when they end, and end a little
     /// earlier than they would be cut.
     pub async fn stop(&self) {
+        self.departure.begin();
         self.switchboard.leave(clock::now().after(self.grace.saturating_sub(last_moments(self.grace))));
         self.server.stop(true).await;
     }
@@ -96,6 +111,8 @@ impl Front {
         let tls = server.tls.is_some().then(answering).transpose()?;
         let switchboard = Switchboard::default();
         let its_switchboard = switchboard.clone();
+        let departure = Departure::default();
+        let its_departure = departure.clone();
         let crew = Arc::new(OnceLock::new());
         let its_crew = Arc::clone(&crew);
         let bound = HttpServer::new(move || {
@@ -106,7 +123,8 @@ impl Front {
             let client = UpstreamClient::new(ClientSettings::default())
                 .expect("the HTTP client was built once already");
             let crew = its_crew.get_or_init(|| (settings.start_crew)());
-            let station = Station::new(&settings, crew.clone(), client, its_switchboard.clone());
+            let station =
+                Station::new(&settings, crew.clone(), client, its_switchboard.clone(), its_departure.clone());
             App::new()
                 .app_data(web::Data::new(station))
                 .configure(house_routes)
@@ -130,7 +148,8 @@ impl Front {
         start_workers(&mut running).await.map_err(FrontError::Workers)?;
         let crew =
             crew.get().cloned().ok_or_else(|| FrontError::Workers(io::Error::other("none came up")))?;
-        Ok(Self { server: running, address, crew, switchboard, grace: server.shutdown_grace })
+        let (delay, grace) = (server.shutdown_delay, server.shutdown_grace);
+        Ok(Self { server: running, address, crew, switchboard, departure, delay, grace })
     }
 
     /// The actors that requests ask.
@@ -145,7 +164,13 @@ impl Front {
 
     /// Stops it from elsewhere.
     pub fn handle(&self) -> FrontHandle {
-        FrontHandle { server: self.server.handle(), switchboard: self.switchboard.clone(), grace: self.grace }
+        FrontHandle {
+            server: self.server.handle(),
+            switchboard: self.switchboard.clone(),
+            departure: self.departure.clone(),
+            delay: self.delay,
+            grace: self.grace,
+        }
     }
 
     /// Serves until stopped.

@@ -19,6 +19,7 @@ use keygate_upstream::UpstreamClient;
 use tokio::sync::watch;
 
 use crate::credentials::Doorkeeper;
+use crate::departure::Departure;
 use crate::error_response::status_of;
 use crate::front::{Crew, FrontSettings};
 use crate::reload::ReloadDesk;
@@ -42,6 +43,7 @@ struct Tools {
     tally: Arc<Tally>,
     switchboard: Switchboard,
     metrics: Option<WorkerMetrics>,
+    departure: Departure,
 }
 
 /// What a worker serves with, made anew when other rules are posted. Requests that began under
@@ -60,6 +62,7 @@ pub(crate) struct Worker {
     pub(crate) tally: Arc<Tally>,
     pub(crate) max_body_bytes: usize,
     pub(crate) switchboard: Switchboard,
+    pub(crate) departure: Departure,
 }
 
 impl Station {
@@ -68,6 +71,7 @@ impl Station {
         crew: Crew,
         client: UpstreamClient,
         switchboard: Switchboard,
+        departure: Departure,
     ) -> Self {
         let mut board = settings.board.reader();
         let posted = Arc::clone(&board.borrow_and_update());
@@ -80,6 +84,7 @@ impl Station {
             tally: settings.board.tally(),
             switchboard,
             metrics: settings.metrics.as_ref().map(Metrics::worker),
+            departure,
         };
         let on_duty = RefCell::new(Rc::new(tools.worker(&posted)));
         Self { tools, board: RefCell::new(board), on_duty }
@@ -131,6 +136,7 @@ impl Tools {
             reloads: self.reloads.clone(),
             tally: Arc::clone(&self.tally),
             switchboard: self.switchboard.clone(),
+            departure: self.departure.clone(),
         }
     }
 }

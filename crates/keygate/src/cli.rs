@@ -1,20 +1,32 @@
 //! The command line.
 
+mod keys;
+#[cfg(test)]
+mod reference;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use keygate_domain::UsageGroup;
 
+pub(crate) use keys::{
+    AddKeys, CheckKeys, DoctorKeys, ExplainKeys, KeyText, Keys, ListKeys, RemoveKeys, ResetKeys, Secrets,
+    SetKeys, Site, SwitchKeys,
+};
+
 use crate::commands::PlanArguments;
 
 /// A gateway that serves AI providers through pools of API keys.
 #[derive(Debug, Parser)]
-#[command(name = "keygate", version, about, after_help = EXIT_CODES)]
+#[command(name = "keygate", version = VERSION, about, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// Version, commit and what it was built with; the build script knows the last two.
+pub(crate) const VERSION: &str = env!("KEYGATE_VERSION");
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 what was checked is not as it should be, \
     64 the configuration or command line is wrong, 69 something needed cannot be reached, 70 internal error, \
@@ -31,7 +43,7 @@ pub(crate) enum Command {
     /// Run the pool on a virtual clock: what a traffic would meet, which budget binds first, and the smallest
     /// quota that is enough. See docs/planning.md.
     Plan(Box<PlanArguments>),
-    /// Look at the keys of a running gateway.
+    /// Look at keys, check them, change them, and take them out and in. See docs/keys.md.
     #[command(subcommand)]
     Keys(Keys),
     /// Look after the database. See docs/storage.md.
@@ -56,6 +68,11 @@ pub(crate) enum Command {
     SessionKeepers(SessionKeepers),
     /// Print the JSON Schema of the YAML file, for editors.
     Schema,
+    /// Ask a running gateway whether it lives, or with --ready whether it can serve; for containers and
+    /// supervisors. Exits with 69 where it does not answer, with 1 where it is not ready.
+    Healthcheck(Healthcheck),
+    /// Print the completions of a shell: bash, zsh, fish, powershell or elvish.
+    Completions(Completions),
 }
 
 /// Where the configuration is.
@@ -88,12 +105,6 @@ pub(crate) struct Check {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keys {
-    /// Tell which key a request would get now, and why no other.
-    Explain(ExplainKeys),
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,32 +153,6 @@ pub(crate) struct RemoveAnswer {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) database: Database,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExplainKeys {
-    /// Whose keys: google, anam.
-    pub(crate) provider: String,
-    /// The model that the request would name; without one no budget of a model is looked at.
-    #[arg(long)]
-    pub(crate) model: Option<String>,
-    /// The operation, as traces name it [default: the provider's usual one].
-    #[arg(long)]
-    pub(crate) operation: Option<String>,
-    /// How many tokens it would send.
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) tokens: Option<u64>,
-    /// The user for whom it would be; tells how that user stands, too.
-    #[arg(long)]
-    pub(crate) user: Option<String>,
-    /// The client whose user that is, where there are several.
-    #[arg(long, requires = "user")]
-    pub(crate) client: Option<String>,
-    #[command(flatten)]
-    pub(crate) gateway: RunningGateway,
-    /// Print JSON instead of a table.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// The database that `storage.url` names, in the YAML file or in `KEYGATE__STORAGE__URL`.
@@ -336,6 +321,21 @@ pub(crate) struct RunningGateway {
     /// The YAML file that it was started with [default: as `serve`].
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Healthcheck {
+    /// Ask whether it can serve, not only whether it lives.
+    #[arg(long)]
+    pub(crate) ready: bool,
+    #[command(flatten)]
+    pub(crate) gateway: RunningGateway,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 use keygate_actors::{Errand, Home, Prober, start_prober};
+use keygate_config::ProviderConfig;
 use keygate_domain::{ApiKey, ProviderName, Verdict};
 use keygate_http::RuleBoard;
 use keygate_upstream::{ClientSettings, UpstreamClient};
@@ -26,7 +27,12 @@ impl Errand for FreeCalls {
         // One client a call: they are minutes apart, and no connection is worth keeping for so long.
         let client = UpstreamClient::new(ClientSettings::default());
         let (Some(config), Ok(client)) = (config, client) else { return Verdict::Unsent };
-        let upstream = client.upstream(config.base_url.clone());
-        keygate_journey::probe(&config.adapter, &upstream, key).await
+        free_call(&client, config, key).await
     }
+}
+
+/// The free call of a provider with a key of it.
+pub(crate) async fn free_call(client: &UpstreamClient, config: &ProviderConfig, key: &ApiKey) -> Verdict {
+    let upstream = client.upstream(config.base_url.clone());
+    keygate_journey::probe(&config.adapter, &upstream, key).await
 }

@@ -319,7 +319,13 @@ async fn until_the_end(
         }
     };
     tracing::info!(event = "gateway.stopping", "stopping: running answers may end");
-    let mut stopping = pin!(handle.stop());
+    let mut stopping = pin!(async {
+        // Who stops because nothing cures it has nothing to offer meanwhile.
+        if exit == Exit::Done {
+            handle.announce().await;
+        }
+        handle.stop().await;
+    });
     tokio::select! {
         () = &mut stopping => {}
         _ = &mut serving => {}

@@ -151,6 +151,43 @@ async fn a_second_signal_cuts_what_still_runs() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_is_asked_to_end_is_not_ready_at_once_and_serves_on_for_its_delay() {
+    let house = House::open(json!({"server": {"shutdown_delay": "10m", "shutdown_grace": "10m"}})).await;
+    let (answer, _) = begun(house.post(&stream_path(FLASH), &chat("stream 60 every 20ms"))).await;
+    assert_eq!(Answer::to(house.get("/readyz")).await.status, 200);
+    house.gateway.signal("TERM").await;
+    let red = eventually("readiness is red", async || {
+        let ready = Answer::to(house.get("/readyz")).await;
+        (ready.status == 503).then_some(ready)
+    })
+    .await;
+    assert_eq!((red.json()["status"].as_str(), red.header("connection")), (Some("stopping"), "close"));
+    assert_eq!(Answer::to(house.get("/healthz")).await.status, 200, "it lives");
+    let served = house.generate(FLASH, "hello").await;
+    served.is_providers("google", 200, 1);
+    assert_eq!(served.header("connection"), "close", "the next request should go elsewhere");
+    assert!(Read::to_end(answer).await.is_complete, "what ran when it was asked goes on");
+    // The second signal ends the delay and everything else.
+    let exit = house.gateway.stop().await;
+    assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
+}
+
+#[tokio::test]
+async fn what_was_spent_in_the_last_moments_is_in_the_ledger() {
+    let admin = ("KEYGATE_ADMIN_TOKEN", "kg_the_admin_of_this_house");
+    let house = House::before(simulator(), json!({}), &[admin]).await;
+    let (answer, _) = begun(house.post(&stream_path(FLASH), &chat("stream 60 every 20ms"))).await;
+    let House { gateway, sim, .. } = house;
+    let ((exit, home), rest) = tokio::join!(gateway.leave(), Read::to_end(answer));
+    assert!(exit.status.code() == Some(0) && rest.is_complete, "{}", exit.stderr);
+    let next = Keygate::start_in(home, &[SIMULATED_KEYS, &[admin]].concat()).await;
+    let used = Answer::to(client().get(next.url("/api/usage")).bearer_auth(admin.1)).await;
+    assert_eq!(used.json()["total"]["requests"], 1, "{used:?}");
+    assert_eq!(sim.counts().google.streams_finished, 1);
+    next.stop().await;
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_ends_the_start_with_words() {
     let simulator = simulator();
     let taken = simulator.google_url().strip_prefix("http://").expect("an address").to_owned();

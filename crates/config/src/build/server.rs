@@ -17,6 +17,9 @@ const MAX_BODY: u64 = 4 << 30;
 /// Uploads are not held in memory: this is against a slip of the hand.
 const MAX_UPLOAD: u64 = 64 << 30;
 
+/// No load balancer takes longer to notice, and whoever stops a gateway waits for it.
+const MAX_SHUTDOWN_DELAY: Duration = Duration::from_mins(10);
+
 pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerConfig {
     judge.require(section.workers.0.get() <= MAX_WORKERS, "server.workers", "is more than 256", "lower it");
     judge.require(
@@ -43,6 +46,12 @@ pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerCon
         "leaves no time at all",
         "the default is 10s",
     );
+    judge.require(
+        section.shutdown_delay.0 <= MAX_SHUTDOWN_DELAY,
+        "server.shutdown_delay",
+        "is more than 10m",
+        "give load balancers as long as they take to notice, such as 5s",
+    );
     ServerConfig {
         bind: section.bind.0,
         tls: tls::build(&section.tls, judge),
@@ -50,6 +59,7 @@ pub(super) fn build(section: &ServerSection, judge: &mut Judge<'_>) -> ServerCon
         max_body: section.max_body.0.0,
         max_upload: section.max_upload.0.0,
         public_url: section.public_url.0.clone(),
+        shutdown_delay: section.shutdown_delay.0,
         shutdown_grace: section.shutdown_grace.0,
         status_public: section.status_public.0,
         max_connections: section.max_connections.0,

@@ -32,6 +32,9 @@ pub(crate) struct ServerSection {
     /// Where clients reach the gateway (`https://ai.example.com`), for addresses that answers name: upload
     /// and download URLs. By default what each request says of it (`Host`, `X-Forwarded-Proto`).
     pub(crate) public_url: Setting<Option<Url>>,
+    /// How long the gateway goes on as before when it is told to stop, with `/readyz` red from the first moment:
+    /// for load balancers that need some seconds to look elsewhere.
+    pub(crate) shutdown_delay: Setting<Duration>,
     /// How long running requests may take to finish when the gateway stops.
     pub(crate) shutdown_grace: Setting<Duration>,
     /// Whether the status routes are open to everybody, not only to loopback and to tokens with
@@ -64,6 +67,7 @@ impl Default for ServerSection {
             max_body: Setting(ByteSize(110 << 20)),
             max_upload: Setting(ByteSize(2 << 30)),
             public_url: Setting(None),
+            shutdown_delay: Setting(Duration::ZERO),
             shutdown_grace: Setting(Duration::from_secs(30)),
             status_public: Setting(false),
             max_connections: count(10_000),

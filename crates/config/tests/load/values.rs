@@ -32,7 +32,7 @@ fn nothing_but_a_key_is_needed() {
 #[test]
 fn every_value_reaches_its_place() {
     let yaml = "
-server: { bind: '[::1]:9', workers: 3, max_body: 2MB, max_upload: 3GiB, public_url: 'https://ai.example.com/gateway', shutdown_grace: 5s, status_public: yes, max_connections: 7, request_head_timeout: 1s }
+server: { bind: '[::1]:9', workers: 3, max_body: 2MB, max_upload: 3GiB, public_url: 'https://ai.example.com/gateway', shutdown_delay: 2s, shutdown_grace: 5s, status_public: yes, max_connections: 7, request_head_timeout: 1s }
 limits: { per_user: { requests_per_minute: 60, burst: 5, max_concurrent: 2 }, user_header: X-Who, max_users: 9, failed_logins_per_minute: 3 }
 storage: { url: 'sqlite:///var/lib/keygate/k.db' }
 telemetry: { log: { level: off }, otlp: { endpoint: 'http://collector:4318/', protocol: http, sample: 0.25 } }
@@ -54,6 +54,7 @@ providers:
     assert_eq!(config.server.public_url.unwrap().as_str(), "https://ai.example.com/gateway");
     assert!(config.server.status_public);
     assert_eq!((config.server.max_connections.get(), config.server.shutdown_grace.as_secs()), (7, 5));
+    assert_eq!(config.server.shutdown_delay.as_secs(), 2);
     assert_eq!(
         config.limits.per_user,
         UserPolicy {

@@ -3,9 +3,10 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
-use keygate_config::{DatabaseSettings, LoadRequest, StoragePlace, read_database};
+use keygate_config::{ConfigProblems, DatabaseSettings, LoadRequest, StoragePlace, read_database};
 use keygate_storage::{Storage, StorageError};
 
+use super::gateway::NoAnswer;
 use crate::cli::Database;
 use crate::environment;
 use crate::exit::Exit;
@@ -22,8 +23,24 @@ impl Failure {
         Self { exit: Exit::Usage, text: text.into() }
     }
 
+    pub(super) fn wrong(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Wrong, text: text.into() }
+    }
+
     pub(super) fn internal(text: impl Into<String>) -> Self {
         Self { exit: Exit::Internal, text: text.into() }
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(NoAnswer { exit, text, is_nobody_there: _ }: NoAnswer) -> Self {
+        Self { exit, text }
+    }
+}
+
+impl From<ConfigProblems> for Failure {
+    fn from(problems: ConfigProblems) -> Self {
+        Self::usage(problems.to_string())
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use keygate_actors::clock;
 use keygate_config::LoadRequest;
 use keygate_provider::UpstreamRequest;
 use keygate_upstream::{ClientSettings, SendFailureKind, Upstream, UpstreamClient};
@@ -18,6 +19,9 @@ use crate::exit::Exit;
 /// How long a gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long to wait before looking once more.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
 /// Largest answer read, in bytes: some hundred of them for each of a hundred thousand keys.
 const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
 
@@ -28,15 +32,21 @@ const TOKEN_VARIABLE: &str = "KEYGATE_ADMIN_TOKEN";
 pub(super) struct NoAnswer {
     pub(super) exit: Exit,
     pub(super) text: String,
+    /// Whether nobody listens there: no gateway runs, as far as can be seen from here.
+    pub(super) is_nobody_there: bool,
 }
 
 impl NoAnswer {
     fn usage(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, text: text.into() }
+        Self { exit: Exit::Usage, text: text.into(), is_nobody_there: false }
     }
 
     fn unavailable(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Unavailable, text: text.into() }
+        Self { exit: Exit::Unavailable, text: text.into(), is_nobody_there: false }
+    }
+
+    fn internal(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Internal, text: text.into(), is_nobody_there: false }
     }
 }
 
@@ -50,69 +60,107 @@ pub(super) struct Gateway {
 impl Gateway {
     /// The gateway that is meant.
     pub(super) fn find(wanted: &RunningGateway) -> Result<Self, NoAnswer> {
-        let environment = environment::read();
-        let token = environment.get(TOKEN_VARIABLE).filter(|token| !token.trim().is_empty());
-        let token = token.map(|token| secret(token)).transpose()?;
+        let request = LoadRequest {
+            config: wanted.config.clone(),
+            working_dir: std::env::current_dir().unwrap_or_default(),
+            environment: environment::read(),
+            ..LoadRequest::default()
+        };
+        let token = keygate_config::read_variable(request.clone(), TOKEN_VARIABLE);
+        let token = token.map(|token| secret(&token)).transpose()?;
         let url = match &wanted.url {
             Some(url) => named(url)?,
-            None => configured(LoadRequest {
-                config: wanted.config.clone(),
-                working_dir: std::env::current_dir().unwrap_or_default(),
-                environment,
-                ..LoadRequest::default()
-            })?,
+            None => configured(request)?,
         };
         let client = UpstreamClient::new(ClientSettings::default())
-            .map_err(|error| NoAnswer { exit: Exit::Internal, text: error.to_string() })?;
+            .map_err(|error| NoAnswer::internal(error.to_string()))?;
         Ok(Self { upstream: client.upstream(url.clone()), url, token })
     }
 
     /// What `GET path_and_query` answers.
     pub(super) fn get(&self, path_and_query: &str) -> Result<Value, NoAnswer> {
-        self.answer(Method::GET, path_and_query)
+        waiting_for(self.ask(Method::GET, path_and_query, Bytes::new()))
     }
 
-    /// What `POST path_and_query` without a body answers.
-    pub(super) fn post(&self, path_and_query: &str) -> Result<Value, NoAnswer> {
-        self.answer(Method::POST, path_and_query)
+    /// What `POST path` with this JSON answers.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, NoAnswer> {
+        waiting_for(self.ask(Method::POST, path, body.to_string().into()))
     }
 
-    fn answer(&self, method: Method, path_and_query: &str) -> Result<Value, NoAnswer> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| NoAnswer { exit: Exit::Internal, text: error.to_string() })?;
-        runtime.block_on(self.ask(method, path_and_query))
+    /// Asks `GET path` again and again, until `is_so` of an answer or `patience` is over: the last answer, and
+    /// whether it is so.
+    pub(super) fn watch(
+        &self,
+        path: &str,
+        patience: Duration,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Result<(Value, bool), NoAnswer> {
+        waiting_for(async {
+            let end = clock::now().after(patience);
+            loop {
+                let answer = self.ask(Method::GET, path, Bytes::new()).await?;
+                let is_so = is_so(&answer);
+                if is_so || clock::left_until(end).is_zero() {
+                    return Ok((answer, is_so));
+                }
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+            }
+        })
     }
 
-    async fn ask(&self, method: Method, path_and_query: &str) -> Result<Value, NoAnswer> {
+    /// Where it is.
+    pub(super) fn address(&self) -> &str {
+        self.url.as_str().trim_end_matches('/')
+    }
+
+    /// Whether `GET path` answers well, and what it answers: for routes whose refusal is an answer, too.
+    pub(super) fn look(&self, path: &str) -> Result<(bool, Value), NoAnswer> {
+        let (status, body) = waiting_for(self.exchange(Method::GET, path, Bytes::new()))?;
+        Ok((status == StatusCode::OK, body))
+    }
+
+    async fn ask(&self, method: Method, path_and_query: &str, body: Bytes) -> Result<Value, NoAnswer> {
+        let (status, body) = self.exchange(method, path_and_query, body).await?;
+        if status == StatusCode::OK && !body.is_null() { Ok(body) } else { Err(self.refused(status, &body)) }
+    }
+
+    /// The status, and the body if it is JSON.
+    async fn exchange(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Value), NoAnswer> {
         let mut headers = HeaderMap::new();
         headers.extend(self.token.clone().map(|token| (http::header::AUTHORIZATION, token)));
+        if !body.is_empty() {
+            headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         let path_and_query = path_and_query.to_owned();
-        let request = UpstreamRequest { method, host: None, path_and_query, headers, body: Bytes::new() };
+        let request = UpstreamRequest { method, host: None, path_and_query, headers, body };
         let sent = self.upstream.send(request, PATIENCE).await;
         let mut answer = sent.map_err(|failure| self.unreachable(failure.kind))?;
         let status = answer.status();
         let body = answer.whole(MAX_ANSWER_BYTES, PATIENCE).await;
         let body = body.map_err(|_lost| self.unreachable(SendFailureKind::Broken))?;
-        match serde_json::from_slice::<Value>(&body) {
-            Ok(body) if status == StatusCode::OK => Ok(body),
-            Ok(body) => Err(self.refused(status, &body)),
-            Err(_) => Err(self.refused(status, &Value::Null)),
-        }
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 
     fn unreachable(&self, kind: SendFailureKind) -> NoAnswer {
-        let url = self.url.as_str().trim_end_matches('/');
-        NoAnswer::unavailable(match kind {
+        let url = self.address();
+        let is_nobody_there = matches!(kind, SendFailureKind::NotConnected);
+        let text = match kind {
             SendFailureKind::NotConnected => format!(
                 "No gateway answers at {url}. Start one with `keygate serve`, or name the one that runs with --url."
             ),
             SendFailureKind::Broken => format!("{url} closed the connection. Is it a gateway?"),
             SendFailureKind::TimedOut => format!("{url} did not answer within {} s.", PATIENCE.as_secs()),
-        })
+        };
+        NoAnswer { is_nobody_there, ..NoAnswer::unavailable(text) }
     }
 
     fn refused(&self, status: StatusCode, body: &Value) -> NoAnswer {
-        let url = self.url.as_str().trim_end_matches('/');
+        let url = self.address();
         let Some(detail) = body["detail"].as_str() else {
             let text = format!(
                 "{url} answered with status {} and not as a gateway of this version does.",
@@ -126,6 +174,11 @@ impl Gateway {
         }
         if status.is_client_error() { NoAnswer::usage(detail) } else { NoAnswer::unavailable(detail) }
     }
+}
+
+fn waiting_for<T>(work: impl Future<Output = Result<T, NoAnswer>>) -> Result<T, NoAnswer> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| NoAnswer::internal(error.to_string()))?.block_on(work)
 }
 
 fn secret(token: &str) -> Result<HeaderValue, NoAnswer> {
@@ -152,7 +205,7 @@ fn configured(request: LoadRequest) -> Result<Url, NoAnswer> {
         .map_err(|problems| NoAnswer::usage(format!("{problems}\nOr name the gateway with --url.")))?;
     if bind.port() == 0 {
         let text = "server.bind names no port, so the gateway cannot be found by it: name it with --url.";
-        return Err(NoAnswer::usage(text));
+        return Err(NoAnswer { is_nobody_there: true, ..NoAnswer::usage(text) });
     }
     named(&format!("http://{}", reachable(bind)))
 }

@@ -4,10 +4,12 @@ mod alerts;
 mod answers;
 mod audit;
 mod check;
+mod completions;
 mod database;
 mod db;
 mod demo;
 mod gateway;
+mod healthcheck;
 mod keys;
 mod plan;
 pub(crate) mod print;
@@ -31,7 +33,7 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Demo(arguments) => demo::run(&arguments, catalogue),
         Command::Check(arguments) => check::run(&arguments, catalogue),
         Command::Plan(arguments) => plan::run(&arguments, catalogue),
-        Command::Keys(arguments) => keys::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments, catalogue),
         Command::Db(command) => db::run(&command),
         Command::Tokens(arguments) => tokens::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
@@ -40,5 +42,7 @@ pub(crate) fn run(command: Command, catalogue: &'static [Adapter]) -> Exit {
         Command::Alerts(command) => alerts::run(&command, catalogue),
         Command::SessionKeepers(command) => session_keepers::run(&command),
         Command::Schema => schema::run(),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
     }
 }

@@ -1,9 +1,10 @@
 //! `keygate keys explain`.
 
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 use serde_json::Value;
 use url::form_urlencoded::{self, byte_serialize};
 
+use super::words::{list, plain, span, table};
 use crate::cli::ExplainKeys;
 use crate::commands::gateway::Gateway;
 use crate::commands::print;
@@ -109,9 +110,8 @@ fn breaker(breaker: &Value) -> String {
 }
 
 fn keys(told: &Value) -> Table {
-    let mut table = Table::new();
     let header = ["turn", "key", "id", "group", "usable", "why not", "back in", "left of the budgets"];
-    table.load_style(presets::UTF8_BORDERS_ONLY).set_header(header);
+    let mut table = table(header);
     for key in list(&told["keys"]) {
         let reason = &key["reason"];
         table.add_row([
@@ -141,36 +141,11 @@ fn budget(budget: &Value) -> String {
     }
 }
 
-/// Seconds, in the largest unit that tells enough.
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..=120 => format!("{seconds} s"),
-        121..=7_200 => format!("{} min", seconds.div_ceil(60)),
-        _ => format!("{} h", seconds.div_ceil(3_600)),
-    }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// Text as it is, but for what a terminal would obey: names of models are the callers' words.
-fn plain(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn spans_are_told_in_the_largest_unit_that_tells_enough() {
-        let told = [0, 120, 121, 3_600, 7_200, 7_201, 68_400].map(span);
-        assert_eq!(told, ["0 s", "120 s", "3 min", "60 min", "120 min", "3 h", "19 h"]);
-    }
 
     #[test]
     fn a_wait_a_refusal_and_a_user_without_requests_are_told_in_sentences() {

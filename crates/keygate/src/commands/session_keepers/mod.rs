@@ -52,7 +52,8 @@ fn list(arguments: &LookAtGateway) -> Result<(), NoAnswer> {
 
 fn clear(arguments: &ClearKeeper) -> Result<(), NoAnswer> {
     let name: String = url::form_urlencoded::byte_serialize(arguments.name.as_bytes()).collect();
-    let told = Gateway::find(&arguments.gateway)?.post(&format!("/api/session-keepers/{name}/clear"))?;
+    let told = Gateway::find(&arguments.gateway)?
+        .post(&format!("/api/session-keepers/{name}/clear"), &serde_json::json!({}))?;
     let said = if arguments.json { format!("{told:#}") } else { text(&told) };
     print::line(&said);
     Ok(())
