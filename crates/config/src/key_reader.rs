@@ -203,9 +203,11 @@ impl<'a> KeyReader<'a> {
             return Some(label);
         }
         if entry.label.0.is_some() {
+            let named =
+                crate::nearest::speakable(&label).map(|label| format!(", `{label}`")).unwrap_or_default();
             self.fail(
                 item.place.clone(),
-                format!("two keys of `{}` would have the same label", self.adapter.name),
+                format!("two keys of `{}` would have the same label{named}", self.adapter.name),
                 "give each entry a label of its own".to_owned(),
             );
             return None;

@@ -9,6 +9,7 @@ use figment::value::{Dict, Empty, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 use serde::Deserialize;
 
+use crate::elsewhere::{further_in, only_home};
 use crate::environment::{Environment, Variable};
 use crate::nearest::{listed, nearest, speakable};
 use crate::problem::{Findings, Place};
@@ -171,7 +172,7 @@ impl Layers {
         let setting = dotted(path);
         let (what, remedy) = match kind {
             Kind::UnknownField(name, known) => {
-                let (what, remedy) = unknown(name, known);
+                let (what, remedy) = unknown(name, known, path);
                 return findings.blame(path, self.name_place(path), what, remedy);
             }
             Kind::UnknownVariant(name, choices) => {
@@ -217,12 +218,18 @@ impl Layers {
 }
 
 /// What to say of a name nobody knows.
-fn unknown(name: &str, known: &[&'static str]) -> (String, String) {
+fn unknown(name: &str, known: &[&'static str], path: &[String]) -> (String, String) {
     let spoken = speakable(name).map_or("this name".to_owned(), |name| format!("`{name}`"));
-    let remedy = nearest(name, known.iter().copied()).map_or_else(
-        || format!("remove it; known here: {}", listed(known.iter().copied())),
-        |meant| format!("did you mean `{meant}`?"),
-    );
+    let around = &path[..path.len().saturating_sub(1)];
+    let remedy = if let Some(home) = further_in(name, around) {
+        format!("write it further in, in `{home}`")
+    } else if let Some(meant) = nearest(name, known.iter().copied()) {
+        format!("did you mean `{meant}`?")
+    } else if let Some(home) = only_home(name) {
+        format!("write it in `{home}`")
+    } else {
+        format!("remove it; known here: {}", listed(known.iter().copied()))
+    };
     (format!("{spoken} is not known to this version"), remedy)
 }
 

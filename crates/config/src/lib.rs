@@ -9,6 +9,7 @@ mod choice;
 mod config;
 mod dotenv;
 mod effective;
+mod elsewhere;
 mod environment;
 mod files;
 mod key_homes;

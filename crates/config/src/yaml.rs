@@ -181,6 +181,8 @@ fn written(text: &str, at: Location) -> Option<&str> {
     (!written.is_empty()).then_some(written)
 }
 
+const LOOK_AROUND: &str = "check indentation, quotes and colons around here";
+
 fn syntax_problem(path: &Path, error: &serde_saphyr::Error) -> Problem {
     let place = error.location().map_or_else(
         || Place::WholeFile(path.to_owned()),
@@ -195,9 +197,11 @@ fn syntax_problem(path: &Path, error: &serde_saphyr::Error) -> Problem {
         ("the file holds several documents".to_owned(), "keep one, without a second `---`")
     } else if let serde_saphyr::Error::ExternalMessage { msg, .. } = error {
         // The parser speaks of its grammar, never of the file's content.
-        (format!("this is not readable YAML: {msg}"), "check indentation, quotes and colons around here")
+        let is_tab = msg.starts_with("tabs");
+        let remedy = if is_tab { "indent with spaces, not with tabs" } else { LOOK_AROUND };
+        (format!("this is not readable YAML: {msg}"), remedy)
     } else {
-        ("this is not readable YAML".to_owned(), "check indentation, quotes and colons around here")
+        ("this is not readable YAML".to_owned(), LOOK_AROUND)
     };
     Problem { place, what, remedy: remedy.to_owned() }
 }

@@ -26,8 +26,18 @@ pub(crate) fn build(section: &PlansSection, judge: &mut Judge<'_>) -> Plans {
     let default = section.default.0.as_deref();
     if let Some(name) = default.filter(|name| !section.by_name.contains_key(*name)) {
         let names = section.by_name.keys().map(String::as_str);
-        let meant = nearest(name, names).map(|near| format!("; do you mean `{near}`?")).unwrap_or_default();
-        let remedy = format!("name a plan that is described under `plans`{meant}");
+        let remedy = match nearest(name, names.clone()) {
+            Some(near) => format!("name a plan that is described under `plans`; do you mean `{near}`?"),
+            None if section.by_name.is_empty() => {
+                "describe it under `plans`, or leave `default` out".to_owned()
+            }
+            None => {
+                format!(
+                    "name one of those described under `plans`: {}",
+                    crate::nearest::listed(names.filter_map(speakable))
+                )
+            }
+        };
         let named = speakable(name).map(|name| format!("`{name}`"));
         let what = format!("names {}, which is no plan", named.as_deref().unwrap_or("something"));
         judge.require(false, "plans.default", &what, &remedy);

@@ -118,6 +118,26 @@ fn what_has_no_effect_is_refused(#[case] yaml: &str, #[case] name: &str) {
 }
 
 #[rstest]
+#[case("limits: { requests_per_minute: 5 }", "write it further in, in `limits.per_user`")]
+#[case("providers: { google: { max_wait: 5s } }", "write it further in, in `providers.google.queue`")]
+#[case("providers: { google: { key: 'env:GEMINI_KEYS' } }", "did you mean `keys`?")]
+#[case("server: { strategy: weighted }", "write it in `providers.<name>`")]
+fn a_setting_in_a_wrong_place_is_told_the_right_one(#[case] yaml: &str, #[case] remedy: &str) {
+    let told = House::with_yaml(&format!("{yaml}\n")).env("GEMINI_KEYS", "k").refused();
+    assert!(told.contains("is not known to this version") && told.contains(remedy), "{told}");
+}
+
+#[rstest]
+#[case("server:\n\tbind: 127.0.0.1:8080", "indent with spaces, not with tabs")]
+#[case("server:\n   bind: 127.0.0.1:8080\n  workers: 2", "check indentation, quotes and colons")]
+#[case("plans: { default: gold, free: { requests_per_day: 5 } }", "described under `plans`: `free`")]
+#[case("plans: { default: gold }", "describe it under `plans`, or leave `default` out")]
+fn the_remedy_fits_the_mistake(#[case] yaml: &str, #[case] remedy: &str) {
+    let told = House::with_yaml(&format!("{yaml}\n")).env("GEMINI_KEYS", "k").refused();
+    assert!(told.contains(remedy), "{told}");
+}
+
+#[rstest]
 #[case("strategy: random")]
 #[case("strategy: least_used")]
 #[case("strategy: Health")]
@@ -177,7 +197,7 @@ fn strategies_that_do_not_exist_are_refused(#[case] line: &str) {
 #[case("providers: { google: { keys: ['file:none.txt'] } }", "the key file none.txt cannot be read")]
 #[case(
     "providers: { google: { keys: [{ secret: a, label: x }, { secret: b, label: x }] } }",
-    "the same label"
+    "the same label, `x`"
 )]
 fn one_problem_is_told_once(#[case] yaml: &str, #[case] expected: &str) {
     let told = House::with_yaml(&format!("{yaml}\n")).env("GEMINI_KEYS", "k").refused();
