@@ -146,6 +146,12 @@ pub(super) fn check_web(url: &Url, what: &str, place: &Place, judge: &mut Judge<
     }
 }
 
+/// Addresses are read as such in URLs of the web only.
+fn is_on_this_machine(server: &Url) -> bool {
+    let host = server.host_str().unwrap_or_default();
+    Url::parse(&format!("http://{host}")).is_ok_and(|web| is_loopback(&web))
+}
+
 fn mail(
     entry: &ChannelSection,
     name: &str,
@@ -160,7 +166,7 @@ fn mail(
     let tls = plain.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
     let is_safe = match plain.scheme() {
         "smtps" => true,
-        "smtp" => tls.as_deref() == Some("required") || is_loopback(plain),
+        "smtp" => tls.as_deref() == Some("required") || is_on_this_machine(plain),
         _ => false,
     };
     if !is_safe {

@@ -76,6 +76,7 @@ fn channels_that_cannot_be_are_told_at_their_place() {
         "{kind: smtp, url: 'smtp://user:p%40ss@mail.example', from: a@b.example, to: [a@b.example]}",
         "would hand mail in without TLS",
     );
+    with_channel("{kind: smtp, url: 'smtp://127.0.0.1:2525', from: a@b.example, to: [a@b.example]}").loaded();
     check("{kind: pigeon, url: env:HOOK}", "kind");
     check("{kind: slack, url: env:HOOK, events: [pool_full]}", "events");
     let twice = "alerts: {channels: [{kind: slack, name: a, url: env:HOOK}, {kind: slack, name: a, url: env:HOOK}]}\n";

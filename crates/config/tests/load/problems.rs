@@ -104,8 +104,6 @@ providers:
 
 #[rstest]
 #[case("cluster: { redis_url: null }", "`cluster`")]
-#[case("alerts: { low_keys: 1 }", "`alerts`")]
-#[case("session_keepers: []", "`session_keepers`")]
 #[case("telemetry: { spans: true }", "`spans`")]
 #[case("providers: { google: { budgets: { default: { requests_per_hour: 5 } } } }", "`requests_per_hour`")]
 fn what_has_no_effect_is_refused(#[case] yaml: &str, #[case] name: &str) {
