@@ -81,7 +81,7 @@ async fn is_a_command(words: &[&str]) {
 
 /// The JSON words of `CMD ["…"]` in a Dockerfile.
 fn exec_form(line: &str) -> Vec<String> {
-    let list = line.find('[').map(|at| &line[at..]).unwrap_or_else(|| panic!("{line} is not in exec form"));
+    let list = line.find('[').map_or_else(|| panic!("{line} is not in exec form"), |at| &line[at..]);
     serde_json::from_str(list).unwrap_or_else(|error| panic!("{line}: {error}"))
 }
 

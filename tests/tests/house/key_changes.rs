@@ -17,7 +17,7 @@ const ALPHA_2: &str = "sim-google-alpha-2";
 const BETA: &str = "sim-google-beta-1";
 
 /// A folder with the configuration of a gateway whose Gemini keys come from `.env`.
-fn folder(sim: &RunningSimulator, keys: Value, dotenv: &str) -> TempDir {
+fn folder(sim: &RunningSimulator, keys: &Value, dotenv: &str) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     let changes = json!({
         "server": {"bind": "127.0.0.1:1"},
@@ -49,7 +49,7 @@ fn dotenv(folder: &Path) -> String {
 async fn a_running_gateway_uses_what_is_set_added_and_removed() {
     let sim = simulator();
     let text = format!("# ours\nexport GEMINI_API_KEYS='{ALPHA}'   # team a\nLOG_LEVEL=debug\n");
-    let gateway = Keygate::start_in(folder(&sim, json!([]), &text), &[]).await;
+    let gateway = Keygate::start_in(folder(&sim, &json!([]), &text), &[]).await;
     let url = gateway.url("");
     let beside = async |arguments: &[&str]| {
         no_key_in(gateway.beside(&[&["keys"], arguments, &["--url", &url, "--json"]].concat()).await)
@@ -82,7 +82,7 @@ async fn a_running_gateway_uses_what_is_set_added_and_removed() {
 #[tokio::test]
 async fn keys_come_by_stdin_into_a_new_file_of_its_owner() {
     let sim = simulator();
-    let folder = folder(&sim, json!([]), "");
+    let folder = folder(&sim, &json!([]), "");
     let mut command = Command::new(keygate_binary());
     command.args(["keys", "add", "google", "-"]).current_dir(folder.path()).env_clear();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -106,7 +106,7 @@ async fn keys_come_by_stdin_into_a_new_file_of_its_owner() {
 async fn what_would_have_no_effect_is_refused_and_nothing_changes() {
     let sim = simulator();
     let text = format!("GEMINI_API_KEYS={ALPHA}\n");
-    let folder = folder(&sim, json!([]), &text);
+    let folder = folder(&sim, &json!([]), &text);
     let env = [("GEMINI_API_KEYS", BETA)];
     for arguments in [["keys", "set", "google", ALPHA_2], ["keys", "remove", "google", "0"]] {
         let refused = no_key_in(Keygate::run_in(&folder, &arguments, &env).await);
@@ -135,7 +135,7 @@ async fn what_would_have_no_effect_is_refused_and_nothing_changes() {
 #[tokio::test]
 async fn keys_of_a_file_change_in_the_file_and_those_of_the_yaml_do_not() {
     let sim = simulator();
-    let folder = folder(&sim, json!([{"secret": "file:keys.txt", "label": "team"}, BETA]), "");
+    let folder = folder(&sim, &json!([{"secret": "file:keys.txt", "label": "team"}, BETA]), "");
     let path = folder.path().join("keys.txt");
     std::fs::write(&path, format!("# team a\n{ALPHA} # Ada\n")).expect("written");
     let added = run(&folder, &["add", "google", ALPHA_2]).await;
@@ -154,7 +154,7 @@ async fn keys_of_a_file_change_in_the_file_and_those_of_the_yaml_do_not() {
 async fn a_gateway_that_refuses_its_configuration_is_told_of() {
     let sim = simulator();
     let gateway =
-        Keygate::start_in(folder(&sim, json!([]), &format!("GEMINI_API_KEYS={ALPHA}\n")), &[]).await;
+        Keygate::start_in(folder(&sim, &json!([]), &format!("GEMINI_API_KEYS={ALPHA}\n")), &[]).await;
     let url = gateway.url("");
     // The gateway needs a key, and the command is told to take the last one out.
     let exit = gateway.beside(&["keys", "remove", "google", "0", "--allow-empty", "--url", &url]).await;

@@ -76,12 +76,12 @@ mod tests {
         }
     }
 
-    fn dotenv() -> Option<Place> {
-        Some(Place::DotEnv { path: ".env".into(), line: 1 })
+    fn dotenv() -> Place {
+        Place::DotEnv { path: ".env".into(), line: 1 }
     }
 
-    fn environment(name: &str) -> Option<Place> {
-        Some(Place::Environment(name.to_owned()))
+    fn environment(name: &str) -> Place {
+        Place::Environment(name.to_owned())
     }
 
     fn chosen(homes: &KeyHomes, named: Option<&str>) -> Result<String, String> {
@@ -93,9 +93,9 @@ mod tests {
 
     #[test]
     fn keys_go_where_keys_are() {
-        let lists = [("GEMINI_API_KEYS", None), ("GEMINI_KEYS", dotenv())];
+        let lists = [("GEMINI_API_KEYS", None), ("GEMINI_KEYS", Some(dotenv()))];
         assert_eq!(chosen(&homes(&lists, &["keys.txt"]), None).as_deref(), Ok("GEMINI_KEYS"));
-        let numbered = [("GEMINI_API_KEY_1", dotenv()), ("GEMINI_KEYS", dotenv())];
+        let numbered = [("GEMINI_API_KEY_1", Some(dotenv())), ("GEMINI_KEYS", Some(dotenv()))];
         assert_eq!(chosen(&homes(&numbered, &[]), None).as_deref(), Ok("GEMINI_KEYS"));
         let unset = [("GEMINI_API_KEYS", None), ("GEMINI_KEYS", None)];
         assert_eq!(chosen(&homes(&unset, &["keys.txt"]), None).as_deref(), Ok("keys.txt"));
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_would_have_no_effect_is_refused_with_its_reason() {
-        let overridden = homes(&[("GEMINI_API_KEYS", environment("GEMINI_API_KEYS"))], &[]);
+        let overridden = homes(&[("GEMINI_API_KEYS", Some(environment("GEMINI_API_KEYS")))], &[]);
         assert!(chosen(&overridden, None).unwrap_err().contains("in the environment"));
         let unread = chosen(&overridden, Some("MY_KEYS")).unwrap_err();
         assert!(unread.contains("GEMINI_API_KEYS") && !unread.contains("MY_KEYS"), "{unread}");
