@@ -109,7 +109,7 @@ impl AlertBook {
         for condition in wrong {
             said.insert(condition.id.clone());
             if let Some(standing) = self.standings.get_mut(&condition.id) {
-                standing.source = source.to_owned();
+                source.clone_into(&mut standing.source);
                 if standing.again(condition.clone(), now) {
                     changes.push(Change { phase: Phase::Open, condition });
                 }
@@ -171,10 +171,10 @@ impl AlertBook {
     }
 
     /// What became of the letter to `channel`; why it was not taken, without any secret.
-    pub fn ended(&mut self, channel: &str, outcome: Result<(), String>, now: Timestamp) -> Vec<Change> {
+    pub fn ended(&mut self, channel: &str, outcome: Result<(), &str>, now: Timestamp) -> Vec<Change> {
         let Some(line) = self.lines.get_mut(channel) else { return Vec::new() };
         let told = line.under_way.take().unwrap_or_default();
-        match &outcome {
+        match outcome {
             Ok(()) => line.succeeded(now),
             Err(why) => line.has_failed(why, now),
         }

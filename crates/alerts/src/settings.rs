@@ -23,7 +23,7 @@ impl AlertSettings {
 
     /// How long before a budget is used up that is told by default.
     pub const RUNS_OUT: [Duration; 3] =
-        [Duration::from_mins(60), Duration::from_mins(30), Duration::from_mins(10)];
+        [Duration::from_hours(1), Duration::from_mins(30), Duration::from_mins(10)];
 
     /// A pool with so few keys left is low by default.
     pub const LOW_KEYS: u32 = 1;

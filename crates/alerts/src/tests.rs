@@ -94,7 +94,7 @@ fn a_channel_that_fails_is_told_later_and_is_an_alert_of_the_others() {
         now += 300;
         assert!(book.letter("ops", at(now)).is_some(), "{now}");
         assert!(book.letter("ops", at(now)).is_none(), "one at a time");
-        book.ended("ops", Err("status 500".to_owned()), at(now));
+        book.ended("ops", Err("status 500"), at(now));
         assert!(book.letter("ops", at(now)).is_none(), "it pauses");
     }
     let seen = told(&mut book, "chat", at(now));
@@ -227,7 +227,7 @@ proptest! {
                 if takes {
                     believer.read(&letter, now);
                 }
-                book.ended("ops", if takes { Ok(()) } else { Err("no".to_owned()) }, now);
+                book.ended("ops", if takes { Ok(()) } else { Err("no") }, now);
             }
         };
         for step in steps {

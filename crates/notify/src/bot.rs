@@ -59,7 +59,7 @@ impl BotCaller {
         match &keeper.kind {
             KeeperKind::Http => {
                 let credentials = keeper.credentials.as_ref().map(|credentials| credentials.to_json());
-                self.ask(keeper, call, credentials).await.unwrap_or_else(failed)
+                self.ask(keeper, call, credentials).await.unwrap_or_else(|trouble| failed(&trouble))
             }
             KeeperKind::ZaloOa(account) => self.renew_and_hand_over(keeper, account, call).await,
         }
@@ -118,7 +118,7 @@ fn handed_over(tokens: &Tokens) -> Value {
     json!({ "access_token": tokens.access_token.expose(), "expires_at": tokens.expires_at.to_string() })
 }
 
-fn failed(trouble: SendTrouble) -> Outcome {
+fn failed(trouble: &SendTrouble) -> Outcome {
     Outcome::Failed(trouble.to_string())
 }
 

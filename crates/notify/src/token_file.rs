@@ -95,11 +95,11 @@ impl TokenFile {
     /// When they cannot.
     pub fn prepare(&self) -> Result<NewTokens<'_>, TokenFileTrouble> {
         let beside = self.beside();
-        let file = self.create(&beside).map_err(|error| self.unwritable(error))?;
+        let file = Self::create(&beside).map_err(|error| self.unwritable(error))?;
         Ok(NewTokens { of: self, beside, file, holds_tokens: false })
     }
 
-    fn create(&self, beside: &Path) -> io::Result<File> {
+    fn create(beside: &Path) -> io::Result<File> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(beside)?;
         // A disk that is full says so here, not when there is something to lose.
         file.write_all(&[b' '; 8192])?;
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn a_token_is_renewed_when_four_fifths_of_its_time_are_over() {
         let one = tokens("one");
-        assert_eq!(one.good_for(one.obtained_at), Duration::from_secs(72_000));
+        assert_eq!(one.good_for(one.obtained_at), Duration::from_hours(20));
         assert_eq!(one.good_for(one.expires_at), Duration::ZERO);
     }
 }

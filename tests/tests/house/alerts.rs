@@ -1,8 +1,9 @@
 //! Alerts, as those who are told see them: over real HTTP and real mail.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use keygate_actors::clock;
 use keygate_tests::sim::{GoogleRow, KeyState, SimConfig, Simulator};
 use keygate_tests::{Keygate, SIMULATED_KEYS, configuration, eventually, simulator, time_lapse};
 use serde_json::{Value, json};
@@ -226,8 +227,7 @@ async fn low_keys_is_what_status_goes_by_and_changes_while_it_runs() {
 
 /// The next noon in California, far from the end of a day there, and how many seconds ahead it is.
 fn noon_in_california() -> (Timestamp, i64) {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
-    let now = i64::try_from(now).expect("not for long");
+    let now = clock::now().wall.as_second();
     let (day, noon) = (86_400, 20 * 3_600);
     let at = now - now % day + day + noon;
     (Timestamp::from_second(at).expect("a time"), at - now)

@@ -37,8 +37,11 @@ impl Received {
     pub(crate) fn is_signed_with(&self, secret: &str) -> bool {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do");
         mac.update(format!("{}.{}", self.header("x-keygate-timestamp"), self.body).as_bytes());
-        let digits: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        self.header("x-keygate-signature") == format!("v1={digits}")
+        let signature = self.header("x-keygate-signature");
+        let digits = signature.strip_prefix("v1=").unwrap_or_default().as_bytes();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let sum: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
+        sum.is_some_and(|sum| mac.verify_slice(&sum).is_ok())
     }
 
     /// The events and states of an alert letter.

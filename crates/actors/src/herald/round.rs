@@ -86,7 +86,7 @@ impl Round {
         loop {
             tokio::select! {
                 _ = looks.tick() => self.look().await,
-                Some((channel, outcome)) = ended.recv() => self.heard(&channel, outcome),
+                Some((channel, outcome)) = ended.recv() => self.heard(&channel, outcome.as_ref().copied().map_err(String::as_str)),
                 changed = self.settings.changed() => match changed {
                     Ok(()) => self.heed(),
                     Err(_gone) => break,
@@ -182,8 +182,8 @@ impl Round {
         }
     }
 
-    fn heard(&mut self, channel: &str, outcome: Result<(), String>) {
-        if let Err(why) = &outcome {
+    fn heard(&mut self, channel: &str, outcome: Result<(), &str>) {
+        if let Err(why) = outcome {
             events::channel_failed(channel, why);
         }
         let changes = self.book.ended(channel, outcome, clock::now().wall);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use keygate_domain::Moment;
-use keygate_keeper::{Keeper, KeeperSettings, KeeperShown, Outcome, SavedKeeper};
+use keygate_keeper::{Keeper, KeeperSettings, KeeperShown, Outcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -93,7 +93,7 @@ impl Round {
                 continue;
             }
             let saved = self.saved.get(&one.name).and_then(|text| serde_json::from_str(text).ok());
-            let mut keeper = Keeper::new(one.cooldown, &saved.unwrap_or_else(SavedKeeper::default), now);
+            let mut keeper = Keeper::new(one.cooldown, &saved.unwrap_or_default(), now);
             keeper.set_due(self.errand.due_in(one, now.wall).map(|wait| now.after(wait)));
             self.keepers.insert(one.name.clone(), keeper);
         }

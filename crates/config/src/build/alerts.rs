@@ -60,12 +60,11 @@ fn name(
     judge: &mut Judge<'_>,
 ) -> Option<String> {
     let kind = word(entry.kind.0);
-    let name = match entry.name.0.as_deref().map(str::trim) {
-        Some(name) => name.to_owned(),
-        None => {
-            let mut numbered = (1..).map(|n| if n == 1 { kind.to_owned() } else { format!("{kind}-{n}") });
-            numbered.find(|name| !names.contains(name))?
-        }
+    let name = if let Some(name) = entry.name.0.as_deref() {
+        name.trim().to_owned()
+    } else {
+        let mut numbered = (1..).map(|n| if n == 1 { kind.to_owned() } else { format!("{kind}-{n}") });
+        numbered.find(|name| !names.contains(name))?
     };
     let is_name = (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     if !is_name {
@@ -109,7 +108,9 @@ fn channel(entry: &ChannelSection, name: String, place: &Place, judge: &mut Judg
     let url = match &entry.url.0.0 {
         // Who has the address of a webhook of one's own has no way in yet.
         Reference::Literal(url) if is_webhook => url.clone(),
-        _ => secret_text::read(&entry.url.0, &format!("`url` of the alert channel `{name}`"), place, judge)?,
+        Reference::Variable(_) | Reference::File(_) | Reference::Literal(_) => {
+            secret_text::read(&entry.url.0, &format!("`url` of the alert channel `{name}`"), place, judge)?
+        }
     };
     let (Some(url), Some(plain)) = (SecretUrl::parse(url.expose()), Url::parse(url.expose()).ok()) else {
         let what = format!("the `url` of the alert channel `{name}` is no address");

@@ -40,7 +40,7 @@ pub(crate) struct KeeperSection {
     /// How long the bot may take to answer.
     #[serde(default = "ten_seconds")]
     pub(crate) timeout: Setting<Duration>,
-    /// Whether the bot is sent what ZALO_API_KEY, ZALO_SECRET_KEY, ZALO_IMEI and ZALO_COOKIES hold. Only to
+    /// Whether the bot is sent what `ZALO_API_KEY`, `ZALO_SECRET_KEY`, `ZALO_IMEI` and `ZALO_COOKIES` hold. Only to
     /// loopback or by https.
     #[serde(default)]
     pub(crate) send_credentials: Setting<bool>,

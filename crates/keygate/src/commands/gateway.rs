@@ -41,7 +41,7 @@ impl NoAnswer {
         Self { exit: Exit::Usage, text: text.into(), is_nobody_there: false }
     }
 
-    fn unavailable(text: impl Into<String>) -> Self {
+    pub(super) fn unavailable(text: impl Into<String>) -> Self {
         Self { exit: Exit::Unavailable, text: text.into(), is_nobody_there: false }
     }
 

@@ -236,7 +236,7 @@ mod tests {
             let weights = by_place(&mut weights.iter().copied());
             let had: Vec<u32> = had.into_iter().map(|had| had as u32).collect();
             assert_shares(&had, &weights, &format!("places of runs, seed {seed}"));
-            let unwanted = |key: usize| key % 5 != 0;
+            let unwanted = |key: usize| !key.is_multiple_of(5);
             let had = turns(&mut order, SIZE, 100_000, |order| order.next(&usable, unwanted));
             let wanted =
                 |key: usize| if unwanted(key) { scores[key].map_or(0, |score| score + 1) } else { 0 };

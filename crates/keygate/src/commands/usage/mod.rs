@@ -40,14 +40,14 @@ fn told(arguments: &Usage) -> Result<UsageTold, Failure> {
         return from_database(arguments);
     }
     match from_gateway(arguments) {
-        Err(no_answer) if arguments.url.is_none() && no_answer.exit == Exit::Unavailable => {
+        Err(no_answer) if arguments.url.is_none() && no_answer.is_nobody_there => {
             let from_database = from_database(arguments);
             from_database.map_err(|Failure { exit, text }| Failure {
                 exit,
                 text: format!("{}\n{text}", no_answer.text),
             })
         }
-        answered => answered.map_err(|NoAnswer { exit, text }| Failure { exit, text }),
+        answered => answered.map_err(Failure::from),
     }
 }
 
@@ -58,9 +58,8 @@ fn has_admin_token() -> bool {
 fn from_gateway(arguments: &Usage) -> Result<UsageTold, NoAnswer> {
     let wanted = RunningGateway { url: arguments.url.clone(), config: arguments.config.clone() };
     let told = Gateway::find(&wanted)?.get(&question(arguments))?;
-    serde_json::from_value(told).map_err(|_not_understood| NoAnswer {
-        exit: Exit::Unavailable,
-        text: "What answers does not tell usage as a gateway of this version does.".to_owned(),
+    serde_json::from_value(told).map_err(|_not_understood| {
+        NoAnswer::unavailable("What answers does not tell usage as a gateway of this version does.")
     })
 }
 
