@@ -52,8 +52,12 @@ class Reader:
         self.shell.stdout.close()
 
     def moved(self, text):
-        """The text with ports that are free here."""
-        return ADDRESS.sub(lambda found: f"{found[1]}:{self.port(found[2])}", text)
+        """The text with ports that are free here, also where it names one of its addresses' ports alone."""
+        written = {port for _, port in ADDRESS.findall(text)}
+        text = ADDRESS.sub(lambda found: f"{found[1]}:{self.port(found[2])}", text)
+        for port in written:
+            text = re.sub(rf"(?<![\w.:]){port}\b", str(self.port(port)), text)
+        return text
 
     def as_written(self, text):
         """What was printed, with the ports of the page."""

@@ -28,7 +28,7 @@ def test_every_configuration_of_the_other_pages_is_one(tmp_path):
         page = pages.read(path)
         folder = tmp_path / path.stem
         folder.mkdir()
-        somebody = reader.Reader(page, folder, reader.environment(folder, {}))
+        somebody = reader.Reader(page, folder, reader.environment(folder, page.needs.get("variables", {})))
         try:
             for block in page.blocks:
                 if block.language == "yaml":

@@ -33,6 +33,7 @@ def test_it_is_told(page, why, tmp_path, monkeypatch):
         "```sh\necho one 7; echo two; echo three\n```\n```text\none …\n…\nthree\n```\n",
         "```sh\necho one\n```\n```text\none\n…\n```\n",
         "```sh\necho 127.0.0.1:8080\n```\n```text\n127.0.0.1:8080\n```\n",
+        "```sh\nat=127.0.0.1:8080; test ${at#*:} = 8080\n```\n",
         "```env,file=a/b.env\nA=1\n```\n```sh\ncat a/b.env\n```\n```text\nA=1\n```\n",
         "```sh,skip=it would fail\nfalse\n```\n",
         "```sh,within=20\necho x >> x; test $(wc -l < x) = 3\n```\n",
