@@ -183,7 +183,7 @@ where
     let clerks = async { join(reloading(reloader), clerk.run(board)).await.0 };
     let exit = until_the_end(front, signals, &watched, companion, clerks).await;
     if !keepers.finish(LAST_ERRANDS).await {
-        tracing::warn!("a bot was still being asked to renew its session");
+        tracing::warn!(event = "bot.abandoned", "a bot was still being asked to renew its session");
     }
     dwelling.stop();
     memory.close(&crew.supervisors).await;
