@@ -1,10 +1,12 @@
 //! The only log lines of this crate. Keys are named by id and label, never by their secret.
 
-use keygate_alerts::{Change, Phase, Severity};
+mod telling;
+
 use keygate_domain::{AuditAction, AuditEntry, BucketName, Fault, ProviderName};
-use keygate_keeper::Outcome;
 use keygate_pool::{Lease, PoolEvent};
 use tracing::{debug, error, info, warn};
+
+pub(crate) use telling::{alert, bot_answered, bot_asked, channel_failed, keeper_cleared};
 
 /// Most labels of keys in one line.
 const MOST_LABELS: usize = 16;
@@ -294,6 +296,7 @@ pub(crate) fn ledger_forgot(rows: u64) {
 /// What is old stays for now.
 pub(crate) fn forgetting_failed(reason: &str, trouble: &(dyn std::error::Error + 'static)) {
     warn!(
+        event = "ledger.not_forgotten",
         reason,
         trouble = with_causes(trouble),
         "old rows of the ledger cannot be forgotten; it is tried again in a minute"
@@ -348,47 +351,4 @@ pub(crate) fn audit_failed(trouble: &(dyn std::error::Error + 'static)) {
 /// It can be again.
 pub(crate) fn audit_recovered() {
     info!(event = "audit.recovered", "the audit trail is written again");
-}
-
-/// Something is wrong, or is over.
-pub(crate) fn alert(change: &Change) {
-    let condition = &change.condition;
-    let (event, subject) = (condition.id.kind.as_str(), condition.subject.as_str());
-    match (change.phase, condition.id.kind.severity()) {
-        (Phase::Recovered, _) => info!(event, subject, "alert is over: {}", condition.text),
-        (Phase::Open, Severity::Critical) => {
-            error!(event, subject, remedy = condition.remedy, "alert: {}", condition.text);
-        }
-        (Phase::Open, Severity::Warning | Severity::Info) => {
-            warn!(event, subject, remedy = condition.remedy, "alert: {}", condition.text);
-        }
-    }
-}
-
-/// A channel did not take what it was told; it is told again.
-pub(crate) fn channel_failed(channel: &str, why: &str) {
-    warn!(channel, "the alert channel did not take it, it is told again: {why}");
-}
-
-/// A bot is asked to renew its session.
-pub(crate) fn bot_asked(keeper: &str, reason: &str) {
-    info!(keeper, reason, "the bot is asked to renew its session");
-}
-
-/// What came of it.
-pub(crate) fn bot_answered(keeper: &str, outcome: &Outcome) {
-    match outcome {
-        Outcome::Failed(why) => warn!(keeper, "the bot could not renew its session: {why}"),
-        Outcome::NeedsLogin => {
-            warn!(keeper, "the bot needs a human to log in; it is not asked again until somebody clears it");
-        }
-        Outcome::Alive | Outcome::Refreshed { .. } | Outcome::Accepted | Outcome::Busy => {
-            info!(keeper, outcome = outcome.as_str(), "the bot answered");
-        }
-    }
-}
-
-/// A human has seen to a bot.
-pub(crate) fn keeper_cleared(keeper: &str) {
-    info!(keeper, "the session keeper was cleared, its bot may be asked again");
 }

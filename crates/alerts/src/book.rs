@@ -56,6 +56,10 @@ pub struct AlertBook {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct SavedBook {
     standings: Vec<Standing>,
+    /// How often each channel that fails did so in a row: else the first start after its alert would take it
+    /// for one that recovered.
+    #[serde(default)]
+    failures: BTreeMap<String, u32>,
 }
 
 /// How a channel fares.
@@ -76,7 +80,9 @@ impl AlertBook {
     pub fn new(channels: Vec<Channel>, saved: SavedBook) -> Self {
         let standings = saved.standings.into_iter().take(MOST);
         let standings = standings.map(|standing| (standing.condition.id.clone(), standing)).collect();
-        let mut book = Self { standings, ..Self::default() };
+        let failures = saved.failures.into_iter().take(MOST);
+        let lines = failures.map(|(name, failures)| (name, Line { failures, ..Line::default() })).collect();
+        let mut book = Self { standings, lines, ..Self::default() };
         book.set_channels(channels);
         book
     }
@@ -195,7 +201,11 @@ impl AlertBook {
     /// The book as it is to outlive the process, if it has changed since it was asked for last.
     pub fn changed(&mut self) -> Option<SavedBook> {
         let has_changed = std::mem::take(&mut self.has_changed);
-        has_changed.then(|| SavedBook { standings: self.standings.values().cloned().collect() })
+        let failing = self.lines.iter().filter(|(_, line)| line.failures > 0);
+        has_changed.then(|| SavedBook {
+            standings: self.standings.values().cloned().collect(),
+            failures: failing.map(|(name, line)| (name.clone(), line.failures)).collect(),
+        })
     }
 
     /// It could not be kept: it is asked for again.

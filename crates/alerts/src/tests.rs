@@ -112,6 +112,25 @@ fn a_channel_that_fails_is_told_later_and_is_an_alert_of_the_others() {
 }
 
 #[test]
+fn a_channel_that_failed_before_a_restart_has_not_recovered_by_failing_again() {
+    let channels = [channel("ops", &[]), channel("chat", &[])];
+    let mut before = book(&channels);
+    before.observe("google", empty("google"), at(0));
+    for now in [300, 600, 900] {
+        assert!(before.letter("ops", at(now)).is_some(), "{now}");
+        before.ended("ops", Err("status 500"), at(now));
+    }
+    assert_eq!(told(&mut before, "chat", at(900)).len(), 2);
+    let mut after = AlertBook::new(channels.to_vec(), before.changed().unwrap());
+    assert!(after.letter("ops", at(1_000)).is_some(), "it is tried again at once");
+    assert_eq!(after.ended("ops", Err("status 500"), at(1_000)), []);
+    assert!(told(&mut after, "chat", at(1_000)).is_empty(), "it knows");
+    assert!(after.letter("ops", at(1_400)).is_some());
+    after.ended("ops", Ok(()), at(1_400));
+    assert_eq!(told(&mut after, "chat", at(1_400)), [(Phase::Recovered, "ops".to_owned())]);
+}
+
+#[test]
 fn a_channel_is_told_what_it_wants() {
     let mut book = book(&[channel("disk", &[AlertKind::Storage])]);
     book.observe("google", empty("google"), at(0));

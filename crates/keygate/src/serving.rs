@@ -13,11 +13,11 @@ use actix_rt::System;
 use futures_util::future::join;
 use jiff::Timestamp;
 use keygate_actors::{
-    Arbiters, Auditor, Bookkeeper, Chaos, Herald, Home, Keepers, KeySupervisor, Ledger, NoteBook, Prober,
-    Vital, beyond_repair, clock, herald, session_keepers, start_limiter,
+    Arbiters, Auditor, Bookkeeper, Chaos, Herald, HeraldPost, Home, Keepers, KeepersPost, KeySupervisor,
+    Ledger, NoteBook, Prober, Vital, beyond_repair, clock, herald, session_keepers, start_limiter,
 };
 use keygate_config::{Config, Loaded, ProviderConfig};
-use keygate_domain::{Redactor, UserId};
+use keygate_domain::{ClientToken, Redactor, UserId};
 use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, UsageBooks, reload_desk};
 use keygate_limits::Used;
 use keygate_provider::Adapter;
@@ -129,13 +129,10 @@ where
     let memories = Arc::new(memories);
     let state = first_state();
     let (clerk, tokens) = TokenClerk::begin(memory.storage()).await?;
-    if config.clients.relies_on_kept_tokens() && !any_is_valid(&tokens) {
-        tracing::warn!(event = "tokens.none", "{NOBODY_HAS_A_TOKEN}");
-    }
+    warn_if_nobody_may_in(&config, &tokens);
     let board = RuleBoard::new(rules(&config, state.clone()), tokens);
     let metrics = config.telemetry.metrics.then(|| Metrics::new(clock::now()));
-    let (herald, herald_post) = herald(config.alerts.clone());
-    let (keepers, keepers_post) = session_keepers(config.session_keepers.clone());
+    let (messengers, posts) = messengers(&config);
     let crew = CrewPlan {
         chaos,
         homes: dwelling.homes(),
@@ -144,8 +141,7 @@ where
         ledger: memory.ledger(),
         books: memory.books(),
         auditor: memory.auditor(),
-        herald,
-        keepers: keepers.clone(),
+        messengers: messengers.clone(),
         prober: probing::start(board.clone(), &memory.clerks()),
         memories: Arc::downgrade(&memories),
     };
@@ -165,26 +161,17 @@ where
     tracing::info!(event = "gateway.listening", address = %front.address(), "listening");
     let crew = front.crew().clone();
     let earlier = EarlierUse::new(memory.storage(), crew.ledger.clone(), crew.limiter.clone());
-    let notes: Arc<dyn NoteBook> = Arc::new(alerting::Notes(memory.storage()));
-    session_keeping::start(keepers_post, Arc::clone(&notes), redactor.clone(), &memory.clerks());
-    alerting::start(herald_post, &crew, &config.providers, notes, redactor.clone(), &memory.clerks());
+    posts.begin(&crew, &config.providers, &memory, &redactor);
     drop(config);
-    let watched = watched(&crew);
     let companion = companion(front.address());
     let reloader = again.zip(hangups).map(|((again, catalogue), hangups)| {
-        let crew = crew.clone();
-        Reloader::new(
-            again,
-            catalogue,
-            loaded,
-            Surroundings { state, board: board.clone(), redactor, crew, earlier, orders, hangups, metrics },
-        )
+        let (board, crew) = (board.clone(), crew.clone());
+        let around = Surroundings { state, board, redactor, crew, earlier, orders, hangups, metrics };
+        Reloader::new(again, catalogue, loaded, around)
     });
     let clerks = async { join(reloading(reloader), clerk.run(board)).await.0 };
-    let exit = until_the_end(front, signals, &watched, companion, clerks).await;
-    if !keepers.finish(LAST_ERRANDS).await {
-        tracing::warn!("a bot was still being asked to renew its session");
-    }
+    let exit = until_the_end(front, signals, &watched(&crew), companion, clerks).await;
+    messengers.finish().await;
     dwelling.stop();
     memory.close(&crew.supervisors).await;
     exit
@@ -193,6 +180,48 @@ where
 /// What users had of their plans, if there are any.
 async fn earlier_use(config: &Config, storage: &Storage) -> Result<Vec<(UserId, Used)>, StorageError> {
     if config.plans.are_none() { Ok(Vec::new()) } else { plan_use(storage, Timestamp::MAX).await }
+}
+
+fn warn_if_nobody_may_in(config: &Config, tokens: &[ClientToken]) {
+    if config.clients.relies_on_kept_tokens() && !any_is_valid(tokens) {
+        tracing::warn!(event = "tokens.none", "{NOBODY_HAS_A_TOKEN}");
+    }
+}
+
+/// Who speaks with people and bots.
+#[derive(Clone)]
+struct Messengers {
+    herald: Herald,
+    keepers: Keepers,
+}
+
+impl Messengers {
+    /// Lets bots that are being asked answer.
+    async fn finish(&self) {
+        if !self.keepers.finish(LAST_ERRANDS).await {
+            tracing::warn!(event = "bot.abandoned", "a bot was still being asked to renew its session");
+        }
+    }
+}
+
+/// Where they begin, once there is something to look at.
+struct Posts {
+    herald: HeraldPost,
+    keepers: KeepersPost,
+}
+
+fn messengers(config: &Config) -> (Messengers, Posts) {
+    let (herald, herald_post) = herald(config.alerts.clone());
+    let (keepers, keepers_post) = session_keepers(config.session_keepers.clone());
+    (Messengers { herald, keepers }, Posts { herald: herald_post, keepers: keepers_post })
+}
+
+impl Posts {
+    fn begin(self, crew: &Crew, providers: &[ProviderConfig], memory: &Memory, redactor: &Redactor) {
+        let notes: Arc<dyn NoteBook> = Arc::new(alerting::Notes(memory.storage()));
+        session_keeping::start(self.keepers, Arc::clone(&notes), redactor.clone(), &memory.clerks());
+        alerting::start(self.herald, crew, providers, notes, redactor.clone(), &memory.clerks());
+    }
 }
 
 /// Where the actors live.
@@ -241,8 +270,7 @@ struct CrewPlan {
     ledger: Ledger,
     books: UsageBooks,
     auditor: Auditor,
-    herald: Herald,
-    keepers: Keepers,
+    messengers: Messengers,
     prober: Prober,
     /// Read once, while the front opens; who plans holds no second copy of it ever after.
     memories: Weak<Memories>,
@@ -274,8 +302,8 @@ fn crew_starter(config: Config, plan: CrewPlan) -> CrewStarter {
         ledger: plan.ledger.clone(),
         books: plan.books.clone(),
         auditor: plan.auditor.clone(),
-        herald: plan.herald.clone(),
-        keepers: plan.keepers.clone(),
+        herald: plan.messengers.herald.clone(),
+        keepers: plan.messengers.keepers.clone(),
     })
 }
 

@@ -40,7 +40,11 @@ impl KeeperErrand for Bots {
         match caller.renew(keeper, &call).await {
             // What a bot says may repeat what it was sent.
             Outcome::Failed(why) => Outcome::Failed(self.redactor.scrub_text(&why).into_owned()),
-            outcome => outcome,
+            outcome @ (Outcome::Alive
+            | Outcome::Refreshed { .. }
+            | Outcome::Accepted
+            | Outcome::Busy
+            | Outcome::NeedsLogin) => outcome,
         }
     }
 

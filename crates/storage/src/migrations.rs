@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0004_audit.sql"),
     include_str!("../migrations/0005_answers.sql"),
     include_str!("../migrations/0006_notes.sql"),
+    include_str!("../migrations/0007_user_days.sql"),
 ];
 
 /// The latest schema known.

@@ -155,4 +155,23 @@ pub(crate) const TABLES: &[Table] = &[
         is_begun: false,
         columns: &[("topic", Text), ("name", Text), ("value", Text)],
     },
+    Table {
+        name: "usage_user_days",
+        since: 7,
+        is_begun: false,
+        columns: &[
+            ("day", Number),
+            ("client", Text),
+            ("user_name", Text),
+            ("requests", Number),
+            ("attempts", Number),
+            ("errors", Number),
+            ("input_tokens", Number),
+            ("output_tokens", Number),
+            ("thought_tokens", Number),
+            ("cached_tokens", Number),
+            ("total_tokens", Number),
+            ("estimated_tokens", Number),
+        ],
+    },
 ];

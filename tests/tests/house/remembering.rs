@@ -169,7 +169,7 @@ async fn a_database_that_cannot_be_written_delays_nobody_and_is_made_up_for() {
     })
     .await;
     assert_eq!(house.gateway.get_json("/api/keys/status").await["status"], "ok");
-    let told = house.gateway.stderr().matches("cannot be written").count();
+    let told = house.gateway.stderr().matches("event=\"storage.failed\"").count();
     assert_eq!(told, 1, "a trouble is logged once: {}", house.gateway.stderr());
     let house = house.killed().await;
     assert_eq!(house.google().await.state("alpha_1"), "disabled");

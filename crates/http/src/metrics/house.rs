@@ -1,7 +1,9 @@
-//! How the gateway itself stands: the ledger, the disk, the cache, the configuration.
+//! How the gateway itself stands: the ledger, the disk, the cache, alerts, the configuration.
 
 use keygate_actors::LedgerCounts;
+use keygate_alerts::{AlertsShown, ChannelState, Severity};
 use keygate_journey::Tallied;
+use keygate_keeper::KeeperState;
 use keygate_telemetry::metrics::{Page, table};
 
 use super::pools;
@@ -20,6 +22,10 @@ pub(super) fn tell(page: &mut Page, worker: &Worker) {
         page.flag(&table::STORAGE_UP, &[part], is_well);
     }
     cache(page, worker);
+    alerts(page, &worker.herald.shown());
+    let keepers = worker.house.keepers.shown();
+    let in_need = keepers.iter().filter(|keeper| keeper.state == KeeperState::NeedsLogin).count();
+    page.count(&table::KEEPERS_NEED_LOGIN, &[], in_need as u64);
     configuration(page, worker);
 }
 
@@ -49,6 +55,19 @@ fn cache(page: &mut Page, worker: &Worker) {
     let (answers, bytes) = worker.house.cache.as_ref().map_or((0, 0), keygate_journey::ResponseCache::size);
     page.count(&table::CACHE_ANSWERS, &[], answers);
     page.count(&table::CACHE_BYTES, &[], bytes);
+}
+
+fn alerts(page: &mut Page, shown: &AlertsShown) {
+    for severity in [Severity::Info, Severity::Warning, Severity::Critical] {
+        let open = shown.open.iter().filter(|alert| alert.severity == severity).count();
+        page.count(&table::ALERTS_OPEN, &[severity.as_str()], open as u64);
+    }
+    let states =
+        [("unused", ChannelState::Unused), ("ok", ChannelState::Ok), ("failing", ChannelState::Failing)];
+    for (name, state) in states {
+        let channels = shown.channels.iter().filter(|channel| channel.status == state).count();
+        page.count(&table::ALERT_CHANNELS, &[name], channels as u64);
+    }
 }
 
 fn configuration(page: &mut Page, worker: &Worker) {

@@ -10,51 +10,70 @@ use super::text::kept;
 use crate::place::Kind;
 use crate::sql::{number, values};
 
-const COLUMN_COUNT: usize = 13;
+/// The sums of each day.
+const SUMS: [&str; 9] = [
+    "requests",
+    "attempts",
+    "errors",
+    "input_tokens",
+    "output_tokens",
+    "thought_tokens",
+    "cached_tokens",
+    "total_tokens",
+    "estimated_tokens",
+];
 
 /// Rows of one statement.
 const AT_ONCE: usize = 200;
 
-/// What is summed up apart: day, client, key, model.
-type Place = (i64, String, String, String);
-
 /// What attempts add to the days they were on.
 #[derive(Default)]
-pub(super) struct Days(BTreeMap<Place, UsageSums>);
+pub(super) struct Days {
+    /// By client, key and model.
+    by_key: BTreeMap<(i64, [String; 3]), UsageSums>,
+    /// By client and user.
+    by_user: BTreeMap<(i64, [String; 2]), UsageSums>,
+}
 
 impl Days {
     pub(super) fn add(&mut self, row: &LedgerRow) {
-        let place = (row.time_ms.div_euclid(DAY_MS), kept(&row.client), kept(&row.key_id), kept(&row.model));
-        *self.0.entry(place).or_default() += sums_of(row);
+        let day = row.time_ms.div_euclid(DAY_MS);
+        let (by_key, by_user) = ([&row.client, &row.key_id, &row.model], [&row.client, &row.user]);
+        *self.by_key.entry((day, by_key.map(|text| kept(text)))).or_default() += sums_of(row);
+        *self.by_user.entry((day, by_user.map(|text| kept(text)))).or_default() += sums_of(row);
     }
 
     /// Adds them to what is there.
     pub(super) async fn write(self, connection: &mut AnyConnection, kind: Kind) -> sqlx::Result<()> {
-        let days: Vec<_> = self.0.into_iter().collect();
-        for days in days.chunks(AT_ONCE) {
-            let statement = format!(
-                "INSERT INTO usage_days AS kept VALUES {} ON CONFLICT (day, client, key_id, model) DO UPDATE SET \
-                 requests = kept.requests + excluded.requests, attempts = kept.attempts + excluded.attempts, \
-                 errors = kept.errors + excluded.errors, \
-                 input_tokens = kept.input_tokens + excluded.input_tokens, \
-                 output_tokens = kept.output_tokens + excluded.output_tokens, \
-                 thought_tokens = kept.thought_tokens + excluded.thought_tokens, \
-                 cached_tokens = kept.cached_tokens + excluded.cached_tokens, \
-                 total_tokens = kept.total_tokens + excluded.total_tokens, \
-                 estimated_tokens = kept.estimated_tokens + excluded.estimated_tokens",
-                values(kind, days.len(), COLUMN_COUNT)
-            );
-            let mut query = sqlx::query(AssertSqlSafe(statement));
-            for ((day, client, key_id, model), sums) in days {
-                query = query.bind(*day).bind(client.as_str()).bind(key_id.as_str()).bind(model.as_str());
-                for sum in numbers(sums) {
-                    query = query.bind(number(sum));
-                }
-            }
-            query.execute(&mut *connection).await?;
-        }
-        Ok(())
+        write("usage_days", "client, key_id, model", self.by_key, connection, kind).await?;
+        write("usage_user_days", "client, user_name", self.by_user, connection, kind).await
     }
+}
+
+/// Adds sums to those of `table`, which are told apart by the day and by these columns.
+async fn write<const N: usize>(
+    table: &str,
+    by: &str,
+    days: BTreeMap<(i64, [String; N]), UsageSums>,
+    connection: &mut AnyConnection,
+    kind: Kind,
+) -> sqlx::Result<()> {
+    let added = SUMS.map(|sum| format!("{sum} = kept.{sum} + excluded.{sum}")).join(", ");
+    let days: Vec<_> = days.into_iter().collect();
+    for days in days.chunks(AT_ONCE) {
+        let rows = values(kind, days.len(), 1 + N + SUMS.len());
+        let statement = format!(
+            "INSERT INTO {table} AS kept VALUES {rows} ON CONFLICT (day, {by}) DO UPDATE SET {added}"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement));
+        for ((day, place), sums) in days {
+            query = query.bind(*day);
+            query = place.iter().fold(query, |query, part| query.bind(part.as_str()));
+            query = numbers(sums).into_iter().fold(query, |query, sum| query.bind(number(sum)));
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// One attempt as sums; says the same as the statement over the ledger.
@@ -72,7 +91,7 @@ fn sums_of(row: &LedgerRow) -> UsageSums {
     }
 }
 
-/// In the order of the table's columns.
+/// In the order of [`SUMS`].
 fn numbers(sums: &UsageSums) -> [u64; 9] {
     [
         sums.requests,

@@ -25,7 +25,8 @@ const AT_ONCE: usize = 128;
 const FORGET: &str = "DELETE FROM ledger WHERE id IN \
                       (SELECT id FROM ledger WHERE time_ms < $1 ORDER BY time_ms LIMIT $2)";
 
-const FORGET_DAYS: &str = "DELETE FROM usage_days WHERE day < $1";
+const FORGET_DAYS: [&str; 2] =
+    ["DELETE FROM usage_days WHERE day < $1", "DELETE FROM usage_user_days WHERE day < $1"];
 
 const BALANCE: &str = "SELECT outcome, COUNT(*) FROM ledger GROUP BY outcome";
 
@@ -124,7 +125,9 @@ async fn forget(connection: &mut AnyConnection, day: i64) -> sqlx::Result<u64> {
     let rows = sqlx::query(FORGET).bind(day * DAY_MS).bind(i64::from(FORGOTTEN_AT_ONCE));
     let forgotten = rows.execute(&mut *connection).await?.rows_affected();
     if forgotten == 0 {
-        sqlx::query(FORGET_DAYS).bind(day).execute(connection).await?;
+        for days in FORGET_DAYS {
+            sqlx::query(days).bind(day).execute(&mut *connection).await?;
+        }
     }
     Ok(forgotten)
 }

@@ -1,8 +1,7 @@
 //! The repository of what attempts cost.
 //!
-//! Sums by user come from the ledger itself, by an index that holds all they need. All other sums come
-//! from `usage_days`, which has far fewer rows, and from the ledger for the parts of days at the ends
-//! of a report. Both are written in one transaction.
+//! Sums come from `usage_days` and, by user, from `usage_user_days`, which have far fewer rows, and from
+//! the ledger for the parts of days at the ends of a report. All are written in one transaction.
 
 mod days;
 mod keeping;

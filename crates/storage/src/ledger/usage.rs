@@ -32,8 +32,6 @@ impl Storage {
 #[derive(Clone)]
 enum Part {
     Attempts(Range<i64>),
-    /// Most of the attempts there are: to be read by user, whenever they were.
-    MostAttempts(Range<i64>),
     Days(Range<i64>),
 }
 
@@ -45,7 +43,6 @@ async fn report(connection: &mut AnyConnection, kind: Kind, query: &UsageQuery) 
     let mut total = UsageSums::default();
     let mut transaction = connection.begin_with(kind.begin_reading()).await?;
     for part in parts(query) {
-        let part = part.chosen(kind, query, &mut transaction).await?;
         let found = part.lines(query, &mut transaction).await?;
         if found.len() < MOST_LINES {
             for (_, sums) in &found {
@@ -66,7 +63,7 @@ async fn report(connection: &mut AnyConnection, kind: Kind, query: &UsageQuery) 
 fn parts(query: &UsageQuery) -> Vec<Part> {
     let (from, to) = (query.from_ms.max(0), query.to_ms);
     let days = from.saturating_add(DAY_MS - 1).div_euclid(DAY_MS)..to.div_euclid(DAY_MS);
-    if query.group_by == UsageGroup::User || days.is_empty() {
+    if days.is_empty() {
         return vec![Part::Attempts(from..to)];
     }
     let ends = [from..days.start * DAY_MS, days.end * DAY_MS..to];
@@ -75,24 +72,6 @@ fn parts(query: &UsageQuery) -> Vec<Part> {
 }
 
 impl Part {
-    /// SQLite keeps no statistics, so it would look up a year of attempts one by one by their time.
-    async fn chosen(
-        self,
-        kind: Kind,
-        query: &UsageQuery,
-        connection: &mut AnyConnection,
-    ) -> sqlx::Result<Self> {
-        let Self::Attempts(asked) = self else { return Ok(self) };
-        if kind == Kind::Postgres || query.group_by != UsageGroup::User {
-            return Ok(Self::Attempts(asked));
-        }
-        let (first, last): (Option<i64>, Option<i64>) = sqlx::query_as(SPAN).fetch_one(connection).await?;
-        let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
-        let meant = asked.end.min(last).saturating_sub(asked.start.max(first));
-        let are_most = meant > (last - first) / 8;
-        Ok(if are_most { Self::MostAttempts(asked) } else { Self::Attempts(asked) })
-    }
-
     async fn lines(
         &self,
         query: &UsageQuery,
@@ -104,9 +83,7 @@ impl Part {
             (UsageGroup::Key, _) => "'', key_id",
             (UsageGroup::Model, _) => "'', model",
             (UsageGroup::Day, Self::Days(_)) => "'', CAST(day AS TEXT)",
-            (UsageGroup::Day, Self::Attempts(_) | Self::MostAttempts(_)) => {
-                "'', CAST(time_ms / 86400000 AS TEXT)"
-            }
+            (UsageGroup::Day, Self::Attempts(_)) => "'', CAST(time_ms / 86400000 AS TEXT)",
         };
         let lines = format!(" GROUP BY 1, 2 ORDER BY 10 DESC, 2, 1 LIMIT {MOST_LINES}");
         let rows = self.select(by, &lines, query, connection).await?;
@@ -129,8 +106,9 @@ impl Part {
     ) -> sqlx::Result<Vec<AnyRow>> {
         let (sums, source, time, range) = match self {
             Self::Attempts(range) => (OF_ATTEMPTS, "ledger", "time_ms", range),
-            // The plus keeps SQLite from taking the index by time.
-            Self::MostAttempts(range) => (OF_ATTEMPTS, "ledger", "+time_ms", range),
+            Self::Days(range) if query.group_by == UsageGroup::User => {
+                (OF_DAYS, "usage_user_days", "day", range)
+            }
             Self::Days(range) => (OF_DAYS, "usage_days", "day", range),
         };
         let client = if query.only_client.is_some() { " AND client = $3" } else { "" };
@@ -144,9 +122,6 @@ impl Part {
         bound.fetch_all(connection).await
     }
 }
-
-/// From the first to the last; each is a look at an end of an index.
-const SPAN: &str = "SELECT (SELECT MIN(time_ms) FROM ledger), (SELECT MAX(time_ms) FROM ledger)";
 
 const OF_ATTEMPTS: &str = "CAST(SUM(CASE WHEN attempt = 1 THEN 1 ELSE 0 END) AS BIGINT), COUNT(*), \
      CAST(SUM(CASE WHEN fault = '' THEN 0 ELSE 1 END) AS BIGINT), CAST(SUM(input_tokens) AS BIGINT), \

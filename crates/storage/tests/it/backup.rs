@@ -33,7 +33,9 @@ async fn backup_of(storage: &Storage) -> Vec<u8> {
     let filled: Vec<_> =
         counted.iter().filter(|(_, rows)| *rows > 0).map(|(name, rows)| (&**name, *rows)).collect();
     let begun = [("tokens_changed", 1), ("audit_head", 1)];
-    let expected = [("pool_state", 250), ("ledger", 333), ("usage_days", 1), begun[0], begun[1]];
+    let (kept, summed) =
+        ([("pool_state", 250), ("ledger", 333)], [("usage_days", 1), ("usage_user_days", 7)]);
+    let expected = [kept[0], kept[1], summed[0], begun[0], begun[1], summed[1]];
     assert_eq!(filled, expected);
     backup
 }

@@ -136,6 +136,12 @@ families! {
         "Memory that they take.";
     STORED_ANSWERS = Counter "keygate_stored_answers_total" []
         "Requests answered with a stored answer because nobody else could.";
+    ALERTS_OPEN = Gauge "keygate_alerts_open" ["severity"]
+        "Things that are wrong at the moment.";
+    ALERT_CHANNELS = Gauge "keygate_alert_channels" ["state"]
+        "Alert channels that take what they are told (ok), do not (failing), or were told nothing yet (unused).";
+    KEEPERS_NEED_LOGIN = Gauge "keygate_session_keepers_need_login" []
+        "Session keepers that only a human can help.";
     CONFIG_RELOADS = Counter "keygate_config_reloads_total" ["result"]
         "Configurations read again: applied, refused (invalid), failed (could not be put in force).";
     CONFIG_UP = Gauge "keygate_config_up" []
