@@ -86,7 +86,7 @@ impl Round {
                 let entry =
                     audit_entry(NOBODY_KNOWN, AuditAction::LoginFailed, &path).by_request(peer, &request_id);
                 if let Some(first) = self.gathering.failed_login(peer, entry, clock::now()) {
-                    events::audited(first);
+                    events::audited(&first);
                 }
             }
             Note::Finish(done) => {

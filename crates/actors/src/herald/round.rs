@@ -86,7 +86,9 @@ impl Round {
         loop {
             tokio::select! {
                 _ = looks.tick() => self.look().await,
-                Some((channel, outcome)) = ended.recv() => self.heard(&channel, outcome.as_ref().copied().map_err(String::as_str)),
+                Some((channel, outcome)) = ended.recv() => {
+                    self.heard(&channel, outcome.as_ref().copied().map_err(String::as_str));
+                }
                 changed = self.settings.changed() => match changed {
                     Ok(()) => self.heed(),
                     Err(_gone) => break,
