@@ -160,8 +160,8 @@ async fn the_composition_names_what_is_there() {
         for port in list(&service["ports"]) {
             assert!(word(port).starts_with("127.0.0.1:"), "{name}: {port} is open to the network");
         }
-        for other in list(&service["depends_on"]) {
-            assert!(services.contains_key(word(other)), "{name}: there is no {other}");
+        for other in service["depends_on"].as_object().into_iter().flat_map(|others| others.keys()) {
+            assert!(services.contains_key(other), "{name}: there is no {other}");
         }
     }
     let keygate = &services["keygate"];
@@ -176,7 +176,16 @@ async fn the_composition_names_what_is_there() {
     assert!(services.keys().any(|name| endpoint.starts_with(&format!("http://{name}:"))), "{endpoint}");
     let env = [&settings[..], &NAMED_VARIABLES.map(|name| (name, given(name)))].concat();
     holds("{}", &[], &env).await;
-    assert_eq!(list(&keygate["ports"]), [json!("127.0.0.1:8080:8080")]);
+    let ports = ["127.0.0.1:8080:8080", "127.0.0.1:9090:9090", "127.0.0.1:3000:3000"];
+    assert_eq!(list(&keygate["ports"]), ports.map(|port| json!(port)));
+    // What Prometheus scrapes and Grafana asks is on loopback, so they have to be where the gateway is.
+    let scraped = yaml("deploy/prometheus/prometheus.yml");
+    assert_eq!(scraped["scrape_configs"][0]["static_configs"][0]["targets"], json!(["127.0.0.1:8080"]));
+    let asked = yaml("deploy/grafana/provisioning/datasources/keygate.yaml");
+    assert_eq!(asked["datasources"][0]["url"], "http://127.0.0.1:9090");
+    for name in ["prometheus", "grafana"] {
+        assert_eq!(services[name]["network_mode"], "service:keygate", "{name}");
+    }
 }
 
 #[tokio::test]
