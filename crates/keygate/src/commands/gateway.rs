@@ -77,6 +77,11 @@ impl Gateway {
         Ok(Self { upstream: client.upstream(url.clone()), url, token })
     }
 
+    /// Whether there is an admin token to ask with.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// What `GET path_and_query` answers.
     pub(super) fn get(&self, path_and_query: &str) -> Result<Value, NoAnswer> {
         waiting_for(self.ask(Method::GET, path_and_query, Bytes::new()))

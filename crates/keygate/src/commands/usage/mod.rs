@@ -10,11 +10,7 @@ use crate::cli::{Database, RunningGateway, Usage};
 use crate::commands::database::{Failure, open, settings, wait_for};
 use crate::commands::gateway::{Gateway, NoAnswer};
 use crate::commands::print;
-use crate::environment;
 use crate::exit::Exit;
-
-/// The variable without which a gateway tells nobody what everybody used.
-const TOKEN_VARIABLE: &str = "KEYGATE_ADMIN_TOKEN";
 
 pub(super) fn run(arguments: &Usage) -> Exit {
     let told = match told(arguments) {
@@ -36,7 +32,7 @@ pub(super) fn run(arguments: &Usage) -> Exit {
 }
 
 fn told(arguments: &Usage) -> Result<UsageTold, Failure> {
-    if arguments.url.is_none() && !has_admin_token() {
+    if arguments.url.is_none() && !has_token(arguments) {
         return from_database(arguments);
     }
     match from_gateway(arguments) {
@@ -51,13 +47,17 @@ fn told(arguments: &Usage) -> Result<UsageTold, Failure> {
     }
 }
 
-fn has_admin_token() -> bool {
-    environment::read().get(TOKEN_VARIABLE).is_some_and(|token| !token.trim().is_empty())
+/// A gateway tells nobody without one what everybody used.
+fn has_token(arguments: &Usage) -> bool {
+    Gateway::find(&meant(arguments)).is_ok_and(|gateway| gateway.has_token())
+}
+
+fn meant(arguments: &Usage) -> RunningGateway {
+    RunningGateway { url: arguments.url.clone(), config: arguments.config.clone() }
 }
 
 fn from_gateway(arguments: &Usage) -> Result<UsageTold, NoAnswer> {
-    let wanted = RunningGateway { url: arguments.url.clone(), config: arguments.config.clone() };
-    let told = Gateway::find(&wanted)?.get(&question(arguments))?;
+    let told = Gateway::find(&meant(arguments))?.get(&question(arguments))?;
     serde_json::from_value(told).map_err(|_not_understood| {
         NoAnswer::unavailable("What answers does not tell usage as a gateway of this version does.")
     })

@@ -89,7 +89,7 @@ fn as_text(findings: &[Finding], notes: &[String]) -> String {
     lines.push(if findings.is_empty() {
         "Nothing was found.".to_owned()
     } else {
-        format!("{}, {advice} of advice.", counted(warnings, "warning"))
+        format!("{}, {} of advice.", counted(warnings, "warning"), counted(advice, "piece"))
     });
     lines.extend(notes.iter().map(|note| format!("Note: {note}")));
     lines.join("\n")
