@@ -105,12 +105,13 @@ impl PoolWatch<'_> {
         })
     }
 
-    /// What an operator has taken out is no news to operators.
+    /// What an operator has taken out is no news to operators. A group that is blocked is out, too, where the
+    /// provider's trouble with it is asked after by itself (a suspended project rests for a day).
     fn of_disabled(&self, keys: &[&KeySnapshot]) -> Vec<Condition> {
-        let disabled = keys.iter().filter(|key| key.state == KeyState::Disabled);
+        let out = keys.iter().filter(|key| key.state != KeyState::Available);
         let mut wrong = Vec::new();
         let mut has_told_group = false;
-        for key in disabled {
+        for key in out {
             let Some(reason) = &key.reason else { continue };
             let Some(fault) = reason.fault else { continue };
             if fault == Fault::GroupBlocked {
@@ -120,6 +121,9 @@ impl PoolWatch<'_> {
                     let group = key.group.as_str();
                     wrong.push(self.condition(AlertKind::GroupDisabled, group, &name_of(key), &text, remedy));
                 }
+                continue;
+            }
+            if key.state != KeyState::Disabled {
                 continue;
             }
             let text = format!("the key {} is disabled: {}", key.label, reason.text);

@@ -10,7 +10,7 @@ use keygate_domain::{
     Access, Allowance, ApiKey, ClientId, Failure, Fault, GroupId, KeySpec, ModelName, Moment, Operation,
     Placement, Reset, Role, Scope, Spend, UserId, Verdict,
 };
-use keygate_pool::{Ask, Budgets, Granted, KeyPool, Policy};
+use keygate_pool::{Ask, Budgets, Granted, KeyPool, KeyState, Policy};
 
 fn start() -> Moment {
     Moment { mono: Duration::from_hours(1), wall: "2026-11-20T12:00:00Z".parse::<Timestamp>().unwrap() }
@@ -89,6 +89,18 @@ fn a_key_that_the_provider_refuses_is_told_and_one_that_an_operator_took_out_is_
     let first = pool.snapshot(start()).keys[1].id.clone();
     pool.disable(&first, start());
     assert_eq!(told(&pool), pairs(&[(AlertKind::PoolLow, "google"), (AlertKind::KeyDisabled, "a-1")]));
+}
+
+#[test]
+fn a_group_that_is_blocked_for_a_day_is_told_once() {
+    let mut pool = pool(None);
+    let mut failure = Failure::of(Fault::GroupBlocked).at(Scope::Group);
+    failure.hint.retry_after = Some(Duration::from_hours(24));
+    settle(&mut pool, Verdict::Failed(failure));
+    assert!(pool.snapshot(start()).keys.iter().all(|key| key.state != KeyState::Disabled));
+    let told = told(&pool);
+    assert_eq!(told.iter().filter(|(kind, _)| *kind == AlertKind::GroupDisabled).count(), 1, "{told:?}");
+    assert!(told.contains(&(AlertKind::GroupDisabled, "a".to_owned())), "{told:?}");
 }
 
 #[test]
