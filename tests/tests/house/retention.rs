@@ -11,10 +11,12 @@ use super::stage::{FLASH, House};
 const ADMIN: &str = "an-admin-token-of-some-length";
 const DAY_MS: i64 = 86_400_000;
 
-/// What there is once more, so many days ago.
+/// What there is once more, so many days ago, in the ledger and in its sums.
 fn aged(days: i64) -> String {
     format!(
-        "INSERT INTO ledger SELECT '{days}-' || id, time_ms - {}, request_id, client, user_name, provider, model, \
+        "INSERT INTO usage_user_days SELECT (time_ms - {0}) / {DAY_MS}, client, user_name, 1, 1, 0, input_tokens, \
+         output_tokens, thought_tokens, cached_tokens, total_tokens, 0 FROM ledger WHERE id NOT LIKE '%-%-%'; \
+         INSERT INTO ledger SELECT '{days}-' || id, time_ms - {0}, request_id, client, user_name, provider, model, \
          key_id, key_group, operation, status, outcome, fault, attempt, input_tokens, output_tokens, thought_tokens, \
          cached_tokens, total_tokens, is_estimated, latency_ms, first_byte_ms, source FROM ledger WHERE id NOT LIKE \
          '%-%-%'",
