@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_every_answer_is_documented_whatever_is_asked(open_house, tmp_path):
     environment = {"NO_PROXY": "127.0.0.1", "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=SECONDS)
     assert run.returncode == 0, run.stdout[-12000:] + run.stderr[-2000:]
-    assert "No issues found" in run.stdout, run.stdout[-4000:]
+    assert re.search(r"(\d{3,}) generated, \1 passed", run.stdout), run.stdout[-4000:]
 
 
 def test_the_document_is_served_without_a_token(gateway):
