@@ -147,19 +147,3 @@ fn the_document_lists_every_family_and_no_other() {
     documented.sort();
     assert_eq!(documented, coded);
 }
-
-/// The cost of a request's counting, to be looked at: `cargo test -p keygate-telemetry --release -- --ignored`.
-#[test]
-#[ignore = "a measurement"]
-fn what_counting_costs() {
-    let metrics = Metrics::new(moment());
-    let worker = metrics.worker();
-    serve(&worker, "gemini-2.5-flash", 200);
-    let rounds = 1_000_000;
-    #[expect(clippy::disallowed_methods, reason = "a measurement")]
-    let began = std::time::Instant::now();
-    for _ in 0..rounds {
-        serve(&worker, "gemini-2.5-flash", 200);
-    }
-    println!("{:?} a request", began.elapsed() / rounds);
-}
