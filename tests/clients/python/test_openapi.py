@@ -25,7 +25,11 @@ def open_house(simulated, logs):
     config["clients"]["tokens"] = [
         {"name": "fuzzer", "sha256": hashlib.sha256(token.encode()).hexdigest(), "scopes": ["admin"]}
     ]
-    config["limits"] = {"per_user": {"requests_per_minute": 1000000, "max_concurrent": 1000}}
+    # It shows wrong tokens as well, more of them a minute than a gateway takes by default.
+    config["limits"] = {
+        "per_user": {"requests_per_minute": 1000000, "max_concurrent": 1000},
+        "failed_logins_per_minute": 1000000,
+    }
     folder = logs / "openapi"
     folder.mkdir()
     (folder / "keygate.yaml").write_text(json.dumps(config))
