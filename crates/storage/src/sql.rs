@@ -26,7 +26,10 @@ pub(crate) fn places(rows: usize, columns: usize, before: usize) -> String {
 pub(crate) fn values(kind: Kind, rows: usize, columns: usize) -> String {
     match kind {
         Kind::Postgres => places(rows, columns, 0),
-        Kind::Sqlite => vec![format!("({})", vec!["?"; columns].join(", ")); rows].join(", "),
+        Kind::Sqlite => {
+            let row = format!("({})", vec!["?"; columns].join(", "));
+            vec![row.as_str(); rows].join(", ")
+        }
     }
 }
 

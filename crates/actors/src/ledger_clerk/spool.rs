@@ -10,7 +10,7 @@ use keygate_domain::{LedgerRow, Moment};
 const GATHERING: Duration = Duration::from_millis(300);
 
 /// Most rows of one write.
-pub(super) const MOST_ROWS: usize = 1_000;
+pub(super) const MOST_ROWS: usize = 4_000;
 
 /// The pause before the database is tried again.
 const RETRY: Duration = Duration::from_secs(1);
