@@ -142,11 +142,12 @@ impl<'a> KeyReader<'a> {
         let shown = self.sources.files.shown(&path);
         let text = match self.sources.files.read_text(&path) {
             Ok(text) => text,
-            Err(reason) => {
+            Err(unreadable) => {
+                let usual = "paths start from the folder of the configuration file; correct the path";
                 return self.fail(
                     place.clone(),
-                    format!("the key file {} cannot be read: {reason}", shown.display()),
-                    "paths start from the folder of the configuration file; correct the path".to_owned(),
+                    format!("the key file {} cannot be read: {}", shown.display(), unreadable.why),
+                    unreadable.remedy.unwrap_or(usual).to_owned(),
                 );
             }
         };
@@ -268,7 +269,7 @@ impl<'a> KeyReader<'a> {
                 "{name}: {} of its entries hold a key in plain text; move it to .env and refer to it by env:NAME",
                 self.literals
             );
-            self.findings.warn_of(WarningKind::LiteralKey, Place::Default, text);
+            self.findings.warn_of(WarningKind::LiteralKey(name), Place::Default, text);
         }
     }
 
@@ -305,7 +306,7 @@ fn is_well_known(adapter: &Adapter, name: &str) -> bool {
 }
 
 /// A variable's name, unless it could be a secret written in its place.
-fn speakable_variable(name: &str) -> &str {
+pub(crate) fn speakable_variable(name: &str) -> &str {
     let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     if name.len() <= 64 && name.bytes().all(is_plain) { name } else { "the variable named here" }
 }

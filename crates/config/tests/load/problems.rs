@@ -258,7 +258,7 @@ providers:
         "keygate.yaml:6:26: `clients.tokens[2].sha256` must be",
         "keygate.yaml:6:48: `clients.tokens[2].scopes[1]` must be one of `chat`",
         "keygate.yaml:9:12: `providers.google.keys[0]` lacks `secret`",
-        "keygate.yaml:9:26: NOT_THERE is not set",
+        "keygate.yaml:9:36: NOT_THERE is not set",
         "keygate.yaml:9:90: `providers.google.keys[2].role` must be one of `primary`, `backup`",
     ] {
         assert!(told.contains(expected), "{expected:?} is missing in\n{told}");
