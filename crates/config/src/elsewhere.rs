@@ -39,6 +39,25 @@ pub(crate) fn sections_among(mut paths: Vec<Vec<String>>) -> Vec<Vec<String>> {
     paths
 }
 
+/// Every setting that has a name of its own, as `server.bind`.
+pub(crate) fn settings() -> Vec<Vec<String>> {
+    let schema = json_schema();
+    let mut found = Vec::new();
+    collect_settings(&schema, &schema, &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect_settings(root: &Value, node: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    let Some(properties) = meant(root, node)["properties"].as_object() else {
+        return found.push(path.clone());
+    };
+    for (name, inner) in properties {
+        path.push(name.clone());
+        collect_settings(root, inner, path, found);
+        path.pop();
+    }
+}
+
 fn is_below(home: &[String], section: &[String]) -> bool {
     home.len() > section.len() && home.iter().zip(section).all(|(known, is)| known == is || known == ANY_NAME)
 }

@@ -134,8 +134,13 @@ impl Layers {
                 Ok(sections) => return sections,
                 Err(error) => error,
             };
-            let path = error.path.clone();
-            self.report(&path, &error.kind, findings);
+            let mut path = error.path.clone();
+            if findings.has_blamed(&path) {
+                // The hole that an item left is no item either: the list goes.
+                path.pop();
+            } else {
+                self.report(&path, &error.kind, findings);
+            }
             if !take_out(&mut self.merged, &path) {
                 break;
             }
@@ -256,7 +261,11 @@ fn collect_lists(value: &Value, path: &mut Vec<String>, lists: &mut Vec<Vec<Stri
 fn unknown(name: &str, known: &[&'static str], path: &[String]) -> (String, String) {
     let spoken = speakable(name).map_or("this name".to_owned(), |name| format!("`{name}`"));
     let around = &path[..path.len().saturating_sub(1)];
-    let remedy = if let Some(home) = further_in(name, around) {
+    let is_key =
+        known.contains(&"secret") && ["key", "env", "file", "value", "api_key", "token"].contains(&name);
+    let remedy = if is_key {
+        "a key is its `secret`: write `secret: env:NAME`".to_owned()
+    } else if let Some(home) = further_in(name, around) {
         format!("write it further in, in `{home}`")
     } else if let Some(meant) = nearest(name, known.iter().copied()) {
         format!("did you mean `{meant}`?")

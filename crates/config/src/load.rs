@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::files::Files;
 use crate::key_reader::Sources;
 use crate::layers::Layers;
+use crate::misspelled;
 use crate::problem::{ConfigProblems, Findings, Place, Problem, Warning};
 use crate::schema::Sections;
 use crate::watch::FileMarks;
@@ -155,6 +156,7 @@ fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Resu
     let environment = Environment::read(request.environment, files, &mut findings);
     let mut layers = Layers::new(file, &environment, request.bind);
     let mut sections: Sections = layers.take(&mut findings);
+    misspelled::warn(&environment, &mut findings);
     let mut judge = Judge {
         layers: &layers,
         sources: Sources { environment: &environment, files },

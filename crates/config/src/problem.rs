@@ -149,6 +149,11 @@ impl Findings {
         self.blamed.iter().any(|blamed| blamed.iter().zip(path).filter(|(a, b)| a == b).count() == path.len())
     }
 
+    /// Whether exactly this has been blamed.
+    pub(crate) fn has_blamed(&self, path: &[String]) -> bool {
+        self.blamed.iter().any(|blamed| blamed == path)
+    }
+
     pub(crate) fn warn(&mut self, place: Place, text: impl Into<String>) {
         self.warn_of(WarningKind::Other, place, text);
     }

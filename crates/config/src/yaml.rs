@@ -185,9 +185,11 @@ fn written(text: &str, at: Location) -> Option<&str> {
 fn remedy_for(message: &str) -> &'static str {
     let remedies = [
         ("tabs", "indent with spaces, not with tabs"),
-        ("mapping values", "indent it like the line above, and put quotes around a text with `: ` in it"),
+        ("mapping values", "write each line as `name: value`, indented alike, and texts with `: ` in quotes"),
         ("quoted scalar", "a quote that is opened before is not closed: close it"),
         ("alias", "put quotes around a text that begins with * or &"),
+        ("expected key", "indent it like its neighbours: settings of one section begin in one column"),
+        ("simple key expected", "write `name: value`, with a colon and a blank"),
         ("unclosed bracket", "close what is opened here"),
         ("<document start>", "write YAML: `server:`, and its settings further in below it"),
     ];

@@ -36,7 +36,10 @@ fn refused(yaml: &str) -> String {
     "server:\n  bind: 127.0.0.1:8080\n    workers: 2",
     "3:12: this is not readable YAML: mapping values"
 )]
-#[case::too_deep_remedy("server:\n  workers: 2\n    bind: x", "\n    indent it like the line above")]
+#[case::too_deep_remedy(
+    "server:\n  workers: 2\n    bind: x",
+    "\n    write each line as `name: value`, indented alike"
+)]
 #[case::an_open_quote(
     "server:\n  bind: \"127.0.0.1:8080\nlimits: {}",
     "\n    a quote that is opened before is not closed"
@@ -79,6 +82,46 @@ fn refused(yaml: &str) -> String {
     "providers: { google: { keys: ['file:.'] } }",
     "cannot be read: it is a folder\n    name a file in it"
 )]
+#[case::one_event(
+    "alerts: { channels: [{ kind: slack, url: 'https://x.example', events: [pool] }] }",
+    "events[0]` must be one of `pool_empty`, "
+)]
+#[case::a_key_by_another_name(
+    "providers: { google: { keys: [{ key: a, secret: b }] } }",
+    "`key` is not known to this version\n    a key is its `secret`: write `secret: env:NAME`"
+)]
+#[case::out_of_line(
+    "server:\n  bind: 127.0.0.1:8080\n workers: 2",
+    "3:2: this is not readable YAML: while parsing a block mapping, did not find expected key\n    indent it like its neighbours"
+)]
+#[case::no_colon(
+    "server:\n  bind: 127.0.0.1:1\n  workers 2\n",
+    "\n    write `name: value`, with a colon and a blank"
+)]
+#[case::of_a_shell(
+    "providers: { google: { keys: ['$GEMINI_KEYS'] } }",
+    "is a reference, not a key\n    write env:NAME"
+)]
+#[case::of_compose(
+    "providers: { google: { keys: ['${GEMINI_KEYS}'] } }",
+    "is a reference, not a key\n    write env:NAME"
+)]
+#[case::in_capitals(
+    "providers: { google: { keys: ['ENV:GEMINI_KEYS'] } }",
+    "is a reference, not a key\n    write env:NAME"
+)]
+#[case::a_dash_without_a_blank(
+    "providers:\n  google:\n    keys:\n      -env:GEMINI_KEYS",
+    "4:7: the key `google-1` is a reference, not a key"
+)]
+#[case::an_example(
+    "providers: { google: { keys: ['YOUR_API_KEY'] } }",
+    "stands in for a key\n    put a key of your own"
+)]
+#[case::days(
+    "alerts: { rotate_after: 30 }",
+    "`alerts.rotate_after` must be a duration with its unit\n    for example: 500ms, 30s, 5m, 1h or 30d"
+)]
 fn a_mistake_is_told_with_its_place_and_what_to_do(#[case] yaml: &str, #[case] expected: &str) {
     let told = refused(&format!("{yaml}\n"));
     assert!(told.contains(expected), "{expected:?} is not in\n{told}");
@@ -109,6 +152,21 @@ fn a_file_that_is_no_text_in_utf_8_is_told_its_line() {
         );
         assert!(told.contains(&expected), "{told}");
     }
+}
+
+#[test]
+fn a_variable_that_lacks_an_underscore_is_told_and_those_of_others_are_not() {
+    let house = House::new().env("GEMINI_KEYS", "k").env("KEYGATE_ADMIN_TOKEN", "0123456789abcdef");
+    let house = house.env("KEYGATE_PORT", "tcp://10.0.0.1:80").env("KEYGATE_SERVICE_HOST", "10.0.0.1");
+    assert_eq!(house.warnings(), "");
+    for name in ["KEYGATE_SERVER__BIND", "KEYGATE_SERVER_BIND"] {
+        let warned = House::new().env("GEMINI_KEYS", "k").env(name, "0.0.0.0:1").warnings();
+        let expected =
+            format!("environment variable {name}: {name} sets nothing; did you mean KEYGATE__SERVER__BIND?");
+        assert!(warned.contains(&expected), "{warned}");
+    }
+    let warned = House::new().env("GEMINI_KEYS", "k").env("KEYGATE_LIMITS_PER_USER_BURST", "5").warnings();
+    assert!(warned.contains("KEYGATE__LIMITS__PER_USER__BURST"), "{warned}");
 }
 
 #[test]
