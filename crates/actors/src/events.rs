@@ -15,7 +15,7 @@ const MOST_LABELS: usize = 16;
 pub(crate) fn rotated(provider: ProviderName, lease: &Lease) {
     debug!(
         event = "key.rotated",
-        provider = provider.as_str(), key.id = %lease.key.id(), key.label = %lease.label,
+        provider = provider.as_str(), key.id = %lease.key.id(), key.label = &*lease.label,
         "Rotated to API key index {}", lease.index
     );
 }
@@ -26,37 +26,41 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
     match event {
         PoolEvent::KeyRested { index, id, label, operation, fault, until, reason } => warn!(
             event = "key.cooldown",
-            provider, key.index = index, key.id = %id, key.label = %label, operation = operation.as_deref(),
-            fault = fault.as_str(), until = %until.wall, reason = %reason, "API key is cooling down"
+            provider, key.index = index, key.id = %id, key.label = &**label, operation = operation.as_deref(),
+            fault = fault.as_str(), until = %until.wall, reason = &**reason, "API key is cooling down"
         ),
         PoolEvent::GroupRested { group, operation, fault, until, reason } => warn!(
             event = "group.cooldown",
-            provider, group = %group, operation = operation.as_deref(), fault = fault.as_str(),
-            until = %until.wall, reason = %reason, "quota group is cooling down"
+            provider, group = group.as_str(), operation = operation.as_deref(), fault = fault.as_str(),
+            until = %until.wall, reason = &**reason, "quota group is cooling down"
         ),
         PoolEvent::BucketRested { group, bucket, metric, fault, until, reason } => warn!(
             event = "bucket.cooldown",
-            provider, group = %group, bucket = %bucket, metric = metric.as_str(), fault = fault.as_str(),
-            until = %until.wall, reason = %reason, "quota bucket is cooling down"
+            provider, group = group.as_str(), bucket = bucket.as_str(), metric = metric.as_str(), fault = fault.as_str(),
+            until = %until.wall, reason = &**reason, "quota bucket is cooling down"
         ),
         PoolEvent::SessionsRested { group, fault, until, reason } => warn!(
             event = "sessions.full",
-            provider, group = %group, fault = fault.as_str(), until = %until.wall, reason = %reason,
+            provider, group = group.as_str(), fault = fault.as_str(), until = %until.wall, reason = &**reason,
             "all sessions of the quota group are taken"
         ),
         PoolEvent::KeyDisabled { id, label, fault, reason } => warn!(
             event = "key.disabled",
-            provider, key.id = %id, key.label = %label, fault = fault.map(Fault::as_str),
-            reason = %reason, "API key is disabled"
+            provider, key.id = %id, key.label = &**label, fault = fault.map(Fault::as_str),
+            reason = &**reason, "API key is disabled"
         ),
         PoolEvent::GroupDisabled { group, fault, reason } => warn!(
             event = "group.disabled",
-            provider, group = %group, fault = fault.as_str(), reason = %reason, "quota group is disabled"
+            provider,
+            group = group.as_str(),
+            fault = fault.as_str(),
+            reason = &**reason,
+            "quota group is disabled"
         ),
         PoolEvent::BreakerOpened { bucket, fault, reason, until, reopened, released } => warn!(
             event = "breaker.opened",
             provider, bucket = bucket.as_ref().map(BucketName::as_str), fault = fault.as_str(),
-            reason = %reason, until = %until.wall, reopened, released,
+            reason = &**reason, until = %until.wall, reopened, released,
             "the provider is in trouble, no key is blamed and nobody is sent there"
         ),
         upkeep @ (PoolEvent::LeaseExpired { .. }
@@ -81,7 +85,7 @@ pub(crate) fn in_pool(provider: ProviderName, event: &PoolEvent) {
 fn kept_up(provider: &str, event: &PoolEvent) {
     if let PoolEvent::LeaseExpired { lease, id, label, held } = event {
         warn!(
-            event = "lease.lost", provider, key.id = %id, key.label = %label, lease = lease.number, held = ?held,
+            event = "lease.lost", provider, key.id = %id, key.label = &**label, lease = lease.number, held = ?held,
             "a lease was never settled and counts as lost"
         );
     }
@@ -93,13 +97,13 @@ fn kept_up(provider: &str, event: &PoolEvent) {
     }
     if let PoolEvent::OrderRotated { first, label } = event {
         info!(
-            event = "order.rotated", provider, key.id = %first, key.label = %label,
+            event = "order.rotated", provider, key.id = %first, key.label = &**label,
             "the order of the keys rotated"
         );
     }
     if let PoolEvent::KeyProbed { id, label, fault, reason, next_at } = event {
         debug!(
-            event = "key.probed", provider, key.id = %id, key.label = %label, fault = fault.map(Fault::as_str),
+            event = "key.probed", provider, key.id = %id, key.label = &**label, fault = fault.map(Fault::as_str),
             reason, next_at = next_at.map(|at| at.wall.to_string()),
             "disabled API key was probed and stays out"
         );
@@ -112,19 +116,28 @@ fn learned(provider: &str, event: &PoolEvent) {
         let labels: Vec<&str> = warning.keys().map(|key| &*key.label).take(MOST_LABELS).collect();
         let labels = (!labels.is_empty()).then(|| labels.join(", "));
         warn!(
-            event = "pool.warning", provider, group = %warning.group(), key.labels = labels,
+            event = "pool.warning",
+            provider,
+            group = warning.group().as_str(),
+            key.labels = labels,
             "{provider}: {warning}"
         );
     }
     if let PoolEvent::GroupNamed { group, name } = event {
         info!(
-            event = "group.named", provider, group = %group, name = %name,
+            event = "group.named",
+            provider,
+            group = group.as_str(),
+            name = name.as_str(),
             "the provider named the quota group"
         );
     }
     if let PoolEvent::TierLearned { group, tier } = event {
         info!(
-            event = "group.tier", provider, group = %group, tier = tier.as_str(),
+            event = "group.tier",
+            provider,
+            group = group.as_str(),
+            tier = tier.as_str(),
             "the provider told the quota group's tier"
         );
     }
@@ -133,12 +146,23 @@ fn learned(provider: &str, event: &PoolEvent) {
         if let Some(before) = before {
             let text = "the provider states another limit than before";
             warn!(
-                event = "limit.changed", provider, group = %group, bucket = %bucket, metric, limit, before,
+                event = "limit.changed",
+                provider,
+                group = group.as_str(),
+                bucket = bucket.as_str(),
+                metric,
+                limit,
+                before,
                 "{text}"
             );
         } else {
             info!(
-                event = "limit.stated", provider, group = %group, bucket = %bucket, metric, limit,
+                event = "limit.stated",
+                provider,
+                group = group.as_str(),
+                bucket = bucket.as_str(),
+                metric,
+                limit,
                 "the provider stated a limit"
             );
         }
@@ -148,24 +172,30 @@ fn learned(provider: &str, event: &PoolEvent) {
 fn good_news(provider: &str, event: &PoolEvent) {
     match event {
         PoolEvent::Recovered { group, key, bucket, fault } => {
-            let (id, label) = key.as_ref().map(|(id, label)| (id.as_str(), &**label)).unzip();
+            let (id, label) = key.as_ref().map(|(id, label)| (tracing::field::display(id), &**label)).unzip();
             let bucket = bucket.as_ref().map(BucketName::as_str);
             info!(
-                event = "pool.recovered", provider, group = %group, key.id = id, key.label = label, bucket,
-                fault = fault.as_str(), "recovered"
+                event = "pool.recovered",
+                provider,
+                group = group.as_str(),
+                key.id = id,
+                key.label = label,
+                bucket,
+                fault = fault.as_str(),
+                "recovered"
             );
         }
         PoolEvent::KeyEnabled { id, label } => {
-            info!(event = "key.enabled", provider, key.id = %id, key.label = %label, "API key is enabled");
+            info!(event = "key.enabled", provider, key.id = %id, key.label = &**label, "API key is enabled");
         }
         PoolEvent::KeyProvedGood { id, label } => {
             info!(
-                event = "key.proved_good", provider, key.id = %id, key.label = %label,
+                event = "key.proved_good", provider, key.id = %id, key.label = &**label,
                 "API key recovered by probe"
             );
         }
         PoolEvent::GroupEnabled { group } => {
-            info!(event = "group.enabled", provider, group = %group, "quota group is enabled");
+            info!(event = "group.enabled", provider, group = group.as_str(), "quota group is enabled");
         }
         PoolEvent::BreakerProbing { bucket } => debug!(
             event = "breaker.probing",

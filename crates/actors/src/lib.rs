@@ -30,13 +30,15 @@ pub use auditor::{AuditBook, Auditor, StrangeLogin, audit_entry, start_auditor};
 pub use bookkeeper::{Bookkeeper, Shelf, ShelfTrouble, start_bookkeeper};
 pub use chaos::{Chaos, InvalidChaos};
 pub use gate::Unavailable;
-pub use herald::{Courier, Herald, HeraldPost, HeraldWatch, WatchedPool, herald};
+pub use herald::{Courier, Herald, HeraldPost, HeraldWatch, WatchedPool, herald, key_ages, key_ages_topic};
 pub use key_supervisor::{
     GroupPass, KeyLease, KeySupervisor, LeaseRefused, Leased, SupervisorSpec, start_supervisor,
 };
 pub use ledger_clerk::{Ledger, LedgerCounts, LedgerEntry, LedgerShelf, LedgerSpec, OpenEntry, start_ledger};
 pub use note_book::NoteBook;
 pub use prober::{Errand, Prober, start_prober};
-pub use session_keeper::{KeeperErrand, Keepers, KeepersPost, LimitMet, RefreshWish, session_keepers};
+pub use session_keeper::{
+    KeeperErrand, Keepers, KeepersNoted, KeepersPost, LimitMet, RefreshWish, session_keepers,
+};
 pub use user_limiter::{Admission, LimiterRefusal, UserCall, UserLimiter, start_limiter};
 pub use vitals::{Vital, Vitals, beyond_repair};

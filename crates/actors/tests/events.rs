@@ -84,7 +84,11 @@ async fn events_are_logged_with_id_and_label_and_without_the_secret() {
         .run_until(async {
             let supervisor = start_supervisor(spec, &Home::Here);
             match supervisor.lease(ask()).await {
-                Ok(Leased::Key(lease)) => lease.settle(Verdict::Failed(Failure::of(Fault::KeyInvalid))),
+                Ok(Leased::Key(lease)) => {
+                    let mut failure = Failure::of(Fault::KeyInvalid);
+                    failure.hint.reason = "the provider does not know it";
+                    lease.settle(Verdict::Failed(failure));
+                }
                 other => panic!("no lease: {other:?}"),
             }
             assert!(supervisor.lease(ask()).await.is_err());
@@ -96,7 +100,8 @@ async fn events_are_logged_with_id_and_label_and_without_the_secret() {
     assert!(line("Rotated to API key index 0").contains("DEBUG"), "{text}");
     let disabled = line("API key is disabled");
     assert!(disabled.contains("WARN") && disabled.contains(id.as_str()), "{text}");
-    assert!(disabled.contains("key.label=a") && disabled.contains("key_invalid"), "{text}");
+    assert!(disabled.contains(r#"key.label="a""#) && disabled.contains(r#"fault="key_invalid""#), "{text}");
+    assert!(disabled.contains(r#"reason="the provider does not know it""#), "{text}");
     assert!(line("API key is enabled").contains("INFO"), "{text}");
     assert!(line("panicked").contains("ERROR"), "{text}");
     assert!(!text.contains("secret-of"), "{text}");

@@ -25,6 +25,39 @@ pub(crate) fn only_home(name: &str) -> Option<String> {
     }
 }
 
+/// Those of `paths` at which the schema has a section.
+pub(crate) fn sections_among(mut paths: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    let schema = json_schema();
+    paths.retain(|path| {
+        let start = meant(&schema, &schema);
+        let node = path.iter().fold(start, |node, name| {
+            let known = node["properties"].get(name);
+            meant(&schema, known.unwrap_or(&node["additionalProperties"]))
+        });
+        node["properties"].is_object()
+    });
+    paths
+}
+
+/// Every setting that has a name of its own, as `server.bind`.
+pub(crate) fn settings() -> Vec<Vec<String>> {
+    let schema = json_schema();
+    let mut found = Vec::new();
+    collect_settings(&schema, &schema, &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect_settings(root: &Value, node: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    let Some(properties) = meant(root, node)["properties"].as_object() else {
+        return found.push(path.clone());
+    };
+    for (name, inner) in properties {
+        path.push(name.clone());
+        collect_settings(root, inner, path, found);
+        path.pop();
+    }
+}
+
 fn is_below(home: &[String], section: &[String]) -> bool {
     home.len() > section.len() && home.iter().zip(section).all(|(known, is)| known == is || known == ANY_NAME)
 }
@@ -82,6 +115,15 @@ mod tests {
         let section: Vec<String> =
             section.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect();
         assert_eq!(further_in(name, &section).as_deref(), home);
+    }
+
+    #[test]
+    fn sections_are_told_from_lists() {
+        let path = |dotted: &str| dotted.split('.').map(str::to_owned).collect::<Vec<_>>();
+        let sections = ["server", "limits.per_user", "providers.google", "providers.google.budgets.default"];
+        let others = ["clients.tokens", "session_keepers", "providers.google.keys", "server.bind", "nothing"];
+        let found = sections_among(sections.iter().chain(&others).map(|dotted| path(dotted)).collect());
+        assert_eq!(found, sections.map(path));
     }
 
     #[test]

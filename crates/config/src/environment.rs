@@ -26,7 +26,7 @@ impl Environment {
     /// beside the configuration file.
     pub(crate) fn read(process: BTreeMap<String, String>, files: &Files, findings: &mut Findings) -> Self {
         let candidates = [files.working_dir.join(".env"), files.config_folder().join(".env")];
-        let found = candidates.iter().find(|candidate| files.exists(candidate) && candidate.is_file());
+        let found = candidates.iter().find(|candidate| files.exists(candidate) && files.is_file(candidate));
         let mut variables = BTreeMap::new();
         if let Some(path) = found {
             variables = dotenv_variables(path, files, findings);
@@ -83,11 +83,11 @@ fn dotenv_variables(path: &Path, files: &Files, findings: &mut Findings) -> BTre
     let shown = &files.shown(path);
     let text = match files.read_text(path) {
         Ok(text) => text,
-        Err(reason) => {
+        Err(unreadable) => {
             findings.problem(
                 Place::WholeFile(shown.to_owned()),
-                format!("the file cannot be read: {reason}"),
-                "make it readable UTF-8 text, or remove it",
+                format!("the file cannot be read: {}", unreadable.why),
+                unreadable.remedy.unwrap_or("make it readable, or remove it"),
             );
             return BTreeMap::new();
         }

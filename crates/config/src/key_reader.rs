@@ -142,11 +142,12 @@ impl<'a> KeyReader<'a> {
         let shown = self.sources.files.shown(&path);
         let text = match self.sources.files.read_text(&path) {
             Ok(text) => text,
-            Err(reason) => {
+            Err(unreadable) => {
+                let usual = "paths start from the folder of the configuration file; correct the path";
                 return self.fail(
                     place.clone(),
-                    format!("the key file {} cannot be read: {reason}", shown.display()),
-                    "paths start from the folder of the configuration file; correct the path".to_owned(),
+                    format!("the key file {} cannot be read: {}", shown.display(), unreadable.why),
+                    unreadable.remedy.unwrap_or(usual).to_owned(),
                 );
             }
         };
@@ -224,13 +225,17 @@ impl<'a> KeyReader<'a> {
 
     fn is_usable(&mut self, item: &Item, label: &str) -> bool {
         let is_sendable = item.text.bytes().all(|byte| byte.is_ascii_graphic());
-        let is_reference = item.text.starts_with("env:") || item.text.starts_with("file:");
         let (what, remedy) = if !is_sendable {
             ("holds a character that no HTTP header can carry", "check for spaces and line breaks inside it")
         } else if item.text.len() > MAX_KEY_BYTES {
             ("is longer than any key", "write one key a line, or separate keys by commas")
-        } else if is_reference {
-            ("is a reference, not a key", "write references under `keys` of the configuration file")
+        } else if is_reference(&item.text) {
+            (
+                "is a reference, not a key",
+                "write env:NAME or file:PATH under `keys` of the configuration file",
+            )
+        } else if is_placeholder(&item.text) {
+            ("stands in for a key", "put a key of your own in its place")
         } else {
             return true;
         };
@@ -268,7 +273,7 @@ impl<'a> KeyReader<'a> {
                 "{name}: {} of its entries hold a key in plain text; move it to .env and refer to it by env:NAME",
                 self.literals
             );
-            self.findings.warn_of(WarningKind::LiteralKey, Place::Default, text);
+            self.findings.warn_of(WarningKind::LiteralKey(name), Place::Default, text);
         }
     }
 
@@ -304,8 +309,21 @@ fn is_well_known(adapter: &Adapter, name: &str) -> bool {
     adapter.key_variables.lists.contains(&name) || adapter.key_variables.numbered.iter().any(is_numbered)
 }
 
+/// Whether a text names where a key is, also as other programs spell that: `$NAME`, `ENV:NAME`, `-env:NAME`.
+fn is_reference(text: &str) -> bool {
+    let text = text.trim_start_matches('-');
+    let begins = |with: &&str| text.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
+    text.starts_with('$') || ["env:", "file:"].iter().any(begins)
+}
+
+/// `YOUR_API_KEY`, `<key>`: what examples have in the place of a key.
+fn is_placeholder(text: &str) -> bool {
+    let begins = |with: &&str| text.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
+    text.starts_with('<') || ["your_", "your-"].iter().any(begins)
+}
+
 /// A variable's name, unless it could be a secret written in its place.
-fn speakable_variable(name: &str) -> &str {
+pub(crate) fn speakable_variable(name: &str) -> &str {
     let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     if name.len() <= 64 && name.bytes().all(is_plain) { name } else { "the variable named here" }
 }

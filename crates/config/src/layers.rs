@@ -4,12 +4,12 @@
 //! step repeated until nothing is wrong. What remains is judged further, which is how several
 //! problems come out at once.
 
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::value::{Dict, Empty, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 use serde::Deserialize;
 
-use crate::elsewhere::{further_in, only_home};
+use crate::elsewhere::{further_in, only_home, sections_among};
 use crate::environment::{Environment, Variable};
 use crate::nearest::{listed, nearest, speakable};
 use crate::problem::{Findings, Place};
@@ -125,13 +125,22 @@ impl Layers {
 
     /// The typed sections. Every value that does not fit is a problem and its default stands in.
     pub(crate) fn take<T: for<'de> Deserialize<'de> + Default>(&mut self, findings: &mut Findings) -> T {
+        for path in lists_for_sections(&self.merged) {
+            self.report(&path, &Kind::InvalidType(Actual::Seq, "struct".to_owned()), findings);
+            take_out(&mut self.merged, &path);
+        }
         for _ in 0..MAX_PROBLEMS {
             let error = match T::deserialize(&self.merged) {
                 Ok(sections) => return sections,
                 Err(error) => error,
             };
-            let path = error.path.clone();
-            self.report(&path, &error.kind, findings);
+            let mut path = error.path.clone();
+            if findings.has_blamed(&path) {
+                // The hole that an item left is no item either: the list goes.
+                path.pop();
+            } else {
+                self.report(&path, &error.kind, findings);
+            }
             if !take_out(&mut self.merged, &path) {
                 break;
             }
@@ -168,6 +177,30 @@ impl Layers {
         }
     }
 
+    /// What a value of another shape must be, and what to do.
+    fn wanted<'e>(&self, path: &[String], expected: &'e str) -> (&'e str, String) {
+        let (noun, example) = expected.split_once(SUCH_AS).unwrap_or((expected, ""));
+        let noun = match noun {
+            "a sequence" => "a list",
+            "a map" => "a mapping",
+            _ if noun.starts_with("struct") => "a mapping of settings",
+            _ => noun,
+        };
+        let text = find(&self.merged, path).and_then(Value::as_str);
+        let remedy = match noun {
+            _ if !example.is_empty() => format!("for example: {example}"),
+            "a list" => "write its items below it, each after `- `, or as [one, two]".to_owned(),
+            _ if !noun.starts_with("a mapping") => {
+                "correct the value, or remove it to take the default".to_owned()
+            }
+            _ if text.is_some_and(|text| text.contains(':')) => {
+                "write a blank after the colon: `name: value`".to_owned()
+            }
+            _ => "write `name: value` lines below it, further in than it".to_owned(),
+        };
+        (noun, remedy)
+    }
+
     fn report(&self, path: &[String], kind: &Kind, findings: &mut Findings) {
         let setting = dotted(path);
         let (what, remedy) = match kind {
@@ -188,18 +221,7 @@ impl Layers {
                 (format!("`{setting}` lacks `{name}`"), format!("add `{name}: …` to it"))
             }
             Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
-                let (noun, example) = expected.split_once(SUCH_AS).unwrap_or((expected, ""));
-                let noun = match noun {
-                    "a sequence" => "a list",
-                    "a map" => "a mapping",
-                    _ if noun.starts_with("struct ") => "a mapping of settings",
-                    _ => noun,
-                };
-                let remedy = if example.is_empty() {
-                    "correct the value, or remove it to take the default".to_owned()
-                } else {
-                    format!("for example: {example}")
-                };
+                let (noun, remedy) = self.wanted(path, expected);
                 (format!("`{setting}` must be {noun}"), remedy)
             }
             Kind::Message(_)
@@ -217,11 +239,33 @@ impl Layers {
     }
 }
 
+/// Where lists stand in the places of sections: they would be taken for their settings, in order.
+fn lists_for_sections(merged: &Value) -> Vec<Vec<String>> {
+    let mut lists = Vec::new();
+    collect_lists(merged, &mut Vec::new(), &mut lists);
+    if lists.is_empty() { lists } else { sections_among(lists) }
+}
+
+fn collect_lists(value: &Value, path: &mut Vec<String>, lists: &mut Vec<Vec<String>>) {
+    if value.as_array().is_some() {
+        lists.push(path.clone());
+    }
+    for (name, inner) in value.as_dict().into_iter().flatten() {
+        path.push(name.clone());
+        collect_lists(inner, path, lists);
+        path.pop();
+    }
+}
+
 /// What to say of a name nobody knows.
 fn unknown(name: &str, known: &[&'static str], path: &[String]) -> (String, String) {
     let spoken = speakable(name).map_or("this name".to_owned(), |name| format!("`{name}`"));
     let around = &path[..path.len().saturating_sub(1)];
-    let remedy = if let Some(home) = further_in(name, around) {
+    let is_key =
+        known.contains(&"secret") && ["key", "env", "file", "value", "api_key", "token"].contains(&name);
+    let remedy = if is_key {
+        "a key is its `secret`: write `secret: env:NAME`".to_owned()
+    } else if let Some(home) = further_in(name, around) {
         format!("write it further in, in `{home}`")
     } else if let Some(meant) = nearest(name, known.iter().copied()) {
         format!("did you mean `{meant}`?")

@@ -16,6 +16,7 @@ mod key_homes;
 mod key_reader;
 mod layers;
 mod load;
+mod misspelled;
 mod nearest;
 mod problem;
 mod schema;

@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::files::Files;
 use crate::key_reader::Sources;
 use crate::layers::Layers;
+use crate::misspelled;
 use crate::problem::{ConfigProblems, Findings, Place, Problem, Warning};
 use crate::schema::Sections;
 use crate::watch::FileMarks;
@@ -33,6 +34,8 @@ pub struct LoadRequest {
     pub working_dir: PathBuf,
     /// Whether providers without a key, and no provider at all, are accepted with a warning.
     pub allow_empty: bool,
+    /// Texts that are read in the place of files, by the path behind links: to find out what would come of a change.
+    pub drafts: BTreeMap<PathBuf, String>,
 }
 
 /// A configuration, and how it came to be.
@@ -68,26 +71,29 @@ pub fn load(request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, Confi
 
 /// Reads the configuration, and says from which files, also when they hold none that is valid.
 pub fn read(request: LoadRequest, catalogue: &[Adapter]) -> Reading {
-    let files = Files::find(request.working_dir.clone(), request.config.as_deref());
+    let mut files = Files::find(request.working_dir.clone(), request.config.as_deref());
+    files.drafts.clone_from(&request.drafts);
     let outcome = read_from(&files, request, catalogue);
     Reading { outcome, marks: files.marks() }
 }
 
-/// Reads only where the gateway listens: for commands that speak to a running one, and need not be
+/// Reads only where the gateway listens, and where that is said: for commands that speak to a running one, and need not be
 /// able to read its keys.
 ///
 /// # Errors
 /// [`ConfigProblems`] when the file cannot be read, or the section `server` is not valid.
-pub fn read_bind(request: LoadRequest) -> Result<SocketAddr, ConfigProblems> {
+pub fn read_bind(request: LoadRequest) -> Result<(SocketAddr, Place), ConfigProblems> {
     let files = Files::find(request.working_dir, request.config.as_deref());
     let mut findings = Findings::default();
     let file = read_file(&files).map_err(|problem| ConfigProblems(vec![problem]))?;
     let environment = Environment::read(request.environment, &files, &mut findings);
-    let sections: Sections = Layers::new(file, &environment, request.bind).take(&mut findings);
+    let mut layers = Layers::new(file, &environment, request.bind);
+    let sections: Sections = layers.take(&mut findings);
     if findings.is_blamed(&["server"]) {
         findings.into_result()?;
     }
-    Ok(sections.server.bind.0)
+    let place = layers.source(&["server".to_owned(), "bind".to_owned()]);
+    Ok((sections.server.bind.0, place))
 }
 
 /// A variable as a gateway started from here would read it: from the process environment, else from `.env`.
@@ -107,6 +113,8 @@ pub struct DatabaseSettings {
     pub models: BTreeSet<String>,
     /// The plans there are.
     pub plans: BTreeSet<String>,
+    /// The names of the session keepers.
+    pub keepers: BTreeSet<String>,
     /// How stored answers are used.
     pub answers: AnswersConfig,
 }
@@ -137,7 +145,9 @@ pub fn read_database(request: LoadRequest) -> Result<DatabaseSettings, ConfigPro
     }
     let budgets = sections.providers.values().flat_map(|provider| provider.budgets.models.keys());
     let models = budgets.cloned().chain([sections.assistant.model.0.clone()]).collect();
-    Ok(DatabaseSettings { storage, models, plans, answers })
+    let keepers = sections.session_keepers.iter().flatten();
+    let keepers = keepers.map(|keeper| keeper.name.0.trim().to_owned()).collect();
+    Ok(DatabaseSettings { storage, models, plans, keepers, answers })
 }
 
 fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Result<Loaded, ConfigProblems> {
@@ -146,6 +156,7 @@ fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Resu
     let environment = Environment::read(request.environment, files, &mut findings);
     let mut layers = Layers::new(file, &environment, request.bind);
     let mut sections: Sections = layers.take(&mut findings);
+    misspelled::warn(&environment, &mut findings);
     let mut judge = Judge {
         layers: &layers,
         sources: Sources { environment: &environment, files },
@@ -163,10 +174,11 @@ fn read_from(files: &Files, request: LoadRequest, catalogue: &[Adapter]) -> Resu
 pub(crate) fn read_file(files: &Files) -> Result<Option<YamlFile>, Problem> {
     let Some(path) = &files.config else { return Ok(None) };
     let shown = files.shown(path);
-    let text = files.read_text(path).map_err(|reason| Problem {
+    let usual = "correct --config, or leave it out to use ./keygate.yaml or ./config/keygate.yaml";
+    let text = files.read_text(path).map_err(|unreadable| Problem {
         place: Place::WholeFile(shown.clone()),
-        what: format!("the file cannot be read: {reason}"),
-        remedy: "correct --config, or leave it out to use ./keygate.yaml or ./config/keygate.yaml".to_owned(),
+        what: format!("the file cannot be read: {}", unreadable.why),
+        remedy: unreadable.remedy.unwrap_or(usual).to_owned(),
     })?;
     YamlFile::parse(&shown, &text).map(Some)
 }

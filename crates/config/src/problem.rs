@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use keygate_domain::ProviderName;
+
 /// Where a value, a problem or a warning comes from.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Place {
@@ -87,8 +89,8 @@ impl std::error::Error for ConfigProblems {}
 pub enum WarningKind {
     /// The same key stands in several places.
     DuplicateKey,
-    /// A key stands in the YAML itself.
-    LiteralKey,
+    /// Keys of a provider stand in the YAML itself.
+    LiteralKey(ProviderName),
     /// Anything else.
     #[default]
     Other,
@@ -145,6 +147,11 @@ impl Findings {
     /// Whether something at or below `path` has been blamed.
     pub(crate) fn is_blamed(&self, path: &[&str]) -> bool {
         self.blamed.iter().any(|blamed| blamed.iter().zip(path).filter(|(a, b)| a == b).count() == path.len())
+    }
+
+    /// Whether exactly this has been blamed.
+    pub(crate) fn has_blamed(&self, path: &[String]) -> bool {
+        self.blamed.iter().any(|blamed| blamed == path)
     }
 
     pub(crate) fn warn(&mut self, place: Place, text: impl Into<String>) {

@@ -217,7 +217,8 @@ impl Scalar for String {
 }
 
 impl Scalar for SocketAddr {
-    const EXPECTED: &'static str = "an IP address and a port, such as 127.0.0.1:8080 or [::]:8080";
+    const EXPECTED: &'static str =
+        "an IP address and a port up to 65535, such as 127.0.0.1:8080 or [::]:8080";
 
     fn read(text: &str) -> Option<Self> {
         text.replace("localhost:", "127.0.0.1:").parse().ok()
@@ -233,7 +234,7 @@ impl Scalar for SocketAddr {
 }
 
 impl Scalar for Url {
-    const EXPECTED: &'static str = "a URL, such as https://gateway.example";
+    const EXPECTED: &'static str = "a URL with its scheme, such as https://gateway.example";
 
     fn read(text: &str) -> Option<Self> {
         Self::parse(text).ok().filter(Self::has_host)

@@ -10,7 +10,7 @@ use schemars::{Schema, json_schema};
 use crate::setting::Scalar;
 
 impl Scalar for Duration {
-    const EXPECTED: &'static str = "a duration with its unit, such as 500ms, 30s, 5m or 1h";
+    const EXPECTED: &'static str = "a duration with its unit, such as 500ms, 30s, 5m, 1h or 30d";
 
     fn read(text: &str) -> Option<Self> {
         if let Some(days) = text.strip_suffix('d').and_then(|days| days.trim().parse::<u64>().ok()) {

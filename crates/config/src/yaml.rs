@@ -181,7 +181,21 @@ fn written(text: &str, at: Location) -> Option<&str> {
     (!written.is_empty()).then_some(written)
 }
 
-const LOOK_AROUND: &str = "check indentation, quotes and colons around here";
+/// What to do about words of the parser's, which speak of its grammar.
+fn remedy_for(message: &str) -> &'static str {
+    let remedies = [
+        ("tabs", "indent with spaces, not with tabs"),
+        ("mapping values", "write each line as `name: value`, indented alike, and texts with `: ` in quotes"),
+        ("quoted scalar", "a quote that is opened before is not closed: close it"),
+        ("alias", "put quotes around a text that begins with * or &"),
+        ("expected key", "indent it like its neighbours: settings of one section begin in one column"),
+        ("simple key expected", "write `name: value`, with a colon and a blank"),
+        ("unclosed bracket", "close what is opened here"),
+        ("<document start>", "write YAML: `server:`, and its settings further in below it"),
+    ];
+    let known = remedies.iter().find(|(words, _)| message.contains(words));
+    known.map_or("check indentation, quotes and colons around here", |(_, remedy)| remedy)
+}
 
 fn syntax_problem(path: &Path, error: &serde_saphyr::Error) -> Problem {
     let place = error.location().map_or_else(
@@ -197,11 +211,9 @@ fn syntax_problem(path: &Path, error: &serde_saphyr::Error) -> Problem {
         ("the file holds several documents".to_owned(), "keep one, without a second `---`")
     } else if let serde_saphyr::Error::ExternalMessage { msg, .. } = error {
         // The parser speaks of its grammar, never of the file's content.
-        let is_tab = msg.starts_with("tabs");
-        let remedy = if is_tab { "indent with spaces, not with tabs" } else { LOOK_AROUND };
-        (format!("this is not readable YAML: {msg}"), remedy)
+        (format!("this is not readable YAML: {msg}"), remedy_for(msg))
     } else {
-        ("this is not readable YAML".to_owned(), LOOK_AROUND)
+        ("this is not readable YAML".to_owned(), remedy_for(""))
     };
     Problem { place, what, remedy: remedy.to_owned() }
 }

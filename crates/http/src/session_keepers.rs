@@ -38,7 +38,7 @@ pub(crate) async fn clear(request: HttpRequest, name: web::Path<String>, worker:
     match cleared(&worker, &request, &name, &id).await {
         Ok(()) => HttpResponse::Ok()
             .insert_header(("x-request-id", id))
-            .json(json!({ "message": "The session keeper may ask its bot again" })),
+            .json(json!({ "message": format!("The session keeper {name} may ask its bot again.") })),
         Err(refusal) => error_response::on_house(&refusal, &id),
     }
 }

@@ -90,12 +90,16 @@ async fn one(worker: &Worker, request: &HttpRequest, provider: &str) -> Result<P
     let lane = worker.house.lane_called(provider).ok_or_else(|| no_such_provider(provider))?;
     let pool = snapshot(lane).await?;
     let now = clock::now();
+    let ages = worker.herald.ages();
+    let since = |key: &KeyId| ages.get(&lane.adapter.name)?.get(key).copied();
+    let status =
+        |key: KeySnapshot| KeyStatus { in_use_since: since(&key.id), ..KeyStatus::of(key, lane, now) };
     Ok(ProviderStatus {
         total_keys: pool.counts.total,
         available_keys: pool.counts.available,
         failed_keys: pool.counts.total - pool.counts.available,
         current_index: pool.current_index.unwrap_or_default(),
-        keys: pool.keys.into_iter().map(|key| KeyStatus::of(key, lane, now)).collect(),
+        keys: pool.keys.into_iter().map(status).collect(),
         provider: lane.adapter.name.as_str(),
         groups: pool.groups,
         draining: pool.draining,
@@ -262,6 +266,8 @@ struct KeyStatus {
     probes: u64,
     last_probe_at: Option<String>,
     next_probe_at: Option<String>,
+    /// When a gateway with this database saw it first; `null` until that is noted.
+    in_use_since: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -352,6 +358,7 @@ impl KeyStatus {
             probes: key.probing.probes,
             last_probe_at: key.probing.last_at.map(|at| at.wall.to_string()),
             next_probe_at: key.probing.next_at.map(|at| at.wall.to_string()),
+            in_use_since: None,
         }
     }
 }

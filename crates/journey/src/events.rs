@@ -19,18 +19,18 @@ pub(crate) fn attempt_failed(
 ) {
     let fault = failed.failure.fault;
     let status = failed.kept.as_ref().map(|kept| kept.status.as_u16());
-    let (key_id, label) = (lease.map(KeyLease::key_id), lease.map(KeyLease::label));
     let request_id = &call.request_id;
     if matches!(fault, Fault::Caller | Fault::AffinityLost) {
         debug!(
-            event = "attempt.refused", %request_id, attempt = number, status, fault = fault.as_str(),
+            event = "attempt.refused", %request_id, provider, attempt = number, status, fault = fault.as_str(),
             "{provider}: refused the request"
         );
     } else {
-        let key_id = key_id.map(tracing::field::display);
+        let key = lease.map(|lease| (tracing::field::display(lease.key_id()), lease.label()));
+        let (id, label) = key.unzip();
         warn!(
-            event = "attempt.failed", %request_id, attempt = number, status, fault = fault.as_str(), key_id,
-            label, "{provider}: an attempt failed"
+            event = "attempt.failed", %request_id, provider, attempt = number, status, fault = fault.as_str(),
+            key.id = id, key.label = label, "{provider}: an attempt failed"
         );
     }
 }
@@ -38,7 +38,7 @@ pub(crate) fn attempt_failed(
 /// Nobody could be asked, and a stored answer took their place.
 pub(crate) fn answered_from_store(request_id: &str, found: &FoundAnswer) {
     info!(
-        event = "answer.stored", %request_id, answer = %found.id, score = found.score(),
+        event = "answer.stored", %request_id, answer = found.id, score = found.score(),
         "answered with a stored answer"
     );
 }
@@ -91,14 +91,14 @@ pub(crate) fn conversation_ended(provider: &str, call: &Call<'_>, end: &End) {
         End::TooLong => ("too_long", None),
     };
     let code = code.map(|closing| closing.code);
-    debug!(event = "connection.ended", %request_id, how, code, "{provider}: a connection ended");
+    debug!(event = "connection.ended", %request_id, provider, how, code, "{provider}: a connection ended");
 }
 
 /// A connection that was open on the caller's side came to nothing.
 pub(crate) fn closed(provider: &str, call: &Call<'_>, closing: &Closing) {
     let (request_id, code) = (&call.request_id, closing.code);
     debug!(
-        event = "connection.closed", %request_id, code,
+        event = "connection.closed", %request_id, provider, code,
         "{provider}: closed a connection that nothing came of"
     );
 }

@@ -64,7 +64,7 @@ impl LastSigns {
             }
             Err(error) => tracing::warn!(
                 event = "run.unmarked",
-                file = %path.display(),
+                file = path.display().to_string(),
                 "there will be no telling whether this run ended as it should: {error}"
             ),
         }

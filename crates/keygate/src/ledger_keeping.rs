@@ -133,7 +133,9 @@ impl UsageSource for LedgerReader {
             Ok(Ok(Ok(report))) => Ok(report),
             Ok(Ok(Err(error))) => {
                 tracing::warn!(
-                    event = "usage.failed", reason = error.reason(), trouble = %error,
+                    event = "usage.failed",
+                    reason = error.reason(),
+                    trouble = error.to_string(),
                     "usage could not be told"
                 );
                 Err(UsageUnavailable)

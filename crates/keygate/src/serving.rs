@@ -13,8 +13,9 @@ use actix_rt::System;
 use futures_util::future::join;
 use jiff::Timestamp;
 use keygate_actors::{
-    Arbiters, Auditor, Bookkeeper, Chaos, Herald, HeraldPost, Home, Keepers, KeepersPost, KeySupervisor,
-    Ledger, NoteBook, Prober, Vital, beyond_repair, clock, herald, session_keepers, start_limiter,
+    Arbiters, Auditor, Bookkeeper, Chaos, Herald, HeraldPost, Home, Keepers, KeepersNoted, KeepersPost,
+    KeySupervisor, Ledger, NoteBook, Prober, Vital, beyond_repair, clock, herald, session_keepers,
+    start_limiter,
 };
 use keygate_config::{Config, Loaded, ProviderConfig};
 use keygate_domain::{ClientToken, Redactor, UserId};
@@ -132,7 +133,8 @@ where
     warn_if_nobody_may_in(&config, &tokens);
     let board = RuleBoard::new(rules(&config, state.clone()), tokens);
     let metrics = config.telemetry.metrics.then(|| Metrics::new(clock::now()));
-    let (messengers, posts) = messengers(&config);
+    let noted = KeepersNoted::read(&alerting::Notes(memory.storage())).await;
+    let (messengers, posts) = messengers(&config, &noted);
     let crew = CrewPlan {
         chaos,
         homes: dwelling.homes(),
@@ -210,9 +212,9 @@ struct Posts {
     keepers: KeepersPost,
 }
 
-fn messengers(config: &Config) -> (Messengers, Posts) {
+fn messengers(config: &Config, noted: &KeepersNoted) -> (Messengers, Posts) {
     let (herald, herald_post) = herald(config.alerts.clone());
-    let (keepers, keepers_post) = session_keepers(config.session_keepers.clone());
+    let (keepers, keepers_post) = session_keepers(config.session_keepers.clone(), noted);
     (Messengers { herald, keepers }, Posts { herald: herald_post, keepers: keepers_post })
 }
 
@@ -341,7 +343,7 @@ async fn until_the_end(
         never = clerks => match never {},
         name = beyond_repair(watched) => {
             tracing::error!(
-                event = "gateway.beyond_repair", actor = %name, "restarting does not cure it; giving up"
+                event = "gateway.beyond_repair", actor = name, "restarting does not cure it; giving up"
             );
             Exit::Internal
         }

@@ -31,6 +31,7 @@ pub(crate) fn request(source: &Source) -> LoadRequest {
         environment: environment::read(),
         working_dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         allow_empty: source.allow_empty,
+        ..LoadRequest::default()
     }
 }
 

@@ -62,7 +62,6 @@ impl Post {
     /// Sends it; any status is an answer.
     pub(crate) async fn send(&self, parcel: Parcel<'_>) -> Result<Posted, SendTrouble> {
         let Parcel { url, content_type, headers: further, body, patience } = parcel;
-        let host = url.host_str().unwrap_or_default();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(USER_AGENT, HeaderValue::from_static("keygate"));
@@ -81,7 +80,7 @@ impl Post {
             UpstreamRequest { method: Method::POST, host: None, path_and_query, headers, body: body.into() };
         let upstream = self.client.upstream(root_of(url));
         let sent = upstream.send(request, patience).await;
-        let mut answer = sent.map_err(|failure| SendTrouble::of_sending(host, failure))?;
+        let mut answer = sent.map_err(|failure| SendTrouble::of_sending(url, failure))?;
         let text = answer.text_up_to(MAX_ANSWER_BYTES, patience).await;
         Ok(Posted { status: answer.status(), body: text.bytes })
     }

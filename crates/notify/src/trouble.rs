@@ -3,12 +3,13 @@
 use http::StatusCode;
 use keygate_upstream::{SendFailure, SendFailureKind};
 use thiserror::Error;
+use url::Url;
 
-/// Why somebody could not be told. Never carries an address: those of chat rooms are secrets.
+/// Why somebody could not be told. Never carries an address beyond host and port: those of chat rooms are secrets.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SendTrouble {
     /// No connection could be made.
-    #[error("no connection to {0}")]
+    #[error("no connection to {0}: is it running there, and may this machine connect to it?")]
     NotConnected(String),
     /// The connection broke.
     #[error("{0} closed the connection without an answer")]
@@ -40,10 +41,13 @@ pub enum SendTrouble {
 }
 
 impl SendTrouble {
-    pub(crate) fn of_sending(host: &str, failure: SendFailure) -> Self {
-        let host = host.to_owned();
+    pub(crate) fn of_sending(url: &Url, failure: SendFailure) -> Self {
+        let host = url.host_str().unwrap_or_default().to_owned();
         match failure.kind {
-            SendFailureKind::NotConnected => Self::NotConnected(host),
+            SendFailureKind::NotConnected => {
+                let port = url.port_or_known_default().map(|port| format!(":{port}")).unwrap_or_default();
+                Self::NotConnected(format!("{host}{port}"))
+            }
             SendFailureKind::Broken => Self::Broken(host),
             SendFailureKind::TimedOut => Self::TimedOut(host),
         }

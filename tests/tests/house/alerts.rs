@@ -160,7 +160,10 @@ async fn a_channel_that_fails_delays_nobody_is_seen_and_told_later() {
         (channel["status"] == "failing").then_some(channel)
     })
     .await;
-    assert!(failing["last_failure"].as_str().is_some_and(|why| why.contains("no connection")), "{failing}");
+    assert!(
+        failing["last_failure"].as_str().is_some_and(|why| why.contains("no connection to 127.0.0.1:")),
+        "{failing}"
+    );
     pager.alert("channel", "open").await;
     shaky.alert("key_disabled", "open").await;
     let well = eventually("the shaky one takes it in the end", async || {
@@ -173,6 +176,27 @@ async fn a_channel_that_fails_delays_nobody_is_seen_and_told_later() {
     let log = house.gateway.stderr();
     assert!(log.contains("the alert channel did not take it"), "{log}");
     assert!(!log.contains("shaky-sesame"), "{log}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_suspended_project_is_a_group_that_is_out_though_it_is_asked_after_by_itself() {
+    let pager = WebReceiver::patient().await;
+    let house = house(&json!([{"kind": "webhook", "url": pager.url}]), &[]).await;
+    let suspended = KeyState::Google(GoogleRow::ConsumerSuspended);
+    house.sim.declare(states(&[(ALL[0], suspended), (ALL[1], suspended)])).expect("known keys");
+    for _ in 0..3 {
+        assert_eq!(house.generate(FLASH, "hello").await.status, 200, "another project serves it");
+    }
+    let told = pager.alert("group_disabled", "open").await.json();
+    let alerts = told["alerts"].as_array().expect("alerts").clone();
+    let group = alerts.iter().find(|alert| alert["event"] == "group_disabled").expect("the group");
+    assert_eq!(group["subject"], "alpha", "{told}");
+    assert_eq!(pager.times("key_disabled", "open").await, 0, "its keys are good");
+    house.sim.declare(states(&[(ALL[0], KeyState::Valid), (ALL[1], KeyState::Valid)])).expect("known keys");
+    reset(&house).await;
+    pager.alert("group_disabled", "recovered").await;
+    assert_eq!(pager.times("group_disabled", "open").await, 1);
     house.close().await;
 }
 
@@ -312,7 +336,10 @@ async fn a_test_tries_every_channel_and_says_which_does_not_take_it() {
     assert_eq!(exit.status.code(), Some(69), "{exit:?}");
     let told: Value = serde_json::from_str(&exit.stdout).expect("JSON");
     assert_eq!((&told[0]["ok"], &told[1]["ok"]), (&json!(true), &json!(false)));
-    assert!(told[1]["error"].as_str().is_some_and(|why| why.contains("no connection")), "{told}");
+    assert!(
+        told[1]["error"].as_str().is_some_and(|why| why.contains("no connection to 127.0.0.1:")),
+        "{told}"
+    );
     assert!(!exit.stdout.contains("sesame") && !exit.stderr.contains("sesame"), "{exit:?}");
     let exit = run(&json!([]), &["alerts", "test"]).await;
     assert_eq!(exit.status.code(), Some(64), "{exit:?}");
@@ -330,5 +357,8 @@ async fn operators_see_it_on_the_command_line() {
         exit.stdout.contains("the key alpha_1 is disabled").then_some(())
     })
     .await;
+    let exit = command(&house, &list).await;
+    let row = exit.stdout.lines().find(|line| line.contains("key_disabled")).expect("the alert");
+    assert!(row.contains("Z ") && !row.contains('.'), "whole seconds for people: {row}");
     house.close().await;
 }

@@ -162,3 +162,38 @@ async fn a_gateway_that_refuses_its_configuration_is_told_of() {
     assert!(exit.stdout.contains("refuses its configuration"), "{}", exit.stdout);
     assert_eq!(gateway.get_json("/api/google/status").await["total_keys"], 1, "the running one stays");
 }
+
+#[tokio::test]
+async fn a_change_that_the_configuration_does_not_survive_is_refused_before_anything_is_written() {
+    let sim = simulator();
+    let keys = json!([
+        {"secret": "env:SHOP_KEY", "label": "shop"},
+        {"secret": "env:BLOG_KEY", "label": "shop-2"},
+    ]);
+    let text = format!("# ours\nSHOP_KEY={ALPHA}\nBLOG_KEY={BETA}\n");
+    let folder = folder(&sim, &keys, &text);
+    let line = |variable: &str| {
+        let yaml = std::fs::read_to_string(folder.path().join("keygate.yaml")).expect("the configuration");
+        let found = yaml.lines().position(|line| line.contains(variable)).expect("it is named");
+        format!("keygate.yaml:{}:", found + 1)
+    };
+    let removed = run(&folder, &["remove", "google", "shop"]).await;
+    assert_eq!(removed.status.code(), Some(1), "{removed:?}");
+    for word in [&line("SHOP_KEY"), "SHOP_KEY", "Nothing was changed", "remove the entry"] {
+        assert!(removed.stderr.contains(word), "{word:?} is not in\n{}", removed.stderr);
+    }
+    assert_eq!(dotenv(folder.path()), text, "it is as it was");
+
+    // Two keys of one variable are shop-1 and shop-2, and there is a shop-2.
+    for verb in ["add", "set"] {
+        let keys = format!("{ALPHA},{ALPHA_2}");
+        let refused = run(&folder, &[verb, "google", &keys, "--variable", "SHOP_KEY"]).await;
+        assert_eq!(refused.status.code(), Some(1), "{verb}: {refused:?}");
+        assert!(refused.stderr.contains("the same label"), "{verb}: {}", refused.stderr);
+        assert!(refused.stderr.contains("Nothing was changed"), "{verb}: {}", refused.stderr);
+        assert_eq!(dotenv(folder.path()), text, "{verb}: it is as it was");
+    }
+    let set = run(&folder, &["set", "google", ALPHA_2, "--variable", "SHOP_KEY"]).await;
+    assert_eq!(set.status.code(), Some(0), "{set:?}");
+    assert_eq!(dotenv(folder.path()), text.replace(ALPHA, ALPHA_2));
+}

@@ -3,8 +3,10 @@
 use keygate_tests::sim::{GoogleRow, KeyState};
 use keygate_tests::{Exit, Keygate, SIMULATED_KEYS, configuration, eventually, simulator};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use super::answer::Answer;
+use super::database;
 use super::stage::{FLASH, House, states};
 
 const ADMIN: (&str, &str) = ("KEYGATE_ADMIN_TOKEN", "kg_the_admin_of_this_house");
@@ -136,6 +138,12 @@ async fn commands_that_need_a_gateway_say_what_is_missing() {
     id.says_house("no-such");
     let nowhere = Keygate::run(&["keys", "reset", "google", "--url", NOWHERE], "", &[ADMIN]).await;
     assert_eq!(nowhere.status.code(), Some(69), "{}", nowhere.stderr);
+    assert!(nowhere.stderr.contains("127.0.0.1:1 (--url)"), "{}", nowhere.stderr);
+    let bind = "server:\n  bind: 127.0.0.1:1\n";
+    let nobody = Keygate::run(&["keys", "reset", "google"], bind, &[ADMIN]).await;
+    for word in ["127.0.0.1:1 (server.bind, keygate.yaml:2:9)", "Is it running?", "--url"] {
+        assert!(nobody.stderr.contains(word), "{word:?} is not in {}", nobody.stderr);
+    }
     assert_eq!(house.google().await.states(), [("available", 3)].into());
     house.close().await;
 }
@@ -213,6 +221,44 @@ async fn the_doctor_tells_what_why_and_what_to_do() {
     let well = configuration(sim.endpoints(), &json!({"server": {"bind": "127.0.0.1:1"}}));
     let well = Keygate::run(&["keys", "doctor"], &well, SIMULATED_KEYS).await;
     assert_eq!(well.status.code(), Some(0), "{}", well.stdout);
+}
+
+#[tokio::test]
+async fn the_doctor_tells_old_keys_with_a_gateway_and_without_one() {
+    let house = House::open(json!({"server": {"bind": "127.0.0.1:1"}})).await;
+    let alpha = house.google().await.id("alpha_1").to_owned();
+    let mut shell = database::shell(house.gateway.home()).await;
+    eventually("the keys have been seen", async || {
+        let aged =
+            "UPDATE notes SET value = '2020-01-02T03:04:05Z' WHERE topic = 'keys:google' AND name = $1";
+        let aged = sqlx::query(aged).bind(&alpha).execute(&mut shell).await.expect("it can be written");
+        (aged.rows_affected() == 1).then_some(())
+    })
+    .await;
+    shell.close().await.expect("it can be closed");
+    let expected = ["advice: google: alpha_1 (", "since 2020-01-02", "keygate keys remove google alpha_1"];
+    let tells = |exit: &Exit| {
+        assert_eq!(exit.status.code(), Some(0), "advice is no warning: {exit:?}");
+        for words in expected {
+            assert!(exit.stdout.contains(words), "{words:?} is not in\n{}", exit.stdout);
+        }
+        assert!(!exit.stdout.contains("beta_1 ("), "the others are new: {}", exit.stdout);
+    };
+
+    let house = house.restarted().await;
+    eventually("the gateway knows since when", async || {
+        let status = house.gateway.get_json("/api/google/status").await;
+        (status["keys"][0]["in_use_since"] == "2020-01-02T03:04:05Z").then_some(())
+    })
+    .await;
+    let doctor = ["keys", "doctor", "google", "--url", &house.gateway.url("")];
+    let yaml = configuration(house.sim.endpoints(), &json!({}));
+    tells(&shows_no_secret(Keygate::run(&doctor, &yaml, SIMULATED_KEYS).await));
+    let (exit, home) = house.gateway.leave().await;
+    assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
+    let alone = shows_no_secret(Keygate::run_in(&home, &["keys", "doctor", "google"], SIMULATED_KEYS).await);
+    assert!(alone.stdout.contains("No gateway runs"), "{}", alone.stdout);
+    tells(&alone);
 }
 
 #[tokio::test]

@@ -140,7 +140,8 @@ async fn needs_login_stops_it_until_a_human_clears_it() {
     let remedy = told["alerts"][0]["remedy"].as_str().unwrap_or_default().to_owned();
     assert!(remedy.contains("keygate session-keepers clear zalo"), "{told}");
     let house = house.restarted().await;
-    in_state(&house, "needs_login").await;
+    let at_once = keeper(&house).await;
+    assert_eq!((&at_once["name"], &at_once["state"]), (&json!("zalo"), &json!("needs_login")), "{at_once}");
     limit(&house).await;
     tagged(&house, "zalo").await;
     eventually("it is skipped", async || {
@@ -173,6 +174,10 @@ async fn a_client_is_bound_to_a_bot_by_name_or_by_its_token() {
     changes["session_keepers"] =
         zalo(&bot.url, &json!({"tags": [], "clients": ["shop"]}))["session_keepers"].clone();
     let house = house(changes, &[]).await;
+    let unknown =
+        house.gateway.beside(&["tokens", "create", "--name", "messenger", "--keeper", "zalloo"]).await;
+    assert_eq!(unknown.status.code(), Some(64), "{unknown:?}");
+    assert!(unknown.stderr.contains("There are: zalo."), "{}", unknown.stderr);
     let (shop, bound, other) = (
         made(&house, &["--name", "shop"]).await,
         made(&house, &["--name", "messenger", "--keeper", "zalo"]).await,
@@ -265,6 +270,7 @@ async fn operators_see_and_clear_keepers_on_the_command_line() {
     let url = house.gateway.url("/");
     let exit = command(&house, &["session-keepers", "list", "--url", &url]).await;
     assert!(exit.stdout.contains("zalo") && exit.stdout.contains("needs_login"), "{exit:?}");
+    assert!(!exit.stdout.contains('.'), "whole seconds for people: {exit:?}");
     let exit = house.gateway.beside(&["session-keepers", "clear", "zalo", "--url", &url]).await;
     assert_eq!(exit.status.code(), Some(64), "without the admin's token: {exit:?}");
     let run = |name: &'static str| {
@@ -273,6 +279,7 @@ async fn operators_see_and_clear_keepers_on_the_command_line() {
     };
     let exit = run("zalo").await;
     assert_eq!(exit.status.code(), Some(0), "{exit:?}");
+    assert_eq!(exit.stdout.trim_end(), "The session keeper zalo may ask its bot again.");
     in_state(&house, "ready").await;
     let exit = run("nobody").await;
     assert_eq!(exit.status.code(), Some(64), "{exit:?}");

@@ -1,10 +1,12 @@
 //! The herald as everyone else sees it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use keygate_alerts::{AlertSettings, AlertsShown};
+use keygate_alerts::{AlertSettings, AlertsShown, KeysSeen};
+use keygate_domain::ProviderName;
 use tokio::sync::watch;
 
 use super::courier::Courier;
@@ -15,15 +17,22 @@ use crate::Home;
 /// A herald, and the post it is to take once the house stands.
 pub fn herald(settings: AlertSettings) -> (Herald, HeraldPost) {
     let (wanted, settings) = watch::channel(Arc::new(settings));
-    let shown = Arc::<ArcSwap<AlertsShown>>::default();
-    (Herald { wanted: Arc::new(wanted), shown: Arc::clone(&shown) }, HeraldPost { settings, shown })
+    let shown = Shown::default();
+    (Herald { wanted: Arc::new(wanted), shown: shown.clone() }, HeraldPost { settings, shown })
+}
+
+/// What everybody can see of a herald.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shown {
+    pub(super) alerts: Arc<ArcSwap<AlertsShown>>,
+    pub(super) ages: Arc<ArcSwap<BTreeMap<ProviderName, KeysSeen>>>,
 }
 
 /// Tells people what is wrong. Cheap to clone; what it shows is read without asking it.
 #[derive(Clone, Debug)]
 pub struct Herald {
     wanted: Arc<watch::Sender<Arc<AlertSettings>>>,
-    shown: Arc<ArcSwap<AlertsShown>>,
+    shown: Shown,
 }
 
 impl Herald {
@@ -34,7 +43,12 @@ impl Herald {
 
     /// What is wrong, and how channels fare.
     pub fn shown(&self) -> Arc<AlertsShown> {
-        self.shown.load_full()
+        self.shown.alerts.load_full()
+    }
+
+    /// Since when keys are in use, as far as that is known by now.
+    pub fn ages(&self) -> Arc<BTreeMap<ProviderName, KeysSeen>> {
+        self.shown.ages.load_full()
     }
 }
 
@@ -42,7 +56,7 @@ impl Herald {
 #[derive(Debug)]
 pub struct HeraldPost {
     settings: watch::Receiver<Arc<AlertSettings>>,
-    shown: Arc<ArcSwap<AlertsShown>>,
+    shown: Shown,
 }
 
 impl HeraldPost {

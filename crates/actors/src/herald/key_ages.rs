@@ -6,13 +6,23 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keygate_alerts::KeysSeen;
-use keygate_domain::KeyId;
+use keygate_domain::{KeyId, ProviderName};
 use tokio::time::timeout;
 
 use crate::{NoteBook, ShelfTrouble};
 
 /// How long the disk may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Under which topic the ages of a provider's keys are noted.
+pub fn key_ages_topic(provider: ProviderName) -> String {
+    format!("keys:{provider}")
+}
+
+/// The ages that notes hold. What another version wrote is left out.
+pub fn key_ages(notes: &BTreeMap<String, String>) -> KeysSeen {
+    notes.iter().filter_map(|(key, at)| Some((KeyId::from(key.as_str()), at.parse().ok()?))).collect()
+}
 
 /// What is known of the keys of one pool.
 #[derive(Debug, Default)]
@@ -36,16 +46,13 @@ impl KeyAges {
     pub(super) async fn meet(
         &mut self,
         notes: &Arc<dyn NoteBook>,
-        provider: &str,
+        provider: ProviderName,
         keys: BTreeSet<KeyId>,
         now: Timestamp,
     ) -> Result<(), ShelfTrouble> {
-        let topic = format!("keys:{provider}");
+        let topic = key_ages_topic(provider);
         if !self.has_read {
-            let noted = within(notes.read(&topic)).await?;
-            let seen =
-                noted.iter().filter_map(|(key, at)| Some((KeyId::from(key.as_str()), at.parse().ok()?)));
-            self.seen = seen.collect();
+            self.seen = key_ages(&within(notes.read(&topic)).await?);
             self.has_read = true;
         }
         self.seen.retain(|key, _| keys.contains(key));

@@ -10,4 +10,5 @@ mod watch;
 
 pub use courier::Courier;
 pub use handle::{Herald, HeraldPost, herald};
+pub use key_ages::{key_ages, key_ages_topic};
 pub use watch::{HeraldWatch, WatchedPool};

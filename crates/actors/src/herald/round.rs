@@ -5,17 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use keygate_alerts::{
-    AlertBook, AlertSettings, AlertsShown, Change, Condition, PoolWatch, SavedBook, of_pool,
-};
+use keygate_alerts::{AlertBook, AlertSettings, Change, Condition, PoolWatch, SavedBook, of_pool};
 use keygate_domain::Moment;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::courier::Courier;
+use super::handle::Shown;
 use super::key_ages::{KeyAges, within};
 use super::watch::{HeraldWatch, WatchedPool};
 use crate::{clock, events};
@@ -47,7 +45,7 @@ const NAME: &str = "book";
 pub(super) struct Round {
     watch: HeraldWatch,
     settings: watch::Receiver<Arc<AlertSettings>>,
-    shown: Arc<ArcSwap<AlertsShown>>,
+    shown: Shown,
     courier: Rc<dyn Courier>,
     book: AlertBook,
     looks: BTreeMap<&'static str, Look>,
@@ -70,7 +68,7 @@ impl Round {
     pub(super) fn new(
         watch: HeraldWatch,
         settings: watch::Receiver<Arc<AlertSettings>>,
-        shown: Arc<ArcSwap<AlertsShown>>,
+        shown: Shown,
         courier: Rc<dyn Courier>,
     ) -> Self {
         let (book, looks) = (AlertBook::default(), BTreeMap::new());
@@ -129,7 +127,8 @@ impl Round {
     }
 
     async fn look_at(&mut self, pool: &WatchedPool) {
-        let provider = pool.supervisor.provider().as_str();
+        let name = pool.supervisor.provider();
+        let provider = name.as_str();
         let look = self.looks.entry(provider).or_default();
         let (now, stirs) = (clock::now(), pool.supervisor.vitals().stirs());
         let since = look.at.map(|at| at.until(now));
@@ -146,10 +145,13 @@ impl Round {
         look.rest = REST_FOR_EACH_KEY.saturating_mul(u32::try_from(snapshot.keys.len()).unwrap_or(u32::MAX));
         if look.ages.lacks(snapshot.keys.iter().map(|key| &key.id)) {
             let keys: BTreeSet<_> = snapshot.keys.iter().map(|key| key.id.clone()).collect();
-            if look.ages.meet(&self.watch.notes, provider, keys, now.wall).await.is_err() {
+            if look.ages.meet(&self.watch.notes, name, keys, now.wall).await.is_err() {
                 // The disk's trouble is an alert of its own; the keys are met again with the next look.
                 look.at = None;
             }
+            let mut ages = BTreeMap::clone(&self.shown.ages.load());
+            ages.insert(name, look.ages.seen().clone());
+            self.shown.ages.store(Arc::new(ages));
         }
         let settings = Arc::clone(&self.settings.borrow());
         let seen = look.ages.seen();
@@ -194,8 +196,8 @@ impl Round {
 
     fn show(&self) {
         let shown = self.book.shown(clock::now().wall);
-        if **self.shown.load() != shown {
-            self.shown.store(Arc::new(shown));
+        if **self.shown.alerts.load() != shown {
+            self.shown.alerts.store(Arc::new(shown));
         }
     }
 

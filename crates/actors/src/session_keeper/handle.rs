@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use keygate_domain::{Fault, ProviderName};
-use keygate_keeper::{KeeperSettings, KeeperShown, KeeperState};
+use keygate_keeper::{Keeper, KeeperSettings, KeeperShown, KeeperState};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::errand::KeeperErrand;
+use super::noted::KeepersNoted;
 use super::round::Round;
 use crate::gate::COME_BACK_IN;
-use crate::{Home, NoteBook, Unavailable};
+use crate::{Home, NoteBook, Unavailable, clock};
 
 /// Most notes on their way. A bot is asked once for all that wait.
 const MOST_NOTES: usize = 64;
@@ -48,11 +49,17 @@ pub(super) enum Note {
     Clear { keeper: String, done: oneshot::Sender<bool> },
 }
 
-/// Session keepers, and the post they are to take once the house stands.
-pub fn session_keepers(settings: Vec<KeeperSettings>) -> (Keepers, KeepersPost) {
+/// Session keepers, and the post they are to take once the house stands. What is shown of them until then is what
+/// an earlier process noted.
+pub fn session_keepers(settings: Vec<KeeperSettings>, noted: &KeepersNoted) -> (Keepers, KeepersPost) {
     let (queue, notes) = mpsc::channel(MOST_NOTES);
+    let now = clock::now();
+    let at_first = settings.iter().map(|one| {
+        let keeper = Keeper::new(one.cooldown, &noted.of(&one.name), now);
+        keeper.shown(&one.name, one.kind.as_str(), now)
+    });
+    let shown = Arc::new(ArcSwap::from_pointee(at_first.collect()));
     let (wanted, settings) = watch::channel(Arc::new(settings));
-    let shown = Arc::<ArcSwap<Vec<KeeperShown>>>::default();
     let keepers =
         Keepers { queue, wanted: Arc::new(wanted), shown: Arc::clone(&shown), dropped: Arc::default() };
     (keepers, KeepersPost { notes, settings, shown })
@@ -70,7 +77,7 @@ pub struct Keepers {
 impl Keepers {
     /// Nobody who keeps anything.
     pub fn none() -> Self {
-        session_keepers(Vec::new()).0
+        session_keepers(Vec::new(), &KeepersNoted::default()).0
     }
 
     /// Keeps by other settings from here on. Never waits.

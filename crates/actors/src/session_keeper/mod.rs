@@ -2,9 +2,11 @@
 
 mod errand;
 mod handle;
+mod noted;
 mod round;
 #[cfg(test)]
 mod tests;
 
 pub use errand::{KeeperErrand, RefreshWish};
 pub use handle::{Keepers, KeepersPost, LimitMet, session_keepers};
+pub use noted::KeepersNoted;

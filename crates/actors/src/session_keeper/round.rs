@@ -14,19 +14,14 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::errand::{KeeperErrand, RefreshWish};
 use super::handle::Note;
+use super::noted::{DISK_PATIENCE, KeepersNoted, TOPIC};
 use crate::{NoteBook, clock, events};
 
 /// How often it is looked whether a session is to be renewed by itself, and what is shown is made anew.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long the disk may take.
-const DISK_PATIENCE: Duration = Duration::from_secs(5);
-
 /// What an errand may take beyond the bot's own time: a token of the provider comes before.
 const BEYOND: Duration = Duration::from_mins(2);
-
-/// Where it is kept what outlives the process.
-const TOPIC: &str = "session_keepers";
 
 /// The keepers.
 pub(super) struct Round {
@@ -35,7 +30,7 @@ pub(super) struct Round {
     shown: Arc<ArcSwap<Vec<KeeperShown>>>,
     errand: Rc<dyn KeeperErrand>,
     keepers: BTreeMap<String, Keeper>,
-    saved: BTreeMap<String, String>,
+    saved: KeepersNoted,
 }
 
 /// What came of asking a bot, and when it was asked.
@@ -48,7 +43,7 @@ impl Round {
         shown: Arc<ArcSwap<Vec<KeeperShown>>>,
         errand: Rc<dyn KeeperErrand>,
     ) -> Self {
-        Self { book, settings, shown, errand, keepers: BTreeMap::new(), saved: BTreeMap::new() }
+        Self { book, settings, shown, errand, keepers: BTreeMap::new(), saved: KeepersNoted::default() }
     }
 
     /// Goes on for as long as anybody can tell them something.
@@ -77,9 +72,7 @@ impl Round {
 
     /// Goes on where an earlier process ended, as far as the disk knows.
     async fn begin(&mut self) {
-        if let Ok(Ok(saved)) = timeout(DISK_PATIENCE, self.book.read(TOPIC)).await {
-            self.saved = saved;
-        }
+        self.saved = KeepersNoted::read(&*self.book).await;
         self.heed();
     }
 
@@ -92,8 +85,7 @@ impl Round {
                 keeper.set_cooldown(one.cooldown);
                 continue;
             }
-            let saved = self.saved.get(&one.name).and_then(|text| serde_json::from_str(text).ok());
-            let mut keeper = Keeper::new(one.cooldown, &saved.unwrap_or_default(), now);
+            let mut keeper = Keeper::new(one.cooldown, &self.saved.of(&one.name), now);
             keeper.set_due(self.errand.due_in(one, now.wall).map(|wait| now.after(wait)));
             self.keepers.insert(one.name.clone(), keeper);
         }
@@ -191,7 +183,7 @@ impl Round {
     async fn keep(&mut self) {
         let differs = self.keepers.iter().filter_map(|(name, keeper)| {
             let text = serde_json::to_string(&keeper.saved()).ok()?;
-            (self.saved.get(name) != Some(&text)).then(|| (name.clone(), text))
+            (self.saved.0.get(name) != Some(&text)).then(|| (name.clone(), text))
         });
         let differs: BTreeMap<String, String> = differs.collect();
         if differs.is_empty() {
@@ -199,7 +191,7 @@ impl Round {
         }
         // What the disk does not take now is tried with the next look.
         if let Ok(Ok(())) = timeout(DISK_PATIENCE, self.book.keep(TOPIC, &differs)).await {
-            self.saved.extend(differs);
+            self.saved.0.extend(differs);
         }
     }
 }

@@ -13,7 +13,7 @@ use keygate_keeper::{KeeperKind, KeeperSettings, KeeperState, Outcome};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
 
-use super::{KeeperErrand, Keepers, LimitMet, RefreshWish, session_keepers};
+use super::{KeeperErrand, Keepers, KeepersNoted, LimitMet, RefreshWish, session_keepers};
 use crate::herald::tests::Paper;
 use crate::key_supervisor::tests::on_one_thread;
 use crate::{Home, NoteBook};
@@ -76,7 +76,7 @@ fn keepers(
     notes: Arc<dyn NoteBook>,
 ) -> (Keepers, UnboundedReceiver<&'static str>) {
     let (asked, asks) = unbounded_channel();
-    let (keepers, post) = session_keepers(vec![zalo()]);
+    let (keepers, post) = session_keepers(vec![zalo()], &KeepersNoted::default());
     let calls: VecDeque<Call> = calls.into_iter().collect();
     let script = move || -> Rc<dyn KeeperErrand> {
         Rc::new(Script { calls: RefCell::new(calls), under_way: Cell::new(0), asked })
@@ -161,7 +161,11 @@ async fn a_bot_that_needs_a_login_waits_for_a_human_also_over_a_restart() {
         tagged(&first);
         assert!(!asked(&mut asks).await);
         drop(first);
+        let noted = KeepersNoted::read(&*notes).await;
+        let (at_once, _) = session_keepers(vec![zalo()], &noted);
+        assert_eq!(at_once.shown()[0].state, KeeperState::NeedsLogin, "before it has begun");
         let (second, mut asks) = keepers([], notes);
+        assert_eq!(second.shown()[0].name, "zalo");
         sleep(Duration::from_secs(1)).await;
         assert_eq!(second.shown()[0].state, KeeperState::NeedsLogin);
         tagged(&second);

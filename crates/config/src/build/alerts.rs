@@ -8,6 +8,7 @@ use url::Url;
 
 use super::provider::is_loopback;
 use super::{Judge, secret_text, segments};
+use crate::nearest::speakable;
 use crate::problem::Place;
 use crate::schema::{AlertsSection, ChannelKind, ChannelSection, Reference};
 
@@ -74,7 +75,9 @@ fn name(
     }
     if !names.insert(name.clone()) {
         let remedy = "give each a name of its own";
-        judge.findings.problem(place.clone(), "two alert channels have the same name", remedy);
+        let named = speakable(&name).map(|name| format!(", `{name}`")).unwrap_or_default();
+        let what = format!("two alert channels have the same name{named}");
+        judge.findings.problem(place.clone(), what, remedy);
         return None;
     }
     Some(name)

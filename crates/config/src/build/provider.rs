@@ -172,7 +172,7 @@ fn keys(
     judge: &mut Judge<'_>,
 ) -> (Vec<KeySpec>, Vec<Effective>) {
     let layers = judge.layers;
-    let place_of = |index: usize| layers.place(&segments(&format!("{path}.keys.{index}")));
+    let place_of = |index: usize| layers.place(&segments(&format!("{path}.keys.{index}.secret")));
     let read = KeyReader::new(adapter, judge.sources, judge.findings).read(section, place_of);
     let is_told = read.has_failed || judge.findings.is_blamed(&["providers", adapter.name.as_str(), "keys"]);
     if read.keys.is_empty() && !is_told {

@@ -3,6 +3,7 @@
 use keygate_domain::ApiKey;
 
 use super::Judge;
+use crate::key_reader::speakable_variable;
 use crate::problem::Place;
 use crate::schema::{Reference, SecretText};
 
@@ -20,14 +21,16 @@ pub(super) fn read(text: &SecretText, setting: &str, place: &Place, judge: &mut 
         Reference::Variable(name) => {
             let variable = judge.sources.environment.filled(name);
             variable.map(|variable| variable.value.clone()).ok_or_else(|| {
-                (format!("the variable of {setting} is not set"), "set it in the environment or in .env")
+                let what = format!("{}, which {setting} names, is not set", speakable_variable(name));
+                (what, "set it in the environment or in .env")
             })
         }
         Reference::File(path) => {
             let path = judge.sources.files.config_folder().join(path);
-            judge.sources.files.read_text(&path).map_err(|reason| {
-                let what = format!("the file of {setting} cannot be read: {reason}");
-                (what, "paths start from the folder of the configuration file; correct the path")
+            judge.sources.files.read_text(&path).map_err(|unreadable| {
+                let usual = "paths start from the folder of the configuration file; correct the path";
+                let what = format!("the file of {setting} cannot be read: {}", unreadable.why);
+                (what, unreadable.remedy.unwrap_or(usual))
             })
         }
     };

@@ -9,7 +9,7 @@ use keygate_keeper::{BotCredentials, KeeperKind, KeeperSettings, OfficialAccount
 
 use super::alerts::check_web;
 use super::{Judge, secret_text, segments};
-use crate::nearest::nearest;
+use crate::nearest::{nearest, speakable};
 use crate::problem::Place;
 use crate::schema::{KeeperKindChoice, KeeperSection, SecretText};
 
@@ -52,7 +52,9 @@ fn name(
     }
     if !names.insert(name.clone()) {
         let remedy = "give each a name of its own";
-        judge.findings.problem(place.clone(), "two session keepers have the same name", remedy);
+        let named = speakable(&name).map(|name| format!(", `{name}`")).unwrap_or_default();
+        let what = format!("two session keepers have the same name{named}");
+        judge.findings.problem(place.clone(), what, remedy);
         return None;
     }
     Some(name)

@@ -34,9 +34,10 @@ pub(super) fn build(section: &TlsSection, judge: &mut Judge<'_>) -> Option<TlsId
 fn read(file: &str, path: &str, judge: &mut Judge<'_>) -> Option<String> {
     let files = judge.sources.files;
     let text = files.read_text(&files.config_folder().join(file));
-    if let Err(reason) = &text {
-        let what = format!("cannot be read: {reason}");
-        judge.require(false, path, &what, "paths are relative to the configuration file");
+    if let Err(unreadable) = &text {
+        let what = format!("cannot be read: {}", unreadable.why);
+        let remedy = unreadable.remedy.unwrap_or("paths are relative to the configuration file");
+        judge.require(false, path, &what, remedy);
     }
     text.ok()
 }

@@ -64,7 +64,10 @@ fn channels_that_cannot_be_are_told_at_their_place() {
         assert!(told.contains("keygate.yaml:3") && told.contains(words), "{channel}: {told}");
         assert!(!told.contains("sesame") && !told.contains("p%40ss"), "{told}");
     };
-    check("{kind: slack, url: env:NOT_SET}", "the variable of `url` of the alert channel `slack` is not set");
+    check(
+        "{kind: slack, url: env:NOT_SET}",
+        "NOT_SET, which `url` of the alert channel `slack` names, is not set",
+    );
     check("{kind: slack, url: 'http://hooks.example/sesame'}", "is not https");
     check("{kind: slack, url: sesame}", "is no address");
     check("{kind: discord, url: env:HOOK, secret: env:SECRET}", "has a secret, which only a webhook");

@@ -7,6 +7,7 @@ mod files;
 mod house;
 mod keys;
 mod layers;
+mod mistakes;
 mod problems;
 mod shipped;
 mod tokens;

@@ -95,7 +95,7 @@ providers:
         "keygate.yaml:18:3: `gemini` is called `google` in the configuration\n    call it `google`",
         "keygate.yaml:19:3: `gogle` is not a provider this version knows\n    did you mean `google`?",
         ".env:2: the line is not NAME=value",
-        "environment variable KEYGATE__SERVER__SHUTDOWN_GRACE: `server.shutdown_grace` must be a duration with its unit\n    for example: 500ms, 30s, 5m or 1h",
+        "environment variable KEYGATE__SERVER__SHUTDOWN_GRACE: `server.shutdown_grace` must be a duration with its unit\n    for example: 500ms, 30s, 5m, 1h or 30d",
         "environment variable KEYGATE__SERVERR__BIND: `serverr` is not known to this version\n    did you mean `server`?",
     ] {
         assert!(told.contains(expected), "{expected:?} is missing in\n{told}");
@@ -127,7 +127,7 @@ fn a_setting_in_a_wrong_place_is_told_the_right_one(#[case] yaml: &str, #[case] 
 
 #[rstest]
 #[case("server:\n\tbind: 127.0.0.1:8080", "indent with spaces, not with tabs")]
-#[case("server:\n   bind: 127.0.0.1:8080\n  workers: 2", "check indentation, quotes and colons")]
+#[case("server:\n   bind: 127.0.0.1:8080\n  workers: 2", "indent it like its neighbours")]
 #[case("plans: { default: gold, free: { requests_per_day: 5 } }", "described under `plans`: `free`")]
 #[case("plans: { default: gold }", "describe it under `plans`, or leave `default` out")]
 fn the_remedy_fits_the_mistake(#[case] yaml: &str, #[case] remedy: &str) {
@@ -258,7 +258,7 @@ providers:
         "keygate.yaml:6:26: `clients.tokens[2].sha256` must be",
         "keygate.yaml:6:48: `clients.tokens[2].scopes[1]` must be one of `chat`",
         "keygate.yaml:9:12: `providers.google.keys[0]` lacks `secret`",
-        "keygate.yaml:9:26: NOT_THERE is not set",
+        "keygate.yaml:9:36: NOT_THERE is not set",
         "keygate.yaml:9:90: `providers.google.keys[2].role` must be one of `primary`, `backup`",
     ] {
         assert!(told.contains(expected), "{expected:?} is missing in\n{told}");

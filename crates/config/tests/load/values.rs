@@ -96,7 +96,7 @@ providers:
 #[case("ftp://127.0.0.1", Some("is not https"))]
 #[case("https://me:hunter2@proxy.example", Some("carries a user name or a password"))]
 #[case("https://proxy.example/?key=1", Some("has a query or a fragment"))]
-#[case("proxy.example", Some("must be a URL"))]
+#[case("proxy.example", Some("must be a URL with its scheme"))]
 #[case("https://", Some("must be a URL"))]
 fn keys_go_to_https_or_loopback_only(#[case] url: &str, #[case] refused: Option<&str>) {
     let house = House::with_yaml(&format!("providers: {{google: {{base_url: '{url}'}}}}\n"))

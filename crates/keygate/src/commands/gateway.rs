@@ -53,6 +53,8 @@ impl NoAnswer {
 /// A gateway that runs, or should.
 pub(super) struct Gateway {
     url: Url,
+    /// Where the address was named, for people: `--url`.
+    named_by: String,
     upstream: Upstream,
     token: Option<HeaderValue>,
 }
@@ -68,13 +70,13 @@ impl Gateway {
         };
         let token = keygate_config::read_variable(request.clone(), TOKEN_VARIABLE);
         let token = token.map(|token| secret(&token)).transpose()?;
-        let url = match &wanted.url {
-            Some(url) => named(url)?,
+        let (url, named_by) = match &wanted.url {
+            Some(url) => (named(url)?, "--url".to_owned()),
             None => configured(request)?,
         };
         let client = UpstreamClient::new(ClientSettings::default())
             .map_err(|error| NoAnswer::internal(error.to_string()))?;
-        Ok(Self { upstream: client.upstream(url.clone()), url, token })
+        Ok(Self { upstream: client.upstream(url.clone()), url, named_by, token })
     }
 
     /// Whether there is an admin token to ask with.
@@ -156,10 +158,21 @@ impl Gateway {
         let is_nobody_there = matches!(kind, SendFailureKind::NotConnected);
         let text = match kind {
             SendFailureKind::NotConnected => format!(
-                "No gateway answers at {url}. Start one with `keygate serve`, or name the one that runs with --url."
+                "No gateway answers at {} ({}). Is it running? Start one with `keygate serve`, or name the one that \
+                 runs with --url.",
+                place_of(&self.url),
+                self.named_by
             ),
-            SendFailureKind::Broken => format!("{url} closed the connection. Is it a gateway?"),
-            SendFailureKind::TimedOut => format!("{url} did not answer within {} s.", PATIENCE.as_secs()),
+            SendFailureKind::Broken => format!(
+                "{url} closed the connection ({}). Is it a gateway? One with server.tls is named with --url \
+                 https://HOST:PORT.",
+                self.named_by
+            ),
+            SendFailureKind::TimedOut => format!(
+                "{url} did not answer within {} s ({}). Is it a gateway? Its log may tell what holds it up.",
+                PATIENCE.as_secs(),
+                self.named_by
+            ),
         };
         NoAnswer { is_nobody_there, ..NoAnswer::unavailable(text) }
     }
@@ -204,15 +217,21 @@ fn named(text: &str) -> Result<Url, NoAnswer> {
     }
 }
 
-/// Where a gateway with this configuration can be reached from here.
-fn configured(request: LoadRequest) -> Result<Url, NoAnswer> {
-    let bind = keygate_config::read_bind(request)
+/// `127.0.0.1:8080`, also where the port is the usual one.
+fn place_of(url: &Url) -> String {
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+    format!("{host}:{port}")
+}
+
+/// Where a gateway with this configuration can be reached from here, and where that is said.
+fn configured(request: LoadRequest) -> Result<(Url, String), NoAnswer> {
+    let (bind, place) = keygate_config::read_bind(request)
         .map_err(|problems| NoAnswer::usage(format!("{problems}\nOr name the gateway with --url.")))?;
     if bind.port() == 0 {
         let text = "server.bind names no port, so the gateway cannot be found by it: name it with --url.";
         return Err(NoAnswer { is_nobody_there: true, ..NoAnswer::usage(text) });
     }
-    named(&format!("http://{}", reachable(bind)))
+    Ok((named(&format!("http://{}", reachable(bind)))?, format!("server.bind, {place}")))
 }
 
 /// A gateway that listens everywhere is here, too.
@@ -235,6 +254,14 @@ mod tests {
         assert_eq!(reach("0.0.0.0:8080"), "127.0.0.1:8080");
         assert_eq!(reach("[::]:8080"), "[::1]:8080");
         assert_eq!(reach("192.0.2.7:80"), "192.0.2.7:80");
+    }
+
+    #[test]
+    fn a_place_has_its_port_also_where_it_is_the_usual_one() {
+        let place = |text: &str| named(text).ok().map(|url| place_of(&url));
+        assert_eq!(place("http://gateway.example").as_deref(), Some("gateway.example:80"));
+        assert_eq!(place("https://[::1]/base").as_deref(), Some("[::1]:443"));
+        assert_eq!(place("127.0.0.1:8080").as_deref(), Some("127.0.0.1:8080"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod demo;
 mod gateway;
 mod healthcheck;
 mod keys;
+mod moment;
 mod plan;
 pub(crate) mod print;
 mod schema;

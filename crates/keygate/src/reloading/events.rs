@@ -15,8 +15,8 @@ pub(super) fn reloaded(report: &ReloadReport) {
         tracing::info!(
             event = "keys.reloaded",
             provider,
-            added = %listed(added),
-            removed = %listed(removed),
+            added = listed(added),
+            removed = listed(removed),
             kept,
             "keys reloaded"
         );
@@ -24,11 +24,12 @@ pub(super) fn reloaded(report: &ReloadReport) {
     if changed.is_empty() {
         tracing::info!(event = "config.unchanged", "configuration read again, nothing changed");
     } else {
-        tracing::info!(event = "config.reloaded", changed = %changed.join(", "), "configuration reloaded");
+        tracing::info!(event = "config.reloaded", changed = changed.join(", "), "configuration reloaded");
     }
     if !needs_restart.is_empty() {
         tracing::warn!(
-            event = "config.needs_restart", settings = %needs_restart.join(", "),
+            event = "config.needs_restart",
+            settings = needs_restart.join(", "),
             "changed settings need a restart to hold"
         );
     }

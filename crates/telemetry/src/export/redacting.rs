@@ -38,7 +38,11 @@ impl<E> RedactingExporter<E> {
         let was_failing = self.failing.swap(result.is_err(), Ordering::Relaxed);
         match result {
             Err(error) if !was_failing => {
-                warn!(event = "traces.failed", %error, "traces are not delivered; requests are not affected");
+                warn!(
+                    event = "traces.failed",
+                    error = error.to_string(),
+                    "traces are not delivered; requests are not affected"
+                );
             }
             Ok(()) if was_failing => info!(event = "traces.recovered", "traces are delivered again"),
             Ok(()) | Err(_) => {}

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::cli::LookAtGateway;
 use crate::commands::gateway::Gateway;
-use crate::commands::print;
+use crate::commands::{moment, print};
 use crate::exit::Exit;
 
 pub(super) fn run(arguments: &LookAtGateway) -> Exit {
@@ -31,8 +31,8 @@ fn tell(told: &Value) {
         let mut table = Table::new();
         table.load_style(presets::UTF8_BORDERS_ONLY).set_header(["severity", "event", "what", "since"]);
         for alert in &open {
-            let cells = ["severity", "event", "text", "since"].map(|field| text(&alert[field]));
-            table.add_row(cells);
+            let [severity, event, what] = ["severity", "event", "text"].map(|field| text(&alert[field]));
+            table.add_row([severity, event, what, moment::told(&alert["since"])]);
         }
         print::line(&table.to_string());
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::ListAudit;
 use crate::commands::database::{Failure, open, settings, wait_for};
-use crate::commands::{print, span};
+use crate::commands::{moment, print, span};
 use crate::exit::Exit;
 
 pub(super) fn run(arguments: &ListAudit) -> Result<Exit, Failure> {
@@ -50,7 +50,7 @@ fn as_table(rows: &[AuditRow]) -> String {
         let entry = &row.entry;
         table.add_row([
             row.number.to_string(),
-            at(row).map(|at| format!("{at:.0}")).unwrap_or_default(),
+            at(row).map(moment::shown).unwrap_or_default(),
             entry.who.clone(),
             entry.action.clone(),
             entry.details.clone(),

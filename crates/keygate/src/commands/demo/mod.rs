@@ -68,7 +68,7 @@ fn configured(
             .collect(),
         // No file of the operator's has a say in a demonstration.
         working_dir: std::env::temp_dir().join("keygate-demo-has-no-files"),
-        allow_empty: false,
+        ..LoadRequest::default()
     };
     let mut loaded = keygate_config::load(request, catalogue).map_err(|problems| problems.to_string())?;
     for provider in &mut loaded.config.providers {

@@ -1,5 +1,7 @@
 //! `keygate keys check`: every key by its provider's free call.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 
 use comfy_table::Cell;
@@ -13,7 +15,7 @@ use keygate_upstream::{ClientSettings, UpstreamClient};
 use serde_json::{Value, json};
 
 use super::configured::{chosen, group_of, read};
-use super::words::{Mood, cell, counted, listed, table};
+use super::words::{Mood, cell, counted, listed, table, word_for};
 use crate::cli::CheckKeys;
 use crate::commands::database::{Failure, wait_for};
 use crate::commands::print;
@@ -162,16 +164,21 @@ fn summary(checked: &[Checked<'_>]) -> String {
     let counts = words.iter().map(|word| (count(word), word)).filter(|(count, _)| *count > 0);
     let counts: Vec<String> = counts.map(|(count, word)| format!("{count} {word}")).collect();
     let mut text = format!("{}: {}.", counted(checked.len(), "key"), counts.join(", "));
-    let bad: Vec<&str> = checked
-        .iter()
-        .filter(|key| key.finding.kind == Kind::Bad)
-        .map(|key| key.key.label.as_str())
-        .collect();
-    if !bad.is_empty() {
-        text.push_str("\nReplace or repair ");
-        text.push_str(&listed(&bad));
-        text.push_str(
-            ": `keygate keys remove PROVIDER KEY` takes one out, `keygate keys add PROVIDER -` adds another.",
+    let mut bad: BTreeMap<&str, Vec<&KeySpec>> = BTreeMap::new();
+    for Checked { provider, key, .. } in checked.iter().filter(|key| key.finding.kind == Kind::Bad) {
+        bad.entry(provider.adapter.name.as_str()).or_default().push(key);
+    }
+    for (provider, keys) in bad {
+        let labels: Vec<&str> = keys.iter().map(|key| key.label.as_str()).collect();
+        let words: Vec<&str> =
+            keys.iter().map(|key| word_for(&key.label, key.secret.id().as_str())).collect();
+        // Writing into a string cannot fail.
+        let _ = write!(
+            text,
+            "\nReplace or repair {}: `keygate keys add {provider} -` adds another, `keygate keys remove {provider} {}` \
+             takes out what is bad.",
+            listed(&labels),
+            words.join(" ")
         );
     }
     if checked.iter().any(|key| key.finding.kind == Kind::Unknown) {

@@ -7,7 +7,7 @@ use url::form_urlencoded::{self, byte_serialize};
 use super::words::{list, plain, span, table};
 use crate::cli::ExplainKeys;
 use crate::commands::gateway::Gateway;
-use crate::commands::print;
+use crate::commands::{moment, print};
 use crate::exit::Exit;
 
 pub(super) fn run(arguments: &ExplainKeys) -> Exit {
@@ -50,9 +50,9 @@ fn asked(told: &Value) -> String {
         Some(_) => format!(" {}, counted as {}", plain(&told["model"]), plain(&told["bucket"])),
         None => String::new(),
     };
-    let [provider, operation, strategy, at] =
-        ["provider", "operation", "strategy", "at"].map(|field| plain(&told[field]));
-    format!("{provider} {operation}{model} ({strategy}, {at})")
+    let [provider, operation, strategy] =
+        ["provider", "operation", "strategy"].map(|field| plain(&told[field]));
+    format!("{provider} {operation}{model} ({strategy}, {})", moment::told(&told["at"]))
 }
 
 fn answer(told: &Value) -> String {
@@ -105,7 +105,7 @@ fn breaker(breaker: &Value) -> String {
     format!(
         "A breaker stands before {what}: {} since {}: {why}.",
         plain(&breaker["state"]),
-        plain(&breaker["since"])
+        moment::told(&breaker["since"])
     )
 }
 
@@ -135,10 +135,10 @@ fn budget(budget: &Value) -> String {
         Some(remaining) => format!("{remaining} of {}", budget["limit"]),
         None => format!("{} ms", budget["limit"]),
     };
-    match budget["runs_out_at"].as_str() {
-        Some(at) => format!("{metric} {left}, runs out {at}"),
-        None => format!("{metric} {left}"),
+    if budget["runs_out_at"].is_null() {
+        return format!("{metric} {left}");
     }
+    format!("{metric} {left}, runs out {}", moment::told(&budget["runs_out_at"]))
 }
 
 #[cfg(test)]
@@ -168,6 +168,9 @@ mod tests {
     fn budgets_are_told_by_what_is_left() {
         let day = json!({"metric": "requests_per_day", "limit": 9, "remaining": 4, "runs_out_at": "later"});
         assert_eq!(budget(&day), "requests_per_day 4 of 9, runs out later");
+        let at = "2026-07-01T18:20:00.123456789Z";
+        let told = json!({"provider": "google", "operation": "embed", "strategy": "health", "at": at});
+        assert_eq!(asked(&told), "google embed (health, 2026-07-01T18:20:00Z)");
         assert_eq!(
             budget(&json!({"metric": "min_interval", "limit": 250, "remaining": null})),
             "min_interval 250 ms"

@@ -33,6 +33,13 @@ pub(super) fn cell(word: &str, mood: Mood) -> Cell {
     })
 }
 
+/// What a key is called on a command line: its label where a shell takes it for one word, else its id.
+pub(super) fn word_for<'k>(label: &'k str, id: &'k str) -> &'k str {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '@');
+    let is_word = label.starts_with(|c: char| c.is_ascii_alphanumeric()) && label.chars().all(is_plain);
+    if is_word { label } else { id }
+}
+
 /// `1 key`, `3 keys`.
 pub(super) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
@@ -78,6 +85,13 @@ mod tests {
     fn spans_are_told_in_the_largest_unit_that_tells_enough() {
         let told = [0, 120, 121, 3_600, 7_200, 7_201, 68_400].map(span);
         assert_eq!(told, ["0 s", "120 s", "3 min", "60 min", "120 min", "3 h", "19 h"]);
+    }
+
+    #[test]
+    fn a_key_is_named_by_a_word_that_a_shell_takes_as_it_is() {
+        let word = |label: &str| word_for(label, "3f2a9c0b1d4e").to_owned();
+        assert_eq!(["team-a_1", "projects/a"].map(word), ["team-a_1", "projects/a"]);
+        assert_eq!(["team a", "$(id)", "-x", "", "Đội"].map(word), ["3f2a9c0b1d4e"; 5]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::gateway::{Gateway, NoAnswer};
 use crate::cli::{ClearKeeper, LookAtGateway, SessionKeepers};
-use crate::commands::print;
+use crate::commands::{moment, print};
 use crate::exit::Exit;
 
 pub(super) fn run(command: &SessionKeepers) -> Exit {
@@ -43,8 +43,15 @@ fn list(arguments: &LookAtGateway) -> Result<(), NoAnswer> {
         "why",
     ]);
     for keeper in &keepers {
-        let fields = ["name", "kind", "state", "ready_at", "last_outcome", "last_failure"];
-        table.add_row(fields.map(|field| keeper[field].as_str().unwrap_or_default().to_owned()));
+        let text = |field: &str| keeper[field].as_str().unwrap_or_default().to_owned();
+        table.add_row([
+            text("name"),
+            text("kind"),
+            text("state"),
+            moment::told(&keeper["ready_at"]),
+            text("last_outcome"),
+            text("last_failure"),
+        ]);
     }
     print::line(&table.to_string());
     Ok(())

@@ -20,7 +20,9 @@ pub(super) fn run(arguments: &CreateToken) -> Result<(), Failure> {
     let settings = settings(&arguments.database)?;
     let now = clock::now().wall;
     let (secret, mut token) = token(arguments, now)?;
-    token.plan = plan(arguments, &settings)?;
+    token.plan = known("plan", arguments.plan.as_deref(), &settings.plans)?.map(PlanName::from);
+    token.keeper =
+        known("session keeper", arguments.keeper.as_deref(), &settings.keepers)?.map(str::to_owned);
     wait_for(async {
         let storage = open(&settings, true).await?;
         let known = known_models(&storage, &settings).await?;
@@ -67,7 +69,7 @@ fn token(arguments: &CreateToken, now: Timestamp) -> Result<(TokenSecret, Client
         rights,
         models,
         plan: None,
-        keeper: arguments.keeper.clone(),
+        keeper: None,
         created_at: now,
         expires_at,
         revoked_at: None,
@@ -94,7 +96,7 @@ fn rights(names: &[String]) -> Result<BTreeSet<Right>, Failure> {
         Right::of_name(name.trim()).ok_or_else(|| {
             let meant = meant(nearest(name, known()));
             let all = known().collect::<Vec<_>>().join(", ");
-            Failure::usage(format!("There is no scope `{}`{meant}. There are: {all}.", shown(name)))
+            Failure::usage(format!("There is no scope `{}`{meant} There are: {all}.", shown(name)))
         })
     };
     names.iter().map(right).collect()
@@ -108,18 +110,16 @@ fn models(names: &[String]) -> Result<Option<ModelList>, Failure> {
     list.map(Some).map_err(|invalid| Failure::usage(format!("--models: {invalid}.")))
 }
 
-fn plan(arguments: &CreateToken, settings: &DatabaseSettings) -> Result<Option<PlanName>, Failure> {
-    let Some(name) = arguments.plan.as_deref() else { return Ok(None) };
-    if settings.plans.contains(name) {
-        return Ok(Some(PlanName::from(name)));
+/// A name that was given, if the configuration has it.
+fn known<'n>(what: &str, name: Option<&'n str>, all: &BTreeSet<String>) -> Result<Option<&'n str>, Failure> {
+    let Some(name) = name.filter(|name| !all.contains(*name)) else { return Ok(name) };
+    let shown = shown(name);
+    if all.is_empty() {
+        return Err(Failure::usage(format!("There is no {what} `{shown}`: none is configured.")));
     }
-    if settings.plans.is_empty() {
-        return Err(Failure::usage("--plan: no plans are configured."));
-    }
-    let known = || settings.plans.iter().map(String::as_str);
-    let meant = meant(nearest(name, known()));
-    let all = known().collect::<Vec<_>>().join(", ");
-    Err(Failure::usage(format!("There is no plan `{}`{meant}. There are: {all}.", shown(name))))
+    let meant = meant(nearest(name, all.iter().map(String::as_str)));
+    let all = all.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    Err(Failure::usage(format!("There is no {what} `{shown}`{meant} There are: {all}.")))
 }
 
 /// The models that the configuration names, and those that were asked for on this gateway.
@@ -154,8 +154,9 @@ fn almost<'k>(name: &str, known: &'k BTreeSet<String>) -> Option<&'k String> {
     versions.iter().find(|(alike, _)| alike == found).map(|(_, model)| *model)
 }
 
+/// The end of a sentence about a name that nobody knows.
 fn meant(nearest: Option<&str>) -> String {
-    nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+    nearest.map_or_else(|| ".".to_owned(), |name| format!("; did you mean `{name}`?"))
 }
 
 /// A name as it may be repeated: a secret in its place must not come out.
@@ -169,6 +170,7 @@ fn in_words(token: &ClientToken) -> String {
     let mut words = vec![format!("{} of {}: {scopes}", token.id, token.name)];
     words.extend(token.models.as_ref().map(|models| format!("models {models}")));
     words.extend(token.plan.as_ref().map(|plan| format!("plan {plan}")));
+    words.extend(token.keeper.as_ref().map(|keeper| format!("keeper {keeper}")));
     words.extend(token.expires_at.map(|end| format!("expires {end:.0}")));
     words.join("; ")
 }
@@ -204,6 +206,17 @@ mod tests {
         assert!(check("gemini-2.5-flsh", true));
         let failure = check_models(&with_models(&["gemini-2.5-flsh"]), &known, false).err().unwrap();
         assert!(failure.text.contains("`gemini-2.5-flash`"), "{}", failure.text);
+    }
+
+    #[test]
+    fn a_name_that_is_not_configured_is_refused_with_those_that_are() {
+        let keepers = BTreeSet::from(["telegram".to_owned(), "zalo".to_owned()]);
+        assert_eq!(known("session keeper", Some("zalo"), &keepers).ok(), Some(Some("zalo")));
+        assert_eq!(known("session keeper", None, &keepers).ok(), Some(None));
+        let told = |name, all| known("session keeper", Some(name), all).err().unwrap().text;
+        let expected = "There is no session keeper `zalloo`; did you mean `zalo`? There are: telegram, zalo.";
+        assert_eq!(told("zalloo", &keepers), expected);
+        assert_eq!(told("zalo", &BTreeSet::new()), "There is no session keeper `zalo`: none is configured.");
     }
 
     #[test]

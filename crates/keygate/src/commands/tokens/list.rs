@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Database;
 use crate::commands::database::{Failure, open, settings, wait_for};
-use crate::commands::print;
+use crate::commands::{moment, print};
 
 pub(super) fn run(database: &Database) -> Result<(), Failure> {
     let settings = settings(database)?;
@@ -40,7 +40,7 @@ fn as_table(tokens: &[ClientToken], now: Timestamp) -> String {
     for token in tokens {
         let plan = token.plan.as_ref().map_or("", PlanName::as_str).to_owned();
         let models = token.models.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
-        let end = token.ends_at().map_or_else(|| "never".to_owned(), |end| format!("{end:.0}"));
+        let end = token.ends_at().map_or_else(|| "never".to_owned(), moment::shown);
         table.add_row([
             token.id.to_string(),
             token.name.clone(),
@@ -48,7 +48,7 @@ fn as_table(tokens: &[ClientToken], now: Timestamp) -> String {
             scopes(token).join(", "),
             models,
             plan,
-            format!("{:.0}", token.created_at),
+            moment::shown(token.created_at),
             end,
         ]);
     }

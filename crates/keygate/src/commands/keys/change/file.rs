@@ -50,6 +50,11 @@ impl Edited {
         }
     }
 
+    /// Where the file is, and the text that it would have.
+    pub(super) fn draft(&self) -> (PathBuf, String) {
+        (self.path.clone(), self.after.clone())
+    }
+
     /// Writes it; `None` where there is nothing to change.
     pub(super) fn save(self) -> Result<Option<Edit>, Failure> {
         let Self { home, path, before, after } = self;

@@ -15,8 +15,17 @@ use crate::cli::{AddKeys, RemoveKeys, Secrets, SetKeys, Site, Source};
 use crate::commands::database::Failure;
 use crate::exit::Exit;
 use crate::wiring;
-use file::Edited;
+use file::{Edit, Edited};
 use outcome::Change;
+
+/// With which change a configuration is not valid, and what to do then beside what each problem says.
+type Attempt = (&'static str, &'static str);
+
+const WITH_THEM: Attempt = ("with these keys", "");
+const WITHOUT_THEM: Attempt = (
+    "without these keys",
+    "\nTake the entry out of the file first; what is left in .env is read by nobody then, and can be deleted.",
+);
 
 pub(super) fn add(arguments: &AddKeys, catalogue: &'static [Adapter]) -> Result<Exit, Failure> {
     let AddKeys { provider, secrets, site, json } = arguments;
@@ -28,7 +37,7 @@ pub(super) fn add(arguments: &AddKeys, catalogue: &'static [Adapter]) -> Result<
     // A key that is configured elsewhere would be dropped as a duplicate.
     let added: Vec<ApiKey> = new.iter().filter(|key| !before.contains(key.id())).cloned().collect();
     edited.hold(&[held, added].concat());
-    let edits = edited.save()?.into_iter().collect();
+    let edits = desk.write(vec![edited], &new, WITH_THEM)?;
     outcome::tell(&Change { desk: &desk, before, wanted: new, edits, is_json: *json })
 }
 
@@ -39,7 +48,7 @@ pub(super) fn set(arguments: &SetKeys, catalogue: &'static [Adapter]) -> Result<
     let before = desk.ids(&desk.loaded);
     let mut edited = desk.target(secrets)?;
     edited.hold(&new);
-    let edits = edited.save()?.into_iter().collect();
+    let edits = desk.write(vec![edited], &new, WITH_THEM)?;
     outcome::tell(&Change { desk: &desk, before, wanted: new, edits, is_json: *json })
 }
 
@@ -53,20 +62,22 @@ pub(super) fn remove(arguments: &RemoveKeys, catalogue: &'static [Adapter]) -> R
     if gone.len() == before.len() && !allow_empty {
         return Err(Failure::wrong(format!(
             "No key of {name} would be left, and a gateway would refuse that. Add others first, or say --allow-empty; \
-             `keygate keys disable {name} KEY` takes a key out of use and leaves it configured.",
-            name = desk.adapter.name
+             `keygate keys disable {name} {words}` takes it out of use and leaves it configured.",
+            name = desk.adapter.name,
+            words = keys.join(" ")
         )));
     }
-    let mut edits = Vec::new();
+    let mut all_edited = Vec::new();
     for home in desk.written_homes() {
         let mut edited = Edited::open(home)?;
         let held = edited.keys();
         let left: Vec<ApiKey> = held.iter().filter(|key| !gone.contains(key.id())).cloned().collect();
         if left.len() < held.len() {
             edited.hold(&left);
-            edits.extend(edited.save()?);
+            all_edited.push(edited);
         }
     }
+    let edits = desk.write(all_edited, &[], WITHOUT_THEM)?;
     outcome::tell(&Change { desk: &desk, before, wanted: Vec::new(), edits, is_json: *json })
 }
 
@@ -91,6 +102,28 @@ impl<'a> Desk<'a> {
     fn target(&self, secrets: &Secrets) -> Result<Edited, Failure> {
         let home = target::choose(&self.homes, self.adapter, secrets.variable.as_deref());
         Edited::open(home.map_err(Failure::wrong)?)
+    }
+
+    /// Writes files, unless the configuration would not be valid then or a key of `wanted` not read: then none.
+    fn write(
+        &self,
+        edited: Vec<Edited>,
+        wanted: &[ApiKey],
+        (how, advice): Attempt,
+    ) -> Result<Vec<Edit>, Failure> {
+        let drafts = edited.iter().map(Edited::draft).collect();
+        let would_be = keygate_config::load(LoadRequest { drafts, ..request(self.site) }, self.catalogue);
+        let would_be = would_be
+            .map_err(|problems| Failure::wrong(format!("Nothing was changed: {how} {problems}{advice}")))?;
+        let ids = self.ids(&would_be);
+        if let Some(lost) = wanted.iter().find(|key| !ids.contains(key.id())) {
+            return Err(Failure::wrong(format!(
+                "Nothing was changed: the key {} would be written and not read. `keygate check` tells which keys are \
+                 read, and from where.",
+                lost.id()
+            )));
+        }
+        edited.into_iter().filter_map(|edited| edited.save().transpose()).collect()
     }
 
     /// The ids of the keys of the provider, in order.

@@ -14,8 +14,8 @@ const MOST_LABELS: usize = 8;
 
 pub(super) fn findings(provider: &ProviderConfig) -> Vec<Finding> {
     let (keys, strategy) = (&provider.keys, provider.policy.strategy);
-    let found = [size(keys), groups(keys), roles(keys, strategy), weights(keys, strategy)];
     let name = provider.adapter.name.to_string();
+    let found = [size(&name, keys), groups(keys), roles(keys, strategy), weights(keys, strategy)];
     found.into_iter().flatten().map(|finding| Finding { provider: Some(name.clone()), ..finding }).collect()
 }
 
@@ -23,14 +23,14 @@ fn found(severity: Severity, kind: &'static str, what: String, why: &'static str
     Finding { severity, kind, provider: None, what, why, remedy: remedy.to_owned() }
 }
 
-fn size(keys: &[KeySpec]) -> Option<Finding> {
+fn size(provider: &str, keys: &[KeySpec]) -> Option<Finding> {
     match keys.len() {
         0 => Some(found(
             Severity::Warning,
             "no_keys",
             "there is no key".to_owned(),
             "every request to this provider is refused",
-            "`keygate keys add PROVIDER -` adds keys",
+            &format!("`keygate keys add {provider} -` adds keys"),
         )),
         1 => Some(found(
             Severity::Advice,
@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn kinds(keys: &[KeySpec], strategy: Strategy) -> Vec<&'static str> {
-        let found = [size(keys), groups(keys), roles(keys, strategy), weights(keys, strategy)];
+        let found = [size("google", keys), groups(keys), roles(keys, strategy), weights(keys, strategy)];
         found.into_iter().flatten().map(|finding| finding.kind).collect()
     }
 

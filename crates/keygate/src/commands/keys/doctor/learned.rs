@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
-use super::super::words::{list, plain};
+use super::super::words::{list, plain, word_for};
 use super::finding::{Finding, Severity};
 
 /// What a pool's status tells of disabled keys, and of where the configuration and the provider disagree.
 pub(super) fn findings(status: &Value) -> Vec<Finding> {
-    let disabled = list(&status["keys"]).iter().filter(|key| key["state"] == "disabled").map(disabled);
-    let found = list(&status["warnings"]).iter().filter_map(warned).chain(disabled);
     let provider = plain(&status["provider"]);
+    let disabled = list(&status["keys"]).iter().filter(|key| key["state"] == "disabled");
+    let disabled = disabled.map(|key| disabled_key(&provider, key));
+    let found = list(&status["warnings"]).iter().filter_map(warned).chain(disabled);
     found.map(|finding| Finding { provider: Some(provider.clone()), ..finding }).collect()
 }
 
@@ -42,8 +43,9 @@ fn warned(warning: &Value) -> Option<Finding> {
     Some(Finding { severity, kind, provider: None, what, why, remedy })
 }
 
-fn disabled(key: &Value) -> Finding {
-    let (label, reason) = (plain(&key["label"]), plain(&key["reason"]["text"]));
+fn disabled_key(provider: &str, key: &Value) -> Finding {
+    let (label, id, reason) = (plain(&key["label"]), plain(&key["id"]), plain(&key["reason"]["text"]));
+    let word = word_for(&label, &id);
     if key["reason"]["fault"].is_null() {
         return Finding {
             severity: Severity::Advice,
@@ -51,7 +53,7 @@ fn disabled(key: &Value) -> Finding {
             provider: None,
             what: format!("{label} is {reason}"),
             why: "it is configured and never used",
-            remedy: "`keygate keys enable PROVIDER KEY`, or remove it".to_owned(),
+            remedy: format!("`keygate keys enable {provider} {word}`, or remove it"),
         };
     }
     Finding {
@@ -60,8 +62,10 @@ fn disabled(key: &Value) -> Finding {
         provider: None,
         what: format!("{label} is disabled: {reason}"),
         why: "the provider refuses it, and the others carry its share",
-        remedy: "repair it at the provider, or replace it: `keygate keys remove PROVIDER KEY`, then `keygate keys add PROVIDER -`"
-            .to_owned(),
+        remedy: format!(
+            "repair it at the provider, or replace it: `keygate keys add {provider} -`, then `keygate keys remove \
+             {provider} {word}`"
+        ),
     }
 }
 
@@ -77,8 +81,8 @@ mod tests {
             "provider": "google",
             "keys": [
                 {"label": "a", "state": "available", "reason": null},
-                {"label": "b", "state": "disabled", "reason": {"fault": "key_invalid", "text": "API key not valid"}},
-                {"label": "c", "state": "disabled", "reason": {"fault": null, "text": "disabled by an operator"}},
+                {"label": "b", "id": "3f2a9c0b1d4e", "state": "disabled", "reason": {"fault": "key_invalid", "text": "API key not valid"}},
+                {"label": "c d", "id": "0b1d4e3f2a9c", "state": "disabled", "reason": {"fault": null, "text": "disabled by an operator"}},
             ],
             "warnings": [
                 {"kind": "one_project", "text": "keys 1 and 2 are one project: this pool is 1 budget, not 2"},

@@ -1,10 +1,12 @@
 //! `keygate keys doctor`: what is wrong with the keys, or could go wrong, and what to do about it.
 
+mod ages;
 mod configured;
 mod finding;
 mod learned;
 mod secrecy;
 
+use keygate_actors::clock;
 use keygate_config::{Loaded, ProviderConfig, read_key_homes};
 use keygate_provider::Adapter;
 use serde_json::{Value, json};
@@ -33,11 +35,35 @@ pub(super) fn run(arguments: &DoctorKeys, catalogue: &'static [Adapter]) -> Resu
         findings.extend(configured::findings(provider));
     }
     findings.extend(statuses.iter().flat_map(learned::findings));
+    let (old, not_known) = old_keys(&loaded, &providers, &statuses);
+    findings.extend(old);
     findings.sort_by_key(|finding| finding.severity);
-    let notes: Vec<String> = not_asked.into_iter().chain([NOT_SEEN.to_owned()]).collect();
+    let notes: Vec<String> = not_asked.into_iter().chain(not_known).chain([NOT_SEEN.to_owned()]).collect();
     print::line(&if arguments.json { as_json(&findings, &notes) } else { as_text(&findings, &notes) });
     let is_well = findings.iter().all(|finding| finding.severity == Severity::Advice);
     Ok(if is_well { Exit::Done } else { Exit::Wrong })
+}
+
+/// Keys that are in use for too long, as the gateway knows it or its database, and a sentence where neither could
+/// be asked.
+fn old_keys(
+    loaded: &Loaded,
+    providers: &[&ProviderConfig],
+    statuses: &[Value],
+) -> (Vec<Finding>, Option<String>) {
+    let Some(longest) = loaded.config.alerts.rotate_after else { return (Vec::new(), None) };
+    let ages = if statuses.is_empty() {
+        ages::in_database(loaded, providers)
+    } else {
+        Ok(statuses.iter().flat_map(ages::of_status).collect())
+    };
+    match ages {
+        Ok(ages) => (ages::findings(ages, longest, clock::now().wall), None),
+        Err(why) => (
+            Vec::new(),
+            Some(format!("Since when keys are in use is not known without a gateway: {}", why.text)),
+        ),
+    }
 }
 
 /// What a running gateway tells of the pools, and a sentence where none could be asked.

@@ -23,7 +23,7 @@ impl SecretFile {
 }
 
 pub(super) fn has_literals(warnings: &[Warning]) -> bool {
-    warnings.iter().any(|warning| warning.kind == WarningKind::LiteralKey)
+    warnings.iter().any(|warning| matches!(warning.kind, WarningKind::LiteralKey(_)))
 }
 
 /// What the configuration warns of, and files that everybody can read.
@@ -45,23 +45,26 @@ fn configured(warning: &Warning) -> Option<Finding> {
             Severity::Warning,
             "duplicate",
             "the same key twice is one key: the pool is smaller than it looks",
-            "remove one of the two",
+            "remove one of the two".to_owned(),
         ),
-        WarningKind::LiteralKey => (
+        WarningKind::LiteralKey(provider) => (
             Severity::Warning,
             "literal",
             "a configuration file is shown, copied and committed; a secret in it goes along",
-            "move the key to .env (`keygate keys add PROVIDER -`), and replace it at the provider if others saw the file",
+            format!(
+                "move the key to .env (`keygate keys add {provider} -`), and replace it at the provider if others saw \
+                 the file"
+            ),
         ),
         WarningKind::Other => return None,
     };
-    let (what, remedy) = (warning.to_string(), remedy.to_owned());
-    Some(Finding { severity, kind, provider: None, what, why, remedy })
+    Some(Finding { severity, kind, provider: None, what: warning.to_string(), why, remedy })
 }
 
 #[cfg(test)]
 mod tests {
     use keygate_config::Place;
+    use keygate_domain::ProviderName;
 
     use super::*;
 
@@ -74,7 +77,10 @@ mod tests {
         };
         assert_eq!(kinds(&[file(0o100_644)], &[]), ["world_readable"]);
         assert_eq!(kinds(&[file(0o100_640), file(0o100_600)], &[]), [""; 0]);
-        let warnings = [WarningKind::DuplicateKey, WarningKind::LiteralKey, WarningKind::Other].map(warning);
+        let literal = WarningKind::LiteralKey(ProviderName::new("google"));
+        let warnings = [WarningKind::DuplicateKey, literal, WarningKind::Other].map(warning);
         assert_eq!(kinds(&[], &warnings), ["duplicate", "literal"]);
+        let told = findings(&[], &[warning(literal)])[0].as_text();
+        assert!(told.contains("`keygate keys add google -`"), "{told}");
     }
 }
