@@ -27,6 +27,7 @@ mod line;
 mod metrics;
 mod origin;
 mod panic_response;
+mod pool_status;
 mod proxy;
 mod rate_limit_headers;
 mod reader;
