@@ -19,6 +19,7 @@ use tracing::Span;
 
 use crate::account::Account;
 use crate::answer::Slot;
+use crate::keeping::Concern;
 use crate::pieces::joined;
 use crate::relay::{Pace, Passed, Watch};
 use crate::scrub::Scrub;
@@ -288,6 +289,7 @@ impl Attempt<'_> {
             account,
             timer: Some(timer),
             passed: Passed::default(),
+            concern: Concern::of(self.house, self.lane, self.call, self.caller),
         };
         let held = match self.hold_back(&mut answer, &mut watch).await {
             Ok(held) => held,

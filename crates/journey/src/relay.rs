@@ -21,6 +21,7 @@ use tracing::Span;
 use crate::account::Account;
 use crate::answer::Slot;
 use crate::cache::Recorder;
+use crate::keeping::Concern;
 use crate::pieces::joined;
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
@@ -53,6 +54,8 @@ pub(crate) struct Watch {
     pub(crate) account: Option<Account>,
     pub(crate) timer: Option<AttemptTimer>,
     pub(crate) passed: Passed,
+    /// Whose sessions may be lost over a limit that is told inside the answer.
+    pub(crate) concern: Option<Box<Concern>>,
 }
 
 /// How much of an answer went by, and in how many pieces.
@@ -109,6 +112,9 @@ impl Watch {
         }
         if let Some(timer) = self.timer {
             timer.served(&metered, ending);
+        }
+        if let (Some(concern), Some(failure)) = (&self.concern, &metered.failure) {
+            concern.tell(failure.fault);
         }
         spans::record_relayed(&self.span, self.passed.bytes, self.passed.chunks);
         settle::by_meter(self.lease, &self.client, self.estimate, &metered, ending, &self.span);

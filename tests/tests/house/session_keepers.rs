@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use keygate_tests::sim::{Fault, GoogleRow};
+use keygate_tests::sim::{Action, Fault, GoogleRow, StreamError};
 use keygate_tests::{Keygate, SIMULATED_KEYS, configuration, eventually, simulator};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -101,6 +101,31 @@ async fn a_tagged_request_that_meets_a_limit_has_the_bot_asked_and_is_served_all
         assert!(!log.contains(secret), "{secret} is in the log");
     }
     assert!(!house.sim.requests().iter().any(|one| format!("{one:?}").contains("x-keygate-tag")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_limit_that_is_told_inside_a_stream_has_the_bot_asked_too() {
+    let bot = WebReceiver::start(Vec::new(), status("refreshed")).await;
+    let house = house(zalo(&bot.url, &json!({})), &[]).await;
+    let told = |row| Action::ErrorInStream(StreamError { events: 2, row: Some(row), bare: false });
+    house.sim.script([Fault::new(told(GoogleRow::Overloaded))]).expect("a script");
+    let streamed = async |tag: &str| Answer::to(house.stream("stream 5").header("x-keygate-tag", tag)).await;
+    let answer = streamed("zalo").await;
+    assert!(answer.text().contains("\"error\""), "the caller is told: {answer:?}");
+    house.sim.script([Fault::new(told(GoogleRow::MinuteRequests))]).expect("a script");
+    assert_eq!(streamed("other").await.status, 200);
+    assert!(
+        bot.all().await.is_empty(),
+        "trouble of the provider is no limit, and another's limit is not the bot's"
+    );
+    let reset = house.post("/api/google/reset-keys", &json!({})).bearer_auth(ADMIN.1);
+    assert_eq!(Answer::to(reset).await.status, 200);
+    house.sim.script([Fault::new(told(GoogleRow::MinuteRequests))]).expect("a script");
+    let answer = streamed("zalo").await;
+    assert_eq!((answer.status, answer.text().contains("RESOURCE_EXHAUSTED")), (200, true), "{answer:?}");
+    let call = bot.first("the bot is asked", is_call).await.json();
+    assert_eq!((&call["reason"], &call["provider"]), (&json!("rate_limited"), &json!("google")));
     house.close().await;
 }
 
