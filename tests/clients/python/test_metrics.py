@@ -63,7 +63,7 @@ def test_a_collector_receives_the_numbers(simulated, logs, protocol):
         with house.gateway_in(logs / f"metrics-{protocol}", simulated, telemetry={"otlp": otlp}) as gateway:
             assert chat(house.through(gateway, simulated))[0] == 200
             told = told_to(collector, "keygate_requests_total")
-    for part in ("generate_content", "200", "Cumulative"):
+    for part in ("generate_content", "200", "CUMULATIVE"):
         assert part in told["keygate_requests_total"], told["keygate_requests_total"]
     assert {"keygate_request_duration_seconds", "keygate_keys", "keygate_limiter_users"} <= set(told)
 

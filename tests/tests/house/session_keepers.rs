@@ -14,7 +14,9 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::audit;
 use super::kept_tokens::{command, guarded, made};
+use super::live::{LIVE, heard, one_turn_a_minute, setup, turn, two_keys};
 use super::receivers::{Received, Reply, WebReceiver};
+use super::socket::Socket;
 use super::stage::{FLASH, House, chat, generate_path};
 
 const ADMIN: (&str, &str) = ("KEYGATE_ADMIN_TOKEN", "kg_the_admin_of_this_house");
@@ -124,6 +126,27 @@ async fn a_limit_that_is_told_inside_a_stream_has_the_bot_asked_too() {
     house.sim.script([Fault::new(told(GoogleRow::MinuteRequests))]).expect("a script");
     let answer = streamed("zalo").await;
     assert_eq!((answer.status, answer.text().contains("RESOURCE_EXHAUSTED")), (200, true), "{answer:?}");
+    let call = bot.first("the bot is asked", is_call).await.json();
+    assert_eq!((&call["reason"], &call["provider"]), (&json!("rate_limited"), &json!("google")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_limit_that_ends_a_live_session_has_the_bot_asked_too() {
+    let bot = WebReceiver::start(Vec::new(), status("refreshed")).await;
+    let mut changes = zalo(&bot.url, &json!({}));
+    changes["providers"] = two_keys()["providers"].clone();
+    let house = house(changes, &[]).await;
+    one_turn_a_minute(&house);
+    let mut socket =
+        Socket::open(&house.gateway.url(""), LIVE, &[("x-keygate-tag", "zalo")]).await.expect("it opens");
+    socket.say(&setup()).await;
+    assert_eq!(socket.json().await, json!({"setupComplete": {}}));
+    socket.say(&turn("one")).await;
+    heard(&mut socket).await;
+    assert!(bot.all().await.is_empty(), "nothing has happened yet");
+    socket.say(&turn("two")).await;
+    assert_eq!(socket.end().await.code, 1011);
     let call = bot.first("the bot is asked", is_call).await.json();
     assert_eq!((&call["reason"], &call["provider"]), (&json!("rate_limited"), &json!("google")));
     house.close().await;
