@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use keygate_domain::Intent;
-use keygate_provider::Provider;
+use keygate_provider::{Provider, Transcript};
 use keygate_telemetry::{ContentSlip, spans};
 use tracing::Span;
 
@@ -24,8 +24,8 @@ pub(crate) struct Said {
     intent: Intent,
     asked: Bytes,
     answered: BytesMut,
-    /// Whether what passes is still kept.
-    listens: bool,
+    /// Whether something of the answer is not kept: there was no room, or it is compressed and nothing that could be read.
+    misses: bool,
 }
 
 impl Said {
@@ -42,32 +42,35 @@ impl Said {
             spans::record_content_missing(span);
             return None;
         }
-        // What is compressed is nothing that could be read.
-        let listens = headers.is_some_and(|headers| !headers.contains_key("content-encoding"));
+        let misses = headers.is_some_and(|headers| headers.contains_key("content-encoding"));
         Some(Box::new(Self {
             slip,
             provider: Arc::clone(&lane.provider),
             intent: (*intent).clone(),
             asked: call.body.clone(),
             answered: BytesMut::new(),
-            listens,
+            misses,
         }))
     }
 
     /// The next bytes of the answer pass.
     pub(crate) fn heard(&mut self, piece: &[u8]) {
-        if self.listens {
-            let size = self.answered.len() + piece.len();
-            self.listens = size <= MOST_ANSWERED_BYTES && self.slip.has_room_for(piece.len());
+        if self.misses {
+            return;
         }
-        if self.listens {
+        let size = self.answered.len() + piece.len();
+        self.misses = size > MOST_ANSWERED_BYTES || !self.slip.has_room_for(piece.len());
+        if !self.misses {
             self.answered.extend_from_slice(piece);
         }
     }
 
     /// All was said: it is left for the span, which must not have ended.
     pub(crate) fn leave(self) {
-        let Self { slip, provider, intent, asked, answered, .. } = self;
-        slip.leave(move || provider.transcript(&intent, &asked, &answered));
+        let Self { slip, provider, intent, asked, answered, misses } = self;
+        slip.leave(move || {
+            let told = provider.transcript(&intent, &asked, &answered);
+            Transcript { has_gaps: told.has_gaps || misses, ..told }
+        });
     }
 }
