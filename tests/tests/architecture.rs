@@ -56,6 +56,8 @@ const SAME_FLOOR: &[(&str, &str)] = &[
     ("keygate-alerts", "keygate-pool"),
     // Alerts and calls to bots leave the house by the one HTTP client there is.
     ("keygate-notify", "keygate-upstream"),
+    // So do metrics that are sent by OTLP over HTTP.
+    ("keygate-telemetry", "keygate-upstream"),
 ];
 
 /// Who may start simulated providers: the binary for `keygate demo`, and what tests and measures.

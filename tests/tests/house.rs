@@ -30,6 +30,8 @@ mod house {
     mod client_limits;
     mod client_models;
     mod client_tokens;
+    mod collector;
+    mod content;
     mod continuations;
     mod credentials;
     mod cut_secrets;
@@ -62,6 +64,7 @@ mod house {
     mod live;
     mod live_flow;
     mod metrics;
+    mod metrics_push;
     mod mints_abroad;
     mod model_fallback;
     mod openai_jobs;

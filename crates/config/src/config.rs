@@ -203,8 +203,10 @@ pub enum StoragePlace {
 pub struct TelemetryConfig {
     /// Logs.
     pub log: LogConfig,
-    /// Traces.
+    /// Traces, and metrics that are sent.
     pub otlp: OtlpConfig,
+    /// Prompts and answers on spans, if they are.
+    pub capture_content: Option<CaptureContent>,
     /// Whether metrics are counted, and told to scrapers.
     pub metrics: bool,
 }
@@ -228,15 +230,24 @@ pub enum LogFormat {
     Json,
 }
 
-/// Traces.
+/// How much of prompts and answers goes along with traces.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CaptureContent {
+    /// Most bytes of one request.
+    pub max_bytes: u64,
+}
+
+/// Traces, and metrics that are sent.
 #[derive(Clone, PartialEq, Debug)]
 pub struct OtlpConfig {
-    /// Where spans are sent; nowhere if `None`.
+    /// Where they are sent; nowhere if `None`.
     pub endpoint: Option<Url>,
-    /// How spans are sent.
+    /// How they are sent.
     pub protocol: OtlpProtocol,
     /// The share of traces that is sent, from 0 to 1.
     pub sample: f64,
+    /// How often metrics are sent, if they are.
+    pub metrics_every: Option<Duration>,
 }
 
 /// How spans are sent.

@@ -28,9 +28,9 @@ mod watch;
 mod yaml;
 
 pub use config::{
-    AnswersConfig, AssistantConfig, AuthMode, CacheConfig, ClientToken, ClientsConfig, Config, CorsConfig,
-    LimitsConfig, LogConfig, LogFormat, OtlpConfig, OtlpProtocol, ProviderConfig, ServerConfig,
-    StorageConfig, StoragePlace, TelemetryConfig,
+    AnswersConfig, AssistantConfig, AuthMode, CacheConfig, CaptureContent, ClientToken, ClientsConfig,
+    Config, CorsConfig, LimitsConfig, LogConfig, LogFormat, OtlpConfig, OtlpProtocol, ProviderConfig,
+    ServerConfig, StorageConfig, StoragePlace, TelemetryConfig,
 };
 pub use effective::Effective;
 pub use key_homes::{KeyHome, KeyHomes, VariableHome, read_key_homes};

@@ -11,7 +11,7 @@ use keygate_limits::UserStanding;
 use keygate_pool::{Decision, KeyDecision, KeyState, PoolRefusal, QueueFacts, Skip, Strategy, Wait};
 use serde::Serialize;
 
-use crate::status::{BreakerStatus, BudgetStatus, ceiled};
+use crate::pool_status::{BreakerStatus, BudgetStatus, ceiled};
 
 /// What was asked about.
 pub(crate) struct Asked {

@@ -27,6 +27,7 @@ mod line;
 mod metrics;
 mod origin;
 mod panic_response;
+mod pool_status;
 mod proxy;
 mod rate_limit_headers;
 mod reader;
@@ -46,6 +47,7 @@ mod worker;
 
 pub use error_response::status_of;
 pub use front::{Crew, FrontSettings};
+pub use metrics::Observatory;
 pub use reload::{KeysChanged, ReloadDesk, ReloadOrders, ReloadRefused, ReloadReport, reload_desk};
 pub use rules::{ConfigState, RuleBoard, Rules};
 pub use server::{Front, FrontError, FrontHandle};

@@ -128,6 +128,11 @@ impl RuleBoard {
         self.posted.send_replace(posted);
     }
 
+    /// What is posted now.
+    pub(crate) fn posted(&self) -> Arc<Posted> {
+        Arc::clone(&self.posted.borrow())
+    }
+
     /// A view of the board that knows what it has seen.
     pub(crate) fn reader(&self) -> watch::Receiver<Arc<Posted>> {
         self.posted.subscribe()

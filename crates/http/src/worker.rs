@@ -22,6 +22,7 @@ use crate::credentials::Doorkeeper;
 use crate::departure::Departure;
 use crate::error_response::status_of;
 use crate::front::{Crew, FrontSettings};
+use crate::metrics::Observatory;
 use crate::reload::ReloadDesk;
 use crate::rules::{Posted, Rules};
 use crate::usage::UsageBooks;
@@ -43,6 +44,7 @@ struct Tools {
     tally: Arc<Tally>,
     switchboard: Switchboard,
     metrics: Option<WorkerMetrics>,
+    observatory: Option<Observatory>,
     departure: Departure,
 }
 
@@ -63,6 +65,8 @@ pub(crate) struct Worker {
     pub(crate) max_body_bytes: usize,
     pub(crate) switchboard: Switchboard,
     pub(crate) departure: Departure,
+    /// Where metrics are read off, if there are any.
+    pub(crate) observatory: Option<Observatory>,
 }
 
 impl Station {
@@ -75,6 +79,9 @@ impl Station {
     ) -> Self {
         let mut board = settings.board.reader();
         let posted = Arc::clone(&board.borrow_and_update());
+        let observatory = settings.metrics.clone();
+        let observatory =
+            observatory.map(|metrics| Observatory::new(metrics, crew.clone(), settings.board.clone()));
         let tools = Tools {
             crew,
             client,
@@ -84,6 +91,7 @@ impl Station {
             tally: settings.board.tally(),
             switchboard,
             metrics: settings.metrics.as_ref().map(Metrics::worker),
+            observatory,
             departure,
         };
         let on_duty = RefCell::new(Rc::new(tools.worker(&posted)));
@@ -137,6 +145,7 @@ impl Tools {
             tally: Arc::clone(&self.tally),
             switchboard: self.switchboard.clone(),
             departure: self.departure.clone(),
+            observatory: self.observatory.clone(),
         }
     }
 }

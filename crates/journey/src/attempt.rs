@@ -19,8 +19,10 @@ use tracing::Span;
 
 use crate::account::Account;
 use crate::answer::Slot;
+use crate::keeping::Concern;
 use crate::pieces::joined;
 use crate::relay::{Pace, Passed, Watch};
+use crate::said::Said;
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
 use crate::timer::AttemptTimer;
@@ -116,6 +118,12 @@ impl Attempt<'_> {
         keeping::tell(self.house, self.lane, self.call, self.caller, failed.failure.fault);
         if let Some(kept) = &failed.kept {
             spans::record_answer_status(span, kept.status.as_u16());
+        }
+        // What the caller is told to mend can be found only where it can be read.
+        if failed.failure.fault == Fault::Caller
+            && let Some(said) = Said::of(self, None, span)
+        {
+            said.leave();
         }
         if let Some(timer) = timer {
             timer.failed(&failed.failure, failed.kept.as_ref().map(|kept| kept.status.as_u16()));
@@ -288,6 +296,8 @@ impl Attempt<'_> {
             account,
             timer: Some(timer),
             passed: Passed::default(),
+            concern: Concern::of(self.house, self.lane, self.call, self.caller),
+            said: Said::of(self, Some(answer.headers()), span),
         };
         let held = match self.hold_back(&mut answer, &mut watch).await {
             Ok(held) => held,

@@ -17,6 +17,7 @@ use tracing::Span;
 use crate::account::Account;
 use crate::answer::Slot;
 use crate::attempt::{Talk, without_key};
+use crate::keeping::Concern;
 use crate::settle::{self, Ending};
 use crate::switchboard::Leaving;
 use crate::timer::AttemptTimer;
@@ -52,6 +53,8 @@ pub(crate) struct Watched {
     /// Its place in the ledger, if it could cost something.
     pub(crate) account: Option<Account>,
     pub(crate) timer: Option<AttemptTimer>,
+    /// Whose sessions may be lost over a limit that ends the connection.
+    pub(crate) concern: Option<Box<Concern>>,
 }
 
 impl Watched {
@@ -86,6 +89,9 @@ impl Watched {
         // Who was served and says so was served, however the connection ended.
         let broke = (*end == End::ProviderLost && metered.usage.is_none()).then_some(Fault::Unreachable);
         let failure = told.or_else(|| broke.map(Failure::of));
+        if let (Some(concern), Some(failure)) = (&self.concern, &failure) {
+            concern.tell(failure.fault);
+        }
         let cut = failure.as_ref().map(|failure| Ending::Cut(failure.fault));
         let ending = cut.unwrap_or(Ending::Complete);
         if let Some(account) = self.account {

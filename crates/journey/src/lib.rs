@@ -29,6 +29,7 @@ mod pumping;
 mod refuse;
 mod relay;
 mod resorts;
+mod said;
 mod scrub;
 mod search;
 mod serve;

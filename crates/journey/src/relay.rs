@@ -21,7 +21,9 @@ use tracing::Span;
 use crate::account::Account;
 use crate::answer::Slot;
 use crate::cache::Recorder;
+use crate::keeping::Concern;
 use crate::pieces::joined;
+use crate::said::Said;
 use crate::scrub::Scrub;
 use crate::settle::{self, Ending};
 use crate::timer::{AttemptTimer, RequestTimer};
@@ -53,6 +55,10 @@ pub(crate) struct Watch {
     pub(crate) account: Option<Account>,
     pub(crate) timer: Option<AttemptTimer>,
     pub(crate) passed: Passed,
+    /// Whose sessions may be lost over a limit that is told inside the answer.
+    pub(crate) concern: Option<Box<Concern>>,
+    /// What is said, where that goes along with the span.
+    pub(crate) said: Option<Box<Said>>,
 }
 
 /// How much of an answer went by, and in how many pieces.
@@ -74,6 +80,9 @@ impl Watch {
             Some(lease) => self.scrub.pass(lease.key(), chunk),
             None => chunk,
         };
+        if let Some(said) = &mut self.said {
+            said.heard(&clean);
+        }
         match &mut self.rewrite {
             Some(rewrite) => rewrite.pass(clean),
             None => clean,
@@ -93,6 +102,9 @@ impl Watch {
     /// The last bytes, if any waited.
     pub(crate) fn rest(&mut self) -> Option<Bytes> {
         let clean = self.scrub.rest();
+        if let Some(said) = &mut self.said {
+            said.heard(&clean);
+        }
         let rest = match &mut self.rewrite {
             Some(rewrite) => joined([rewrite.pass(clean), rewrite.rest()]),
             None => clean,
@@ -109,6 +121,12 @@ impl Watch {
         }
         if let Some(timer) = self.timer {
             timer.served(&metered, ending);
+        }
+        if let (Some(concern), Some(failure)) = (&self.concern, &metered.failure) {
+            concern.tell(failure.fault);
+        }
+        if let Some(said) = self.said {
+            said.leave();
         }
         spans::record_relayed(&self.span, self.passed.bytes, self.passed.chunks);
         settle::by_meter(self.lease, &self.client, self.estimate, &metered, ending, &self.span);

@@ -19,11 +19,12 @@ use keygate_actors::{
 };
 use keygate_config::{Config, Loaded, ProviderConfig};
 use keygate_domain::{ClientToken, Redactor, UserId};
-use keygate_http::{Crew, Front, FrontError, FrontSettings, RuleBoard, UsageBooks, reload_desk};
+use keygate_http::{Crew, Front, FrontError, FrontSettings, Observatory, RuleBoard, UsageBooks, reload_desk};
 use keygate_limits::Used;
 use keygate_provider::Adapter;
 use keygate_storage::{Storage, StorageError};
 use keygate_telemetry::metrics::Metrics;
+use keygate_telemetry::{MetricsPush, Telemetry};
 use thiserror::Error;
 
 use crate::commands::print;
@@ -99,7 +100,13 @@ where
         tracing::warn!(event = "config.warning", "{warning}");
     }
     let exit = System::new()
-        .block_on(serve(loaded, again.map(|again| (again, catalogue)), redactor, chaos, companion))
+        .block_on(serve(
+            loaded,
+            again.map(|again| (again, catalogue)),
+            (&telemetry, redactor),
+            chaos,
+            companion,
+        ))
         .unwrap_or_else(|error| failed(&error, error.exit()));
     telemetry.shutdown();
     exit
@@ -113,7 +120,7 @@ fn failed(error: &dyn std::error::Error, exit: Exit) -> Exit {
 async fn serve<F>(
     loaded: Loaded,
     again: Option<(Again, &'static [Adapter])>,
-    redactor: Redactor,
+    (telemetry, redactor): (&Telemetry, Redactor),
     chaos: Option<Chaos>,
     companion: impl FnOnce(SocketAddr) -> F,
 ) -> Result<Exit, CannotServe>
@@ -132,9 +139,8 @@ where
     let (clerk, tokens) = TokenClerk::begin(memory.storage()).await?;
     warn_if_nobody_may_in(&config, &tokens);
     let board = RuleBoard::new(rules(&config, state.clone()), tokens);
-    let metrics = config.telemetry.metrics.then(|| Metrics::new(clock::now()));
-    let noted = KeepersNoted::read(&alerting::Notes(memory.storage())).await;
-    let (messengers, posts) = messengers(&config, &noted);
+    let metrics = config.telemetry.metrics.then(|| Metrics::new(clock::now(), telemetry.deliveries()));
+    let (messengers, posts) = messengers(&config, &memory).await;
     let crew = CrewPlan {
         chaos,
         homes: dwelling.homes(),
@@ -165,6 +171,7 @@ where
     let earlier = EarlierUse::new(memory.storage(), crew.ledger.clone(), crew.limiter.clone());
     posts.begin(&crew, &config.providers, &memory, &redactor);
     drop(config);
+    let push = pushing(telemetry, metrics.as_ref(), &crew, &board);
     let companion = companion(front.address());
     let reloader = again.zip(hangups).map(|((again, catalogue), hangups)| {
         let (board, crew) = (board.clone(), crew.clone());
@@ -174,9 +181,29 @@ where
     let clerks = async { join(reloading(reloader), clerk.run(board)).await.0 };
     let exit = until_the_end(front, signals, &watched(&crew), companion, clerks).await;
     messengers.finish().await;
+    pushed(push).await;
     dwelling.stop();
     memory.close(&crew.supervisors).await;
     exit
+}
+
+/// Has metrics sent, if they are.
+fn pushing(
+    telemetry: &Telemetry,
+    metrics: Option<&Metrics>,
+    crew: &Crew,
+    board: &RuleBoard,
+) -> Option<MetricsPush> {
+    let metrics = metrics?.clone();
+    let observatory = Observatory::new(metrics.clone(), crew.clone(), board.clone());
+    telemetry.push_metrics(metrics, observatory)
+}
+
+/// Sends what was counted last.
+async fn pushed(push: Option<MetricsPush>) {
+    if let Some(push) = push {
+        push.finish().await;
+    }
 }
 
 /// What users had of their plans, if there are any.
@@ -212,9 +239,10 @@ struct Posts {
     keepers: KeepersPost,
 }
 
-fn messengers(config: &Config, noted: &KeepersNoted) -> (Messengers, Posts) {
+async fn messengers(config: &Config, memory: &Memory) -> (Messengers, Posts) {
     let (herald, herald_post) = herald(config.alerts.clone());
-    let (keepers, keepers_post) = session_keepers(config.session_keepers.clone(), noted);
+    let noted = KeepersNoted::read(&alerting::Notes(memory.storage())).await;
+    let (keepers, keepers_post) = session_keepers(config.session_keepers.clone(), &noted);
     (Messengers { herald, keepers }, Posts { herald: herald_post, keepers: keepers_post })
 }
 

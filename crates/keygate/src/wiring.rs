@@ -175,6 +175,11 @@ pub(crate) fn telemetry(config: &Config) -> TelemetrySettings {
                 keygate_config::OtlpProtocol::Http => OtlpProtocol::Http,
             },
             sample: config.telemetry.otlp.sample,
+            content_bytes: config
+                .telemetry
+                .capture_content
+                .map(|content| usize::try_from(content.max_bytes).unwrap_or(usize::MAX)),
+            metrics_every: config.telemetry.otlp.metrics_every,
         }),
         service_version: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -114,6 +114,11 @@ impl Turnstile {
         self.plans.look(user, plan, now)
     }
 
+    /// How many users are remembered.
+    pub fn users(&self) -> usize {
+        self.quotas.users()
+    }
+
     /// Forgets users nothing of whom counts any more.
     pub fn advance(&mut self, now: Moment) {
         self.quotas.advance(now);

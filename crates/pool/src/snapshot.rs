@@ -27,6 +27,10 @@ pub struct PoolSnapshot {
     pub ledger: PoolLedger,
     /// Requests that wait for a key.
     pub waiting: usize,
+    /// Resources whose owners are known.
+    pub bindings: usize,
+    /// The most of them that are remembered.
+    pub most_bindings: usize,
     /// Where the provider itself is in trouble, or was a moment ago.
     pub breakers: Vec<BreakerSnapshot>,
     /// Where the configuration and the provider disagree.

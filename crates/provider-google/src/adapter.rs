@@ -11,7 +11,7 @@ use keygate_domain::{
 };
 use keygate_provider::{
     Adapter, AnswerHead, CallRejected, Extent, FreeCall, Grant, Inbound, KeyVariables, Listing, Meter,
-    OtherModel, Provider, Rewrite, Sockets, StoredReply, SurfaceAnswer, UpstreamRequest,
+    OtherModel, Provider, Rewrite, Sockets, StoredReply, SurfaceAnswer, Transcript, UpstreamRequest,
 };
 
 use crate::live::{self, LiveSockets};
@@ -19,7 +19,7 @@ use crate::openai::UsageHider;
 use crate::surface::Surface;
 use crate::{
     bindings, credentials, faults, lists, openai, operations, references, refusals, routes, standing_in,
-    uploads, usage,
+    transcript, uploads, usage,
 };
 
 /// Google Gemini (the Gemini Developer API) in the catalogue of providers.
@@ -183,6 +183,14 @@ impl Provider for Google {
 
     fn sameness(&self, intent: &Intent, inbound: &Inbound<'_>) -> Option<Vec<u8>> {
         standing_in::sameness(intent, inbound)
+    }
+
+    fn transcribes(&self, intent: &Intent) -> bool {
+        transcript::transcribes(intent)
+    }
+
+    fn transcript(&self, intent: &Intent, asked: &[u8], answered: &[u8]) -> Transcript {
+        transcript::transcript(intent, asked, answered)
     }
 
     fn may_be_given_again(&self, intent: &Intent, answer: &[u8]) -> bool {

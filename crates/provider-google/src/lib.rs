@@ -9,7 +9,7 @@
 //! What a project keeps (files, caches, batches, stores, interactions) is asked for by [`routes`]; what a
 //! request names of it is found by [`references`], and whose that is follows from what [`bindings`] saw in
 //! answers. [`lists`] puts the lists of several projects together. [`standing_in`] is for when the model that was
-//! asked cannot answer, or has before.
+//! asked cannot answer, or has before. [`transcript`] reads what is said in a request and its answer.
 
 mod adapter;
 mod bindings;
@@ -26,6 +26,7 @@ mod refusals;
 mod routes;
 mod standing_in;
 mod surface;
+mod transcript;
 mod uploads;
 mod usage;
 

@@ -17,6 +17,7 @@ mod own_call;
 mod rewrite;
 mod socket;
 mod standing_in;
+mod transcript;
 mod upstream_request;
 
 use bytes::Bytes;
@@ -38,6 +39,7 @@ pub use own_call::{LostStart, OwnCall};
 pub use rewrite::Rewrite;
 pub use socket::{Closing, Frame, OwnFrame, Parting, Refused, Sockets, Terms, Watcher};
 pub use standing_in::{OtherModel, StoredReply};
+pub use transcript::{Message, Part, Transcript};
 pub use upstream_request::{Grant, UpstreamRequest};
 
 /// A provider as a translation. All methods are pure.
@@ -217,6 +219,19 @@ pub trait Provider: Send + Sync + 'static {
     ) -> Option<SurfaceAnswer> {
         let _ = (intent, inbound, stored);
         None
+    }
+
+    /// Whether [`Provider::transcript`] can tell what is said in such a request.
+    fn transcribes(&self, intent: &Intent) -> bool {
+        let _ = intent;
+        false
+    }
+
+    /// What a request with the body `asked` says, and its answer as far as it came. Never for a thread that
+    /// serves: it reads all of it.
+    fn transcript(&self, intent: &Intent, asked: &[u8], answered: &[u8]) -> Transcript {
+        let _ = (intent, asked, answered);
+        Transcript::default()
     }
 
     /// What of a request its answer depends on, besides its target: equal for requests that mean the same.

@@ -13,6 +13,7 @@
 //! - **Secrets are taken out at the door.** Log lines pass the redactor on the writer's thread,
 //!   spans on the exporter's: neither costs a request anything, and no way leads around it.
 
+mod content;
 mod error;
 mod export;
 mod log;
@@ -23,6 +24,8 @@ mod settings;
 pub mod spans;
 mod telemetry;
 
+pub use content::ContentSlip;
 pub use error::TelemetryError;
+pub use export::{Deliveries, MetricsPush, MetricsSource};
 pub use settings::{LogFormat, OtlpProtocol, OtlpSettings, TelemetrySettings};
 pub use telemetry::{Telemetry, start};

@@ -9,17 +9,20 @@ use tracing::subscriber::Interest;
 use tracing::{Dispatch, Level, Metadata};
 use tracing_subscriber::layer::{Context, Filter};
 
+use crate::content::Desk;
 use crate::spans;
 
 /// Lets the spans of requests through to the exporter, and knows which share of them is wanted.
 ///
 /// Nothing else passes: an exporter that traced its own connections would never come to rest.
 /// The share rides along so that the root span finds it in the subscriber it is made for: no
-/// static beside the subscriber, and a subscriber scoped to a test brings its own.
-#[derive(Clone, Copy, Debug)]
+/// static beside the subscriber, and a subscriber scoped to a test brings its own. So does the desk where
+/// prompts and answers are left, if they are.
+#[derive(Clone, Debug)]
 pub(crate) struct Sampling {
     /// A random `u64` below this is in; `None` is every one.
     below: Option<u64>,
+    desk: Option<Desk>,
 }
 
 impl<S> Filter<S> for Sampling {
@@ -44,15 +47,20 @@ impl Sampling {
     /// Traces `share` of all requests; what is not a share (below 0, above 1, NaN) is clamped.
     pub(crate) fn of(share: f64) -> Self {
         if share >= 1.0 {
-            return Self { below: None };
+            return Self { below: None, desk: None };
         }
         #[expect(clippy::cast_sign_loss, reason = "clamped at zero; `as` saturates and turns NaN into 0")]
         let below = (share.max(0.0) * u64::MAX as f64) as u64;
-        Self { below: Some(below) }
+        Self { below: Some(below), desk: None }
+    }
+
+    /// With a desk for what is said in requests.
+    pub(crate) fn with_desk(self, desk: Option<Desk>) -> Self {
+        Self { desk, ..self }
     }
 
     /// Whether a request nobody decided about yet is traced.
-    fn takes_one(self) -> bool {
+    fn takes_one(&self) -> bool {
         self.below.is_none_or(|below| next_random() < below)
     }
 }
@@ -61,10 +69,13 @@ impl Sampling {
 /// subscriber without sampling takes every span it is offered.
 pub(crate) fn decide(callers_choice: Option<bool>) -> bool {
     callers_choice.unwrap_or_else(|| {
-        get_default(|dispatch: &Dispatch| {
-            dispatch.downcast_ref::<Sampling>().is_none_or(|sampling| sampling.takes_one())
-        })
+        get_default(|dispatch: &Dispatch| dispatch.downcast_ref::<Sampling>().is_none_or(Sampling::takes_one))
     })
+}
+
+/// Where prompts and answers are left for their spans; nowhere, unless that is switched on.
+pub(crate) fn desk() -> Option<Desk> {
+    get_default(|dispatch: &Dispatch| dispatch.downcast_ref::<Sampling>()?.desk.clone())
 }
 
 /// `SplitMix64`, seeded per thread from the standard library's own random keys: sampling needs an

@@ -1,5 +1,7 @@
 //! What telemetry is told to do. Plain values: reading files and variables is the caller's.
 
+use std::time::Duration;
+
 /// How the process logs and where its traces go.
 #[derive(Clone, Debug)]
 pub struct TelemetrySettings {
@@ -35,6 +37,10 @@ pub struct OtlpSettings {
     /// The share of requests traced, 0.0 to 1.0. A request that comes with a `traceparent` follows
     /// its flag instead.
     pub sample: f64,
+    /// Most bytes of prompt and answer on a span; `None` keeps them in the house.
+    pub content_bytes: Option<usize>,
+    /// How often metrics are sent; `None` if they are not.
+    pub metrics_every: Option<Duration>,
 }
 
 /// The transport of OTLP.

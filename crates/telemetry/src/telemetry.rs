@@ -13,10 +13,12 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt as log_layer};
 
-use crate::export::Pipeline;
+use crate::content::{Inbox, desk};
+use crate::export::{Outlet, Pipeline, resource, tell_unusable};
 use crate::log::{JsonLine, RedactingWriter, filter, non_blocking, panics_to_log};
+use crate::metrics::Metrics;
 use crate::sampling::Sampling;
-use crate::{LogFormat, TelemetryError, TelemetrySettings};
+use crate::{Deliveries, LogFormat, MetricsPush, MetricsSource, TelemetryError, TelemetrySettings};
 
 /// Longest time for the last spans to leave.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
@@ -26,6 +28,8 @@ const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Telemetry {
     pipeline: Option<Pipeline>,
     problem: Option<TelemetryError>,
+    outlet: Option<Outlet>,
+    deliveries: Deliveries,
     log: WorkerGuard,
 }
 
@@ -61,24 +65,47 @@ impl Telemetry {
         colours: bool,
     ) -> Result<(Dispatch, Self), TelemetryError> {
         let wanted = filter(&settings.log_level)?;
-        let (pipeline, problem) = pipeline(settings, redactor.clone());
+        let deliveries = Deliveries::default();
+        let outlet = outlet(settings, &redactor, &deliveries);
+        let (desk, inbox) =
+            outlet.as_ref().and_then(|outlet| outlet.settings.content_bytes).map(desk).unzip();
+        let (pipeline, problem) = outlet.as_ref().map(|outlet| pipeline(outlet, inbox)).unwrap_or_default();
         let (writer, log) = non_blocking(RedactingWriter::new(redactor, sink));
         let dispatch = match (&pipeline, &settings.otlp) {
             (Some(pipeline), Some(otlp)) => Dispatch::new(
                 Registry::default()
-                    .with(trace_layer(pipeline, Sampling::of(otlp.sample)))
+                    .with(trace_layer(pipeline, Sampling::of(otlp.sample).with_desk(desk)))
                     .with(log_lines(settings.log_format, writer, colours).with_filter(wanted)),
             ),
             (None, _) | (_, None) => Dispatch::new(
                 Registry::default().with(log_lines(settings.log_format, writer, colours).with_filter(wanted)),
             ),
         };
-        Ok((dispatch, Self { pipeline, problem, log }))
+        Ok((dispatch, Self { pipeline, problem, outlet, deliveries, log }))
     }
 
     /// Why there are no traces although they were asked for.
     pub fn problem(&self) -> Option<&TelemetryError> {
         self.problem.as_ref()
+    }
+
+    /// Counts what is delivered.
+    pub fn deliveries(&self) -> Deliveries {
+        self.deliveries.clone()
+    }
+
+    /// Begins to send metrics, if that is switched on: what `source` tells, and in the end what `metrics` counted.
+    pub fn push_metrics(&self, metrics: Metrics, source: impl MetricsSource) -> Option<MetricsPush> {
+        let outlet = self.outlet.clone()?;
+        let every = outlet.settings.metrics_every?;
+        let settings = outlet.settings.clone();
+        match MetricsPush::begin(outlet, every, metrics, source) {
+            Ok(push) => Some(push),
+            Err(error) => {
+                tell_unusable(&settings, &error.to_string());
+                None
+            }
+        }
     }
 
     /// Sends the last spans and writes the last lines. Blocks, at most 5 s for spans and about 1 s
@@ -97,9 +124,17 @@ impl fmt::Debug for Telemetry {
     }
 }
 
-fn pipeline(settings: &TelemetrySettings, redactor: Redactor) -> (Option<Pipeline>, Option<TelemetryError>) {
-    let Some(otlp) = &settings.otlp else { return (None, None) };
-    match Pipeline::start(otlp, &settings.service_version, redactor) {
+fn outlet(settings: &TelemetrySettings, redactor: &Redactor, deliveries: &Deliveries) -> Option<Outlet> {
+    settings.otlp.as_ref().map(|otlp| Outlet {
+        settings: otlp.clone(),
+        resource: resource(&settings.service_version),
+        redactor: redactor.clone(),
+        deliveries: deliveries.clone(),
+    })
+}
+
+fn pipeline(outlet: &Outlet, inbox: Option<Inbox>) -> (Option<Pipeline>, Option<TelemetryError>) {
+    match Pipeline::start(outlet, inbox) {
         Ok(pipeline) => (Some(pipeline), None),
         Err(problem) => (None, Some(problem)),
     }

@@ -222,7 +222,7 @@ def gateway_in(folder, sim, **settings):
 
 @dataclass
 class Collector:
-    """A collector of traces, and where it prints what it receives."""
+    """A collector, and where it prints what it receives."""
 
     grpc: str
     http: str
@@ -230,14 +230,14 @@ class Collector:
 
 
 @contextmanager
-def collecting(log):
-    """Rotel, which prints every span."""
+def collecting(log, signal="traces"):
+    """Rotel, which prints every span, or every number."""
     import rotel
 
     grpc, http = free_port(), free_port()
     command = [Path(rotel.__file__).parent / "rotel-agent", "start"]
     command += ["--otlp-grpc-endpoint", f"127.0.0.1:{grpc}", "--otlp-http-endpoint", f"127.0.0.1:{http}"]
-    command += ["--debug-log", "traces", "--debug-log-verbosity", "detailed", "--exporter", "blackhole"]
+    command += ["--debug-log", signal, "--debug-log-verbosity", "detailed", "--exporter", "blackhole"]
     with open(log, "wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=log.parent, env={})
     try:

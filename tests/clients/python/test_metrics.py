@@ -2,9 +2,11 @@
 
 import json
 import re
+import time
 import urllib.request
 
 import promql_parser
+import pytest
 import yaml
 from prometheus_client import parser as text_parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
@@ -51,6 +53,32 @@ def test_prometheus_reads_openmetrics_with_exemplars(keygate, traced_gateway):
     assert_buckets_grow(families["keygate_request_duration_seconds"])
     exemplars = [s.exemplar for s in families["keygate_request_duration_seconds"].samples if s.exemplar]
     assert TRACE in [exemplar.labels["trace_id"] for exemplar in exemplars]
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_a_collector_receives_the_numbers(simulated, logs, protocol):
+    with house.collecting(logs / f"rotel-metrics-{protocol}.log", "metrics") as collector:
+        endpoint = collector.grpc if protocol == "grpc" else collector.http
+        otlp = {"endpoint": endpoint, "protocol": protocol, "metrics": {"enabled": True, "interval": "1s"}}
+        with house.gateway_in(logs / f"metrics-{protocol}", simulated, telemetry={"otlp": otlp}) as gateway:
+            assert chat(house.through(gateway, simulated))[0] == 200
+            told = told_to(collector, "keygate_requests_total")
+    for part in ("generate_content", "200", "CUMULATIVE"):
+        assert part in told["keygate_requests_total"], told["keygate_requests_total"]
+    assert {"keygate_request_duration_seconds", "keygate_keys", "keygate_limiter_users"} <= set(told)
+
+
+def told_to(collector, name):
+    """The numbers by name once this one is there, each as the collector printed it."""
+    deadline = time.monotonic() + house.PATIENCE
+    while time.monotonic() < deadline:
+        text = collector.log.read_text(errors="replace")
+        metrics = re.split(r"(?m)^Metric #\d+", text)[1:]
+        told = {re.search(r"Name\s*: (.+)", metric).group(1).strip(): metric for metric in metrics}
+        if name in told:
+            return told
+        time.sleep(0.05)
+    raise AssertionError(f"{name} did not come:\n{text[-4000:]}")
 
 
 def assert_buckets_grow(family):

@@ -28,7 +28,7 @@ pub(crate) fn turn(text: &str) -> Value {
 }
 
 /// One connection of each project at a time is all there is.
-fn two_keys() -> Value {
+pub(crate) fn two_keys() -> Value {
     json!({"providers": {"google": {"keys": [
         {"secret": "env:ALPHA_1", "label": "alpha_1", "group": "alpha"},
         {"secret": "env:BETA_1", "label": "beta_1", "group": "beta"},
@@ -56,6 +56,16 @@ async fn refused(house: &House, path: &str, headers: &[(&'static str, &str)]) ->
     }
 }
 
+/// A second turn within a minute ends a session.
+pub(crate) fn one_turn_a_minute(house: &House) {
+    for (name, key) in [("alpha", "sim-google-alpha-1"), ("beta", "sim-google-beta-1")] {
+        let one =
+            ModelLimits { model: "*".to_owned(), requests_per_minute: Some(1), ..ModelLimits::default() };
+        let limited = GoogleProject { limits: vec![one], ..GoogleProject::default() };
+        declare(&house.sim, project(name, key, limited));
+    }
+}
+
 /// A session that is set up.
 async fn begun(house: &House) -> Socket {
     let mut socket = connect(house).await;
@@ -65,7 +75,7 @@ async fn begun(house: &House) -> Socket {
 }
 
 /// Everything that comes until the handle by which the session can be resumed.
-async fn heard(socket: &mut Socket) -> (Vec<Vec<u8>>, String) {
+pub(crate) async fn heard(socket: &mut Socket) -> (Vec<Vec<u8>>, String) {
     let mut heard = Vec::new();
     loop {
         let Event::Bytes(bytes) = socket.next().await else { panic!("Gemini sends JSON as bytes") };
@@ -208,12 +218,7 @@ async fn a_project_with_as_many_connections_as_it_may_is_passed_over() {
 #[tokio::test]
 async fn a_quota_that_ends_a_session_is_told_as_it_came_and_the_next_one_goes_elsewhere() {
     let house = House::open(two_keys()).await;
-    for (name, key) in [("alpha", "sim-google-alpha-1"), ("beta", "sim-google-beta-1")] {
-        let one =
-            ModelLimits { model: "*".to_owned(), requests_per_minute: Some(1), ..ModelLimits::default() };
-        let limited = GoogleProject { limits: vec![one], ..GoogleProject::default() };
-        declare(&house.sim, project(name, key, limited));
-    }
+    one_turn_a_minute(&house);
     let mut socket = begun(&house).await;
     socket.say(&turn("one")).await;
     heard(&mut socket).await;

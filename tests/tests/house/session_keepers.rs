@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use keygate_tests::sim::{Fault, GoogleRow};
+use keygate_tests::sim::{Action, Fault, GoogleRow, StreamError};
 use keygate_tests::{Keygate, SIMULATED_KEYS, configuration, eventually, simulator};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -14,7 +14,9 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::audit;
 use super::kept_tokens::{command, guarded, made};
+use super::live::{LIVE, heard, one_turn_a_minute, setup, turn, two_keys};
 use super::receivers::{Received, Reply, WebReceiver};
+use super::socket::Socket;
 use super::stage::{FLASH, House, chat, generate_path};
 
 const ADMIN: (&str, &str) = ("KEYGATE_ADMIN_TOKEN", "kg_the_admin_of_this_house");
@@ -101,6 +103,52 @@ async fn a_tagged_request_that_meets_a_limit_has_the_bot_asked_and_is_served_all
         assert!(!log.contains(secret), "{secret} is in the log");
     }
     assert!(!house.sim.requests().iter().any(|one| format!("{one:?}").contains("x-keygate-tag")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_limit_that_is_told_inside_a_stream_has_the_bot_asked_too() {
+    let bot = WebReceiver::start(Vec::new(), status("refreshed")).await;
+    let house = house(zalo(&bot.url, &json!({})), &[]).await;
+    let told = |row| Action::ErrorInStream(StreamError { events: 2, row: Some(row), bare: false });
+    house.sim.script([Fault::new(told(GoogleRow::Overloaded))]).expect("a script");
+    let streamed = async |tag: &str| Answer::to(house.stream("stream 5").header("x-keygate-tag", tag)).await;
+    let answer = streamed("zalo").await;
+    assert!(answer.text().contains("\"error\""), "the caller is told: {answer:?}");
+    house.sim.script([Fault::new(told(GoogleRow::MinuteRequests))]).expect("a script");
+    assert_eq!(streamed("other").await.status, 200);
+    assert!(
+        bot.all().await.is_empty(),
+        "trouble of the provider is no limit, and another's limit is not the bot's"
+    );
+    let reset = house.post("/api/google/reset-keys", &json!({})).bearer_auth(ADMIN.1);
+    assert_eq!(Answer::to(reset).await.status, 200);
+    house.sim.script([Fault::new(told(GoogleRow::MinuteRequests))]).expect("a script");
+    let answer = streamed("zalo").await;
+    assert_eq!((answer.status, answer.text().contains("RESOURCE_EXHAUSTED")), (200, true), "{answer:?}");
+    let call = bot.first("the bot is asked", is_call).await.json();
+    assert_eq!((&call["reason"], &call["provider"]), (&json!("rate_limited"), &json!("google")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_limit_that_ends_a_live_session_has_the_bot_asked_too() {
+    let bot = WebReceiver::start(Vec::new(), status("refreshed")).await;
+    let mut changes = zalo(&bot.url, &json!({}));
+    changes["providers"] = two_keys()["providers"].clone();
+    let house = house(changes, &[]).await;
+    one_turn_a_minute(&house);
+    let mut socket =
+        Socket::open(&house.gateway.url(""), LIVE, &[("x-keygate-tag", "zalo")]).await.expect("it opens");
+    socket.say(&setup()).await;
+    assert_eq!(socket.json().await, json!({"setupComplete": {}}));
+    socket.say(&turn("one")).await;
+    heard(&mut socket).await;
+    assert!(bot.all().await.is_empty(), "nothing has happened yet");
+    socket.say(&turn("two")).await;
+    assert_eq!(socket.end().await.code, 1011);
+    let call = bot.first("the bot is asked", is_call).await.json();
+    assert_eq!((&call["reason"], &call["provider"]), (&json!("rate_limited"), &json!("google")));
     house.close().await;
 }
 

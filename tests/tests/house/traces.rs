@@ -1,87 +1,12 @@
 //! What an operator finds in Jaeger: one span per request, per ask for a key and per attempt.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use keygate_tests::eventually;
 use keygate_tests::sim::{Action, Fault, GoogleRow, ScriptedAnswer};
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
-    TraceService, TraceServiceServer,
-};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
-use opentelemetry_proto::tonic::common::v1::any_value::Value as Told;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
 
 use super::answer::Answer;
+use super::collector::{Receiver, attribute, hex};
 use super::stage::{FLASH, House, chat, generate_path};
-
-/// A receiver of traces, as Jaeger is one.
-struct Receiver {
-    address: SocketAddr,
-    spans: UnboundedReceiver<Span>,
-}
-
-struct Inbox(Arc<UnboundedSender<Span>>);
-
-#[tonic::async_trait]
-impl TraceService for Inbox {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let scopes = request.into_inner().resource_spans.into_iter().flat_map(|spans| spans.scope_spans);
-        for span in scopes.flat_map(|scope| scope.spans) {
-            self.0.send(span).map_err(|_| Status::unavailable("the test is over"))?;
-        }
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
-
-impl Receiver {
-    async fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("a bound address");
-        let (sender, spans) = unbounded_channel();
-        let service = TraceServiceServer::new(Inbox(Arc::new(sender)));
-        let server = tonic::transport::Server::builder().add_service(service);
-        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-        Self { address, spans }
-    }
-
-    /// All spans received until the trace's root is there: it ends last.
-    async fn trace(&mut self, trace_id: &str) -> Vec<Span> {
-        let mut trace: Vec<Span> = Vec::new();
-        eventually("the whole trace arrives", async || {
-            while let Ok(span) = self.spans.try_recv() {
-                trace.push(span);
-            }
-            let of_trace: Vec<Span> =
-                trace.iter().filter(|span| hex(&span.trace_id) == trace_id).cloned().collect();
-            of_trace.iter().any(|span| span.name.starts_with("POST ")).then_some(of_trace)
-        })
-        .await
-    }
-}
-
-fn hex(id: &[u8]) -> String {
-    id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
-}
-
-fn attribute(span: &Span, name: &str) -> Option<String> {
-    let value = span.attributes.iter().find(|attribute| attribute.key == name)?.value.as_ref()?;
-    let told = value.value.as_ref()?;
-    if let Told::StringValue(text) = told {
-        return Some(text.clone());
-    }
-    if let Told::IntValue(number) = told { Some(number.to_string()) } else { Some(format!("{told:?}")) }
-}
 
 /// The word of the limiter stands below the root, once.
 fn the_limiter_told(spans: &[Span], root: &[u8]) {

@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn many_rows_do_not_gather() {
-        let mut spool = spool(&["a"; MOST_ROWS + 1]);
+        let mut spool = spool(&vec!["a"; MOST_ROWS + 1]);
         let Step::Enter(rows) = spool.next(at(0)) else { panic!() };
         assert_eq!(rows.len(), MOST_ROWS);
         spool.entered();

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -53,6 +53,7 @@ pub(super) enum Note {
 /// an earlier process noted.
 pub fn session_keepers(settings: Vec<KeeperSettings>, noted: &KeepersNoted) -> (Keepers, KeepersPost) {
     let (queue, notes) = mpsc::channel(MOST_NOTES);
+    let any = Arc::new(AtomicBool::new(!settings.is_empty()));
     let now = clock::now();
     let at_first = settings.iter().map(|one| {
         let keeper = Keeper::new(one.cooldown, &noted.of(&one.name), now);
@@ -61,7 +62,7 @@ pub fn session_keepers(settings: Vec<KeeperSettings>, noted: &KeepersNoted) -> (
     let shown = Arc::new(ArcSwap::from_pointee(at_first.collect()));
     let (wanted, settings) = watch::channel(Arc::new(settings));
     let keepers =
-        Keepers { queue, wanted: Arc::new(wanted), shown: Arc::clone(&shown), dropped: Arc::default() };
+        Keepers { queue, any, wanted: Arc::new(wanted), shown: Arc::clone(&shown), dropped: Arc::default() };
     (keepers, KeepersPost { notes, settings, shown })
 }
 
@@ -69,6 +70,7 @@ pub fn session_keepers(settings: Vec<KeeperSettings>, noted: &KeepersNoted) -> (
 #[derive(Clone, Debug)]
 pub struct Keepers {
     queue: mpsc::Sender<Note>,
+    any: Arc<AtomicBool>,
     wanted: Arc<watch::Sender<Arc<Vec<KeeperSettings>>>>,
     shown: Arc<ArcSwap<Vec<KeeperShown>>>,
     dropped: Arc<AtomicU64>,
@@ -82,7 +84,13 @@ impl Keepers {
 
     /// Keeps by other settings from here on. Never waits.
     pub fn set(&self, settings: Vec<KeeperSettings>) {
+        self.any.store(!settings.is_empty(), Ordering::Relaxed);
         self.wanted.send_replace(Arc::new(settings));
+    }
+
+    /// Whether anybody's session is kept: what only keepers want to know can be left out otherwise.
+    pub fn has_any(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
     }
 
     /// A provider put a limit on a request: the bots concerned are asked, if it is time.

@@ -1,5 +1,7 @@
 //! The mailbox and the fence around quotas and failed logins. Decides nothing.
 
+use std::sync::Arc;
+
 use actix::{Actor, ActorContext as _, Context, Handler, Supervised};
 use keygate_domain::{Moment, UserId};
 use keygate_limits::{
@@ -8,6 +10,7 @@ use keygate_limits::{
 
 use super::admission::{LimiterRefusal, Ticket};
 use super::call::UserCall;
+use super::crowd::Crowd;
 use super::messages::{
     Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, Restore, SetPlans, SetPolicy,
 };
@@ -29,6 +32,7 @@ pub(crate) struct UserLimiterActor {
     saboteur: Saboteur,
     budget: RestartBudget,
     vitals: Vitals,
+    crowd: Arc<Crowd>,
 }
 
 /// The machines in here.
@@ -80,7 +84,7 @@ impl UserLimiterActor {
         used: Vec<(UserId, Used)>,
         notices: Notices<Leave>,
         chaos: Option<Chaos>,
-        vitals: Vitals,
+        (vitals, crowd): (Vitals, Arc<Crowd>),
     ) -> Self {
         Self {
             policy,
@@ -92,6 +96,7 @@ impl UserLimiterActor {
             saboteur: Saboteur::new(chaos),
             budget: RestartBudget::default(),
             vitals,
+            crowd,
         }
     }
 
@@ -115,6 +120,7 @@ impl UserLimiterActor {
             (answer, limits.next_wakeup(now))
         });
         let Ok((answer, wakeup)) = outcome else { return Err(self.give_up_this_life(ctx)) };
+        self.crowd.tell(self.limits.users.users(), self.limits.users.policy().max_users);
         self.alarm.set(ctx, wakeup, now, Self::wake);
         Ok(answer)
     }

@@ -11,6 +11,7 @@ use keygate_limits::{PlanStanding, Plans, Used, UserPolicy, UserStanding};
 use super::actor::UserLimiterActor;
 use super::admission::{Admission, LimiterRefusal};
 use super::call::UserCall;
+use super::crowd::Crowd;
 use super::messages::{
     Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, Restore, SetPlans, SetPolicy,
 };
@@ -40,9 +41,12 @@ pub(super) fn start(
     let gate = Gate::new(gate);
     let vitals = Vitals::new("users", gate.clone());
     let its_vitals = vitals.clone();
+    let crowd = Arc::<Crowd>::default();
+    let its_crowd = Arc::clone(&crowd);
     let (tray, notices) = tray();
-    let address = home.start(move || UserLimiterActor::new(policy, plans, used, notices, chaos, its_vitals));
-    UserLimiter { desk: Arc::new(Desk { address, tray, gate, vitals }) }
+    let address = home
+        .start(move || UserLimiterActor::new(policy, plans, used, notices, chaos, (its_vitals, its_crowd)));
+    UserLimiter { desk: Arc::new(Desk { address, tray, gate, vitals, crowd }) }
 }
 
 /// Limits what each user may do. Cheap to clone.
@@ -58,6 +62,7 @@ pub(crate) struct Desk {
     tray: Tray<Leave>,
     gate: Gate,
     vitals: Vitals,
+    crowd: Arc<Crowd>,
 }
 
 impl Desk {
@@ -136,6 +141,11 @@ impl UserLimiter {
     /// When the limiter restarts; it does so with the new limits.
     pub async fn set_policy(&self, policy: UserPolicy) -> Result<(), Unavailable> {
         self.desk.address.send(SetPolicy(policy)).await?
+    }
+
+    /// How many users it remembers, and how many it could; read without asking it.
+    pub fn crowd(&self) -> (usize, usize) {
+        self.desk.crowd.read()
     }
 
     /// Its signs of life; read without asking it.

@@ -3,6 +3,7 @@
 mod actor;
 mod admission;
 mod call;
+mod crowd;
 mod handle;
 mod messages;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use keygate_domain::{ClientId, PlanName, UserId, UserLimits};
 use keygate_limits::{Allowed, Amount, Plan, Plans, TurnedAway, TurnedAwayWhy, Used, UserPolicy};
 use tokio::task::LocalSet;
+use tokio::time::sleep;
 
 use super::handle::start;
 use super::{LimiterRefusal, UserCall, UserLimiter, start_limiter};
@@ -80,6 +81,21 @@ async fn a_caller_that_vanishes_does_not_occupy_its_user() {
         drop(asking);
         assert!(limiter.admit(call("ann")).await.is_ok());
         assert_eq!(limiter.vitals().in_flight(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_many_users_are_remembered_is_seen_without_asking() {
+    on_one_thread(async {
+        let policy = UserPolicy { max_users: 9, ..policy(20, 16) };
+        let limiter = start_limiter(policy, Plans::default(), vec![], 64, &Home::Here);
+        for user in ["ann", "bob", "ann"] {
+            drop(limiter.admit(call(user)).await.unwrap());
+        }
+        assert_eq!(limiter.crowd(), (2, 9));
+        sleep(Duration::from_secs(70)).await;
+        assert_eq!(limiter.crowd(), (0, 9), "nothing of theirs counts any more");
     })
     .await;
 }

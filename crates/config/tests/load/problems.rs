@@ -169,6 +169,19 @@ fn strategies_that_do_not_exist_are_refused(#[case] line: &str) {
 #[case("clients: { tokens: [{ name: a }] }", "`clients.tokens[0]` lacks `sha256`")]
 #[case("telemetry: { log: { level: loud } }", "`telemetry.log.level` must be a log level")]
 #[case("telemetry: { otlp: { endpoint: 'ftp://x' } }", "is neither http nor https")]
+#[case(
+    "telemetry: { otlp: { metrics: { interval: 100ms } } }",
+    "`telemetry.otlp.metrics.interval` is not between 1s and 1h"
+)]
+#[case(
+    "telemetry: { metrics: false, otlp: { metrics: { enabled: true } } }",
+    "`telemetry.otlp.metrics.enabled` sends what is not counted"
+)]
+#[case(
+    "telemetry: { capture_content: { max_bytes: 2MiB } }",
+    "`telemetry.capture_content.max_bytes` is not between 1KiB and 1MiB"
+)]
+#[case("telemetry: { capture_content: on }", "`telemetry.capture_content` must be a mapping")]
 #[case("providers: []", "`providers` must be a mapping")]
 #[case("providers: { google: { keys: {} } }", "`providers.google.keys` must be a list of keys")]
 #[case("providers: { google: { keys: [''] } }", "`providers.google.keys[0]` must be a key")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::civil::time;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use keygate_config::{OtlpProtocol, StoragePlace};
+use keygate_config::{CaptureContent, OtlpProtocol, StoragePlace};
 use keygate_domain::{Allowance, PlanName};
 use keygate_limits::{Allowed, Overage, Plan, Price, RetryPolicy, UserPolicy};
 use keygate_pool::{Budgets, Cooldowns, Overloaded, Policy, ProbePolicy, QueueBounds, Rotation, Strategy};
@@ -35,7 +35,7 @@ fn every_value_reaches_its_place() {
 server: { bind: '[::1]:9', workers: 3, max_body: 2MB, max_upload: 3GiB, public_url: 'https://ai.example.com/gateway', shutdown_delay: 2s, shutdown_grace: 5s, status_public: yes, max_connections: 7, request_head_timeout: 1s }
 limits: { per_user: { requests_per_minute: 60, burst: 5, max_concurrent: 2 }, user_header: X-Who, max_users: 9, failed_logins_per_minute: 3 }
 storage: { url: 'sqlite:///var/lib/keygate/k.db' }
-telemetry: { log: { level: off }, otlp: { endpoint: 'http://collector:4318/', protocol: http, sample: 0.25 } }
+telemetry: { log: { level: off }, otlp: { endpoint: 'http://collector:4318/', protocol: http, sample: 0.25, metrics: { enabled: true, interval: 15s } }, capture_content: { enabled: true, max_bytes: 8KiB } }
 providers:
   anam:
     base_url: http://localhost:7777/anam
@@ -68,6 +68,8 @@ providers:
     assert_eq!(config.storage.place, StoragePlace::File("/var/lib/keygate/k.db".into()));
     assert_eq!(config.telemetry.log.level, "off");
     assert_eq!((config.telemetry.otlp.protocol, config.telemetry.otlp.sample), (OtlpProtocol::Http, 0.25));
+    assert_eq!(config.telemetry.otlp.metrics_every, Some(Duration::from_secs(15)));
+    assert_eq!(config.telemetry.capture_content, Some(CaptureContent { max_bytes: 8192 }));
     let anam = &config.providers[0];
     assert_eq!(anam.base_url.as_str(), "http://localhost:7777/anam");
     let seconds = Duration::from_secs;
@@ -83,6 +85,28 @@ providers:
     };
     assert_eq!(anam.retry, retry);
     assert_eq!(anam.timeout, seconds(9));
+}
+
+#[test]
+fn content_that_leaves_the_house_is_warned_of_and_so_is_what_has_nowhere_to_go() {
+    let with = |yaml: &str| House::with_yaml(yaml).env("GEMINI_API_KEY", "k");
+    let sent = with(
+        "telemetry: { otlp: { endpoint: 'http://127.0.0.1:4317' }, capture_content: { enabled: true } }\n",
+    );
+    assert!(
+        sent.warnings().contains("prompts and answers go to telemetry.otlp.endpoint"),
+        "{}",
+        sent.warnings()
+    );
+    let nowhere =
+        with("telemetry: { otlp: { metrics: { enabled: true } }, capture_content: { enabled: true } }\n");
+    let config = nowhere.loaded().config;
+    assert_eq!((config.telemetry.capture_content, config.telemetry.otlp.metrics_every), (None, None));
+    for setting in ["telemetry.capture_content.enabled", "telemetry.otlp.metrics.enabled"] {
+        let told = format!("`{setting}` does nothing until telemetry.otlp.endpoint is set");
+        assert!(nowhere.warnings().contains(&told), "{}", nowhere.warnings());
+    }
+    assert_eq!(with("telemetry: { otlp: { endpoint: 'http://127.0.0.1:4317' } }\n").warnings(), "");
 }
 
 #[rstest]

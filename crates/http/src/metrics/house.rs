@@ -2,31 +2,33 @@
 
 use keygate_actors::LedgerCounts;
 use keygate_alerts::{AlertsShown, ChannelState, Severity};
-use keygate_journey::Tallied;
+use keygate_journey::{ResponseCache, Tallied, Tally};
 use keygate_keeper::KeeperState;
 use keygate_telemetry::metrics::{Page, table};
 
 use super::pools;
-use crate::worker::Worker;
+use crate::front::Crew;
+use crate::rules::{ConfigState, Posted};
 
-pub(super) fn tell(page: &mut Page, worker: &Worker) {
+pub(super) fn tell(page: &mut Page, crew: &Crew, posted: &Posted, tally: &Tally) {
     page.count(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1);
-    pools::vitals(page, worker.house.limiter.vitals());
-    let counts = worker.house.ledger.counts();
+    pools::vitals(page, crew.limiter.vitals());
+    let (users, most_users) = crew.limiter.crowd();
+    page.count(&table::LIMITER_USERS, &[], users as u64);
+    page.count(&table::LIMITER_USERS_MOST, &[], most_users as u64);
+    let counts = crew.ledger.counts();
     ledger(page, &counts);
-    for (part, is_well) in [
-        ("state", worker.bookkeeper.is_well()),
-        ("ledger", counts.is_well),
-        ("audit", worker.auditor.is_well()),
-    ] {
+    for (part, is_well) in
+        [("state", crew.bookkeeper.is_well()), ("ledger", counts.is_well), ("audit", crew.auditor.is_well())]
+    {
         page.flag(&table::STORAGE_UP, &[part], is_well);
     }
-    cache(page, worker);
-    alerts(page, &worker.herald.shown());
-    let keepers = worker.house.keepers.shown();
+    cache(page, posted.cache.as_ref(), tally);
+    alerts(page, &crew.herald.shown());
+    let keepers = crew.keepers.shown();
     let in_need = keepers.iter().filter(|keeper| keeper.state == KeeperState::NeedsLogin).count();
     page.count(&table::KEEPERS_NEED_LOGIN, &[], in_need as u64);
-    configuration(page, worker);
+    configuration(page, &posted.rules.state);
 }
 
 fn ledger(page: &mut Page, counts: &LedgerCounts) {
@@ -46,13 +48,13 @@ fn ledger(page: &mut Page, counts: &LedgerCounts) {
     }
 }
 
-fn cache(page: &mut Page, worker: &Worker) {
-    let Tallied { hits, misses, bypassed, stored } = worker.tally.told();
+fn cache(page: &mut Page, cache: Option<&ResponseCache>, tally: &Tally) {
+    let Tallied { hits, misses, bypassed, stored } = tally.told();
     for (result, count) in [("hit", hits), ("miss", misses), ("bypass", bypassed)] {
         page.count(&table::CACHE_REQUESTS, &[result], count);
     }
     page.count(&table::STORED_ANSWERS, &[], stored);
-    let (answers, bytes) = worker.house.cache.as_ref().map_or((0, 0), keygate_journey::ResponseCache::size);
+    let (answers, bytes) = cache.map_or((0, 0), ResponseCache::size);
     page.count(&table::CACHE_ANSWERS, &[], answers);
     page.count(&table::CACHE_BYTES, &[], bytes);
 }
@@ -70,8 +72,7 @@ fn alerts(page: &mut Page, shown: &AlertsShown) {
     }
 }
 
-fn configuration(page: &mut Page, worker: &Worker) {
-    let state = &worker.rules.state;
+fn configuration(page: &mut Page, state: &ConfigState) {
     page.flag(&table::CONFIG_UP, &[], state.problem.is_none());
     page.tell(&table::CONFIG_LOADED, &[], state.loaded_at.as_millisecond() as f64 / 1e3);
     page.count(&table::CONFIG_NEEDS_RESTART, &[], state.needs_restart.len() as u64);

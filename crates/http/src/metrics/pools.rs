@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use actix_web::rt::time::timeout;
-use keygate_actors::{Vitals, clock};
-use keygate_domain::{BucketName, GroupId, Moment};
-use keygate_journey::Lane;
+use keygate_actors::{KeySupervisor, Vitals, clock};
+use keygate_domain::{BucketName, GroupId, Moment, ProviderName};
 use keygate_pool::{BreakerState, BudgetUse, KeySnapshot, KeyState, PoolSnapshot};
 use keygate_telemetry::metrics::{Page, table};
 
@@ -22,15 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The provider whose keys have a name of their own on existing dashboards.
 const GEMINI: &str = "google";
 
-pub(super) async fn tell(page: &mut Page, lane: &Lane) {
-    let provider = lane.adapter.name.as_str();
-    vitals(page, lane.supervisor.vitals());
+pub(super) async fn tell(page: &mut Page, provider: ProviderName, supervisor: &KeySupervisor) {
+    let provider = provider.as_str();
+    vitals(page, supervisor.vitals());
     // What nobody counted yet is zero, so that its first step can be seen.
     for family in [&table::UPSTREAM_429, &table::REQUESTS_RUNNING, &table::STREAMS_RUNNING] {
         page.count(family, &[provider], 0);
     }
     // A pool that cannot tell is worth a number, and no reason to hide the others.
-    let pool = timeout(PATIENCE, lane.supervisor.observe()).await;
+    let pool = timeout(PATIENCE, supervisor.observe()).await;
     let pool = pool.ok().and_then(Result::ok);
     page.flag(&table::POOL_UP, &[provider], pool.is_some());
     if let Some(pool) = pool {
@@ -65,6 +64,8 @@ fn counts(page: &mut Page, provider: &str, pool: &PoolSnapshot) {
     page.count(&table::GROUPS, &[provider], pool.groups as u64);
     page.count(&table::KEYS_DRAINING, &[provider], pool.draining as u64);
     page.count(&table::QUEUE_WAITING, &[provider], pool.waiting as u64);
+    page.count(&table::BINDINGS, &[provider], pool.bindings as u64);
+    page.count(&table::BINDINGS_MOST, &[provider], pool.most_bindings as u64);
     page.count(&table::LEASES_OUT, &[provider], pool.ledger.in_flight);
     let ledger = &pool.ledger;
     for (outcome, count) in

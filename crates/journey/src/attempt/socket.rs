@@ -14,6 +14,7 @@ use super::{Attempt, Failed, Kept};
 use crate::account::Account;
 use crate::answer::Slot;
 use crate::conversation::{Watched, scrubbed};
+use crate::keeping::Concern;
 use crate::scrub;
 use crate::timer::AttemptTimer;
 
@@ -71,6 +72,7 @@ impl Attempt<'_> {
             units: self.intent.user_units,
             account,
             timer: Some(timer),
+            concern: Concern::of(self.house, self.lane, self.call, self.caller),
         };
         let mut talk = Talk { incoming, outgoing, held: Vec::new(), watched };
         let patience = clock::left_until(self.first_byte_by);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use keygate_domain::{BucketName, Fault, Metric, Moment, Spend};
 
 use super::{KeyPool, wish};
+use crate::affinity::Affinity;
 use crate::cooldown::Rest;
 use crate::group::{Group, Use};
 use crate::roster::Owner;
@@ -42,6 +43,8 @@ impl KeyPool {
             ledger: self.ledger,
             breakers: self.breaker.observe(now),
             waiting: self.queue.len(),
+            bindings: self.affinity.len(),
+            most_bindings: Affinity::MOST,
             warnings: self.warnings(),
         }
     }

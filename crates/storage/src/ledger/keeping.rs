@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use keygate_domain::{LedgerBalance, LedgerRow};
 use sqlx::any::AnyArguments;
+use sqlx::error::DatabaseError;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _};
 
@@ -94,7 +95,7 @@ enum Seen {
 
 /// Whether it was refused because a row is there.
 fn is_there(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|error| error.is_unique_violation())
+    error.as_database_error().is_some_and(DatabaseError::is_unique_violation)
 }
 
 async fn write(

@@ -5,23 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use keygate_domain::Redactor;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry::{Key, Value};
 use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
 use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig, WithTonicConfig};
-use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider};
 use tokio::runtime::{Builder, Runtime};
 
+use super::identity::SERVICE_NAME;
+use super::push::Outlet;
 use super::redacting::RedactingExporter;
-use crate::{OtlpProtocol, OtlpSettings, TelemetryError};
-
-const SERVICE_NAME: &str = "keygate";
+use crate::content::Inbox;
+use crate::{OtlpProtocol, TelemetryError};
 
 /// How long one batch may take; a receiver that accepts and never answers must not keep the
 /// queue behind it for longer.
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running exporter.
 pub(crate) struct Pipeline {
@@ -34,11 +32,8 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     /// Prepares to send to the receiver; connects with the first batch.
-    pub(crate) fn start(
-        settings: &OtlpSettings,
-        service_version: &str,
-        redactor: Redactor,
-    ) -> Result<Self, TelemetryError> {
+    pub(crate) fn start(outlet: &Outlet, content: Option<Inbox>) -> Result<Self, TelemetryError> {
+        let Outlet { settings, resource, redactor, deliveries } = outlet;
         let failed =
             |source| TelemetryError::Otlp { endpoint: without_credentials(&settings.endpoint), source };
         let (exporter, runtime) = match settings.protocol {
@@ -53,7 +48,7 @@ impl Pipeline {
             OtlpProtocol::Http => (http_exporter(&settings.endpoint), None),
         };
         let exporter = match exporter {
-            Ok(exporter) => RedactingExporter::new(redactor, exporter),
+            Ok(exporter) => RedactingExporter::new(redactor.clone(), exporter, deliveries.clone(), content),
             Err(error) => {
                 if let Some(runtime) = runtime {
                     runtime.shutdown_background();
@@ -63,7 +58,7 @@ impl Pipeline {
         };
         let failing = exporter.failing();
         let provider = SdkTracerProvider::builder()
-            .with_resource(resource(service_version))
+            .with_resource(resource.clone())
             // The root span is sampled before it is made; what arrives here is wanted.
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
             .with_span_processor(BatchSpanProcessor::builder(exporter).build())
@@ -135,28 +130,13 @@ fn traces_url(endpoint: &str) -> String {
     if base.ends_with("/v1/traces") { base.to_owned() } else { format!("{base}/v1/traces") }
 }
 
-fn without_credentials(endpoint: &str) -> String {
+pub(super) fn without_credentials(endpoint: &str) -> String {
     match (endpoint.find("://"), endpoint.rfind('@')) {
         (Some(scheme), Some(at)) if at > scheme => {
             format!("{}{}", &endpoint[..scheme + 3], &endpoint[at + 1..])
         }
         (Some(_) | None, _) => endpoint.to_owned(),
     }
-}
-
-/// Who speaks. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over the built-in name, as
-/// every OpenTelemetry user expects.
-fn resource(service_version: &str) -> Resource {
-    let builder = || {
-        Resource::builder()
-            .with_attribute(opentelemetry::KeyValue::new("service.version", service_version.to_owned()))
-    };
-    let found = builder().build();
-    let unnamed = match found.get(&Key::from_static_str("service.name")) {
-        Some(Value::String(name)) => name.as_str().starts_with("unknown_service"),
-        Some(_) | None => true,
-    };
-    if unnamed { builder().with_service_name(SERVICE_NAME).build() } else { found }
 }
 
 #[cfg(test)]

@@ -14,18 +14,27 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use tracing::{info, warn};
 
+use super::deliveries::{Deliveries, Signal};
+use crate::content::Inbox;
+
+/// Most text of spans that is sent in one message: collectors take 4 MiB.
+const MOST_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
+
 /// An exporter that hands clean spans to another. It runs on the exporter's thread.
 pub(crate) struct RedactingExporter<E> {
     redactor: Redactor,
     inner: E,
     /// Whether the last batch was lost; shared with who has to know at the end.
     failing: Arc<AtomicBool>,
+    deliveries: Deliveries,
+    /// Where prompts and answers wait for their spans.
+    content: Option<Inbox>,
 }
 
 impl<E> RedactingExporter<E> {
     /// Cleans for `inner`.
-    pub(crate) fn new(redactor: Redactor, inner: E) -> Self {
-        Self { redactor, inner, failing: Arc::default() }
+    pub(crate) fn new(redactor: Redactor, inner: E, deliveries: Deliveries, content: Option<Inbox>) -> Self {
+        Self { redactor, inner, failing: Arc::default(), deliveries, content }
     }
 
     /// Tells, now and later, whether the last batch was lost.
@@ -35,6 +44,7 @@ impl<E> RedactingExporter<E> {
 
     /// A receiver that is away fails every batch: only the change is worth a line.
     fn tell_change(&self, result: &OTelSdkResult) {
+        self.deliveries.count(Signal::Traces, result.is_ok());
         let was_failing = self.failing.swap(result.is_err(), Ordering::Relaxed);
         match result {
             Err(error) if !was_failing => {
@@ -58,12 +68,19 @@ impl<E> fmt::Debug for RedactingExporter<E> {
 
 impl<E: SpanExporter> SpanExporter for RedactingExporter<E> {
     async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
+        if let Some(content) = &self.content {
+            content.put_on(&mut batch, &self.redactor).await;
+        }
         for span in &mut batch {
             scrub_span(&self.redactor, span);
         }
-        let result = self.inner.export(batch).await;
-        self.tell_change(&result);
-        result
+        let mut all = Ok(());
+        for message in messages(batch) {
+            let sent = self.inner.export(message).await;
+            self.tell_change(&sent);
+            all = all.and(sent);
+        }
+        all
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -77,6 +94,30 @@ impl<E: SpanExporter> SpanExporter for RedactingExporter<E> {
     fn set_resource(&mut self, resource: &Resource) {
         self.inner.set_resource(resource);
     }
+}
+
+/// A batch in pieces of a size that receivers take; one, unless its spans carry much.
+fn messages(batch: Vec<SpanData>) -> Vec<Vec<SpanData>> {
+    let (mut messages, mut message, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for span in batch {
+        let size = text_bytes(&span);
+        if bytes + size > MOST_MESSAGE_BYTES && !message.is_empty() {
+            messages.push(std::mem::take(&mut message));
+            bytes = 0;
+        }
+        bytes += size;
+        message.push(span);
+    }
+    messages.push(message);
+    messages
+}
+
+fn text_bytes(span: &SpanData) -> usize {
+    let texts = span.attributes.iter().map(|attribute| match &attribute.value {
+        Value::String(text) => text.as_str().len(),
+        Value::Bool(_) | Value::I64(_) | Value::F64(_) | Value::Array(_) | _ => 0,
+    });
+    texts.sum()
 }
 
 fn scrub_span(redactor: &Redactor, span: &mut SpanData) {
@@ -173,7 +214,8 @@ mod tests {
         let (sink, lines) = channel();
         let (dispatch, telemetry) =
             Telemetry::prepare(&settings, redactor.clone(), Lines(sink), false).unwrap();
-        let exporter = RedactingExporter::new(redactor, ScriptedReceiver(0.into()));
+        let exporter =
+            RedactingExporter::new(redactor, ScriptedReceiver(0.into()), Deliveries::default(), None);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         tracing::dispatcher::with_default(&dispatch, || {
             runtime.block_on(async {

@@ -10,11 +10,12 @@
 //!   has served it, up to a bound, and what is counted beyond the bounds is counted as `other`. Users, clients
 //!   and requests are no labels; exemplars lead from a bucket to a trace.
 //!
-//! Every name stands in [`table`]. What is no count but a state (keys, budgets, queues) is not kept here: whoever
+//! Every name stands in [`table`]; a page is written for scrapers (`page`) or as OTLP has it (`otlp`). What is no count but a state (keys, budgets, queues) is not kept here: whoever
 //! answers a scrape puts it on the [`Page`] at that moment.
 
 mod gather;
 mod histogram;
+mod otlp;
 mod page;
 mod registry;
 mod request;

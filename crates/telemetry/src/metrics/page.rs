@@ -39,8 +39,9 @@ pub struct Page {
     families: BTreeMap<&'static str, BTreeMap<Vec<String>, Sample>>,
 }
 
+/// What is told under one set of labels.
 #[derive(Debug)]
-enum Sample {
+pub(super) enum Sample {
     Number(f64),
     Distribution(Distribution),
 }
@@ -84,18 +85,21 @@ impl Page {
         self.families.entry(family.name).or_default().entry(labels).or_insert_with(empty)
     }
 
+    /// The families that anything is told of, in the order of a page, with their samples by labels.
+    pub(super) fn families(&self) -> impl Iterator<Item = (&'static Family, &BTreeMap<Vec<String>, Sample>)> {
+        ALL.iter().filter_map(|family| Some((*family, self.families.get(family.name)?)))
+    }
+
     /// The page as text.
     pub fn written(&self, format: Format) -> String {
         let mut text = String::with_capacity(32 * 1024);
-        for family in ALL {
-            if let Some(samples) = self.families.get(family.name) {
-                head(&mut text, family, format);
-                for (labels, sample) in samples {
-                    let labels = Labels { names: family.labels, values: labels };
-                    match sample {
-                        Sample::Number(number) => line(&mut text, family.name, "", &labels, None, *number),
-                        Sample::Distribution(told) => buckets(&mut text, family.name, &labels, told, format),
-                    }
+        for (family, samples) in self.families() {
+            head(&mut text, family, format);
+            for (labels, sample) in samples {
+                let labels = Labels { names: family.labels, values: labels };
+                match sample {
+                    Sample::Number(number) => line(&mut text, family.name, "", &labels, None, *number),
+                    Sample::Distribution(told) => buckets(&mut text, family.name, &labels, told, format),
                 }
             }
         }

@@ -13,6 +13,7 @@ use super::Page;
 use super::gather;
 use super::request::RequestMetrics;
 use super::series::{AttemptKey, AttemptSeries, ProviderSeries, RequestKey, RequestSeries, Table};
+use crate::Deliveries;
 
 /// Most models that are labels, over all providers.
 const MOST_MODELS: usize = 100;
@@ -28,6 +29,7 @@ struct Registry {
     /// Models that a provider has served.
     models: ArcSwap<BTreeSet<(&'static str, ModelName)>>,
     reloads: [AtomicU64; 3],
+    deliveries: Deliveries,
 }
 
 /// What one worker counts.
@@ -65,13 +67,14 @@ impl Reload {
 }
 
 impl Metrics {
-    /// Counts of a process that begins now.
-    pub fn new(started: Moment) -> Self {
+    /// Counts of a process that begins now, and of what its telemetry delivers.
+    pub fn new(started: Moment, deliveries: Deliveries) -> Self {
         Self(Arc::new(Registry {
             started,
             workers: ArcSwap::default(),
             models: ArcSwap::default(),
             reloads: Default::default(),
+            deliveries,
         }))
     }
 
@@ -100,8 +103,16 @@ impl Metrics {
             let count = self.0.reloads.get(result as usize).map(|count| count.load(Ordering::Relaxed));
             page.count(&super::table::CONFIG_RELOADS, &[result.as_str()], count.unwrap_or_default());
         }
+        for (signal, result, batches) in self.0.deliveries.told() {
+            page.count(&super::table::OTLP_BATCHES, &[signal, result], batches);
+        }
         let started = self.0.started.wall.as_millisecond() as f64 / 1e3;
         page.tell(&super::table::PROCESS_STARTED, &[], started);
+    }
+
+    /// When the process began.
+    pub(crate) fn started(&self) -> Moment {
+        self.0.started
     }
 
     /// The model as a label: itself while there is room for it.

@@ -103,12 +103,20 @@ families! {
         "Requests that wait for a key.";
     QUEUE_WAIT = Histogram "keygate_queue_wait_seconds" ["provider"]
         "How long requests waited that had to wait for a key, and got one.";
+    BINDINGS = Gauge "keygate_bindings" ["provider"]
+        "Resources of a provider whose owning group and client are remembered.";
+    BINDINGS_MOST = Gauge "keygate_bindings_capacity" ["provider"]
+        "How many of them are remembered at most; beyond that the oldest are forgotten.";
     LEASES = Counter "keygate_leases_total" ["provider", "outcome"]
         "Leases of keys that came back: settled, refunded, lost. Starts over when a pool restarts.";
     LEASES_OUT = Gauge "keygate_leases_outstanding" ["provider"]
         "Leases of keys in use.";
     POOL_UP = Gauge "keygate_pool_up" ["provider"]
         "Whether a provider's pool answers.";
+    LIMITER_USERS = Gauge "keygate_limiter_users" []
+        "Users of whom something counts, so that the limiter remembers them.";
+    LIMITER_USERS_MOST = Gauge "keygate_limiter_users_capacity" []
+        "How many users the limiter remembers at most; beyond that new ones are refused for a moment.";
     ACTOR_RESTARTS = Counter "keygate_actor_restarts_total" ["actor"]
         "How often an actor was restarted after a panic.";
     ACTOR_WAITING = Gauge "keygate_actor_waiting" ["actor"]
@@ -150,6 +158,8 @@ families! {
         "When the configuration in force was read.";
     CONFIG_NEEDS_RESTART = Gauge "keygate_config_needs_restart" []
         "Settings that were changed and wait for a restart.";
+    OTLP_BATCHES = Counter "keygate_otlp_batches_total" ["signal", "result"]
+        "Batches of traces and metrics that were sent by OTLP: ok, failed (the receiver did not take them).";
     SERIES = Gauge "keygate_metrics_series" []
         "Sets of labels that are counted one by one, over all workers.";
     BUILD_INFO = Gauge "keygate_build_info" ["version"]

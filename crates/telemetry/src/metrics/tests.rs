@@ -7,6 +7,7 @@ use keygate_domain::{ErrorKind, ModelName, Moment, Operation, ProviderName, Usag
 use tracing::Span;
 
 use super::*;
+use crate::Deliveries;
 
 const GOOGLE: ProviderName = ProviderName::new("google");
 const GENERATE: Operation = Operation("generate_content");
@@ -41,7 +42,7 @@ fn has(text: &str, line: &str) {
 
 #[test]
 fn a_scrape_adds_up_what_workers_counted() {
-    let metrics = Metrics::new(moment());
+    let metrics = Metrics::new(moment(), Deliveries::default());
     let workers = [metrics.worker(), metrics.worker()];
     for worker in &workers {
         serve(worker, "gemini-2.5-flash", 200);
@@ -78,7 +79,7 @@ fn a_range_holds_its_end_and_what_is_below() {
 
 #[test]
 fn models_beyond_the_bound_are_others() {
-    let metrics = Metrics::new(moment());
+    let metrics = Metrics::new(moment(), Deliveries::default());
     let (worker, second) = (metrics.worker(), metrics.worker());
     for number in 0..500 {
         serve(if number % 2 == 0 { &worker } else { &second }, &format!("model-{number}"), 200);
@@ -95,7 +96,7 @@ fn models_beyond_the_bound_are_others() {
 
 #[test]
 fn openmetrics_names_families_without_total_and_ends() {
-    let metrics = Metrics::new(moment());
+    let metrics = Metrics::new(moment(), Deliveries::default());
     serve(&metrics.worker(), "gemini-2.5-flash", 200);
     metrics.reloaded(Reload::Refused);
     let text = written(&metrics, Format::OpenMetrics);

@@ -17,7 +17,8 @@
 mod acquire;
 mod admit;
 mod attempt;
-mod names;
+mod content;
+pub(crate) mod names;
 mod root;
 
 pub use acquire::{
@@ -29,6 +30,7 @@ pub use attempt::{
     AttemptFacts, attempt, record_answer_status, record_failure, record_metered, record_relayed,
     record_time_to_first_chunk, record_usage,
 };
+pub use content::{content_slip, record_content_missing};
 pub use root::{
     Arrival, record_cache, record_caller, record_intent, record_project, record_refusal, record_response,
     record_stand_in, root,

@@ -13,3 +13,8 @@ pub(super) const USAGE_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 pub(super) const USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 pub(super) const USAGE_CACHE_READ_INPUT_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
 pub(super) const USAGE_REASONING_OUTPUT_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
+pub(crate) const SYSTEM_INSTRUCTIONS: &str = "gen_ai.system_instructions";
+pub(crate) const INPUT_MESSAGES: &str = "gen_ai.input.messages";
+pub(crate) const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
+/// The house's own: some of what was said is not on the span.
+pub(crate) const CONTENT_TRUNCATED: &str = "keygate.content.truncated";

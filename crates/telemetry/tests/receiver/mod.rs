@@ -2,6 +2,8 @@
 
 #![allow(dead_code, missing_docs, reason = "each test binary uses its share")]
 
+pub mod metrics;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -27,7 +29,7 @@ use tonic::{Request, Response, Status};
 use tracing::Dispatch;
 
 pub const SECRET: &str = "planted-secret-0123456789";
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Everything a receiver got.
 pub struct TraceReceiver {
@@ -151,7 +153,13 @@ pub fn settings(otlp: Option<OtlpSettings>) -> TelemetrySettings {
 }
 
 pub fn otlp(address: SocketAddr, protocol: OtlpProtocol, sample: f64) -> OtlpSettings {
-    OtlpSettings { endpoint: format!("http://{address}"), protocol, sample }
+    OtlpSettings {
+        endpoint: format!("http://{address}"),
+        protocol,
+        sample,
+        content_bytes: None,
+        metrics_every: None,
+    }
 }
 
 pub fn prepare(settings: &TelemetrySettings) -> (Dispatch, Telemetry, LogLines) {
@@ -186,5 +194,16 @@ fn text(value: Option<&AnyValue>) -> String {
             array.values.iter().map(|value| text(Some(value))).collect::<Vec<_>>().join("|")
         }
         other => format!("{other:?}"),
+    }
+}
+
+/// Waits until something is so.
+pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let pause = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    while !is_so() {
+        assert!(waited < PATIENCE, "not in time: {what}");
+        std::thread::park_timeout(pause);
+        waited += pause;
     }
 }
