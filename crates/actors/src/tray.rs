@@ -13,9 +13,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 
-/// How long a notice lies unread at most. What hangs on it besides answers are log lines and
-/// timers.
-const SOON: Duration = Duration::from_millis(5);
+/// How long a notice lies unread at most where log lines and timers hang on it besides answers.
+pub(crate) const SOON: Duration = Duration::from_millis(5);
 
 /// The side where notices are laid down. Not bounded here: there are never more than what they are
 /// about, leases and admissions.
@@ -23,6 +22,7 @@ const SOON: Duration = Duration::from_millis(5);
 pub(crate) struct Tray<N> {
     notices: UnboundedSender<N>,
     is_reminded: Arc<AtomicBool>,
+    within: Duration,
 }
 
 /// The side where they are read.
@@ -32,15 +32,15 @@ pub(crate) struct Notices<N> {
     is_reminded: Arc<AtomicBool>,
 }
 
-/// A tray and its reader.
-pub(crate) fn tray<N>() -> (Tray<N>, Notices<N>) {
+/// A tray and its reader, which reads within this time of a notice at the latest.
+pub(crate) fn tray<N>(within: Duration) -> (Tray<N>, Notices<N>) {
     let (notices, unread) = unbounded_channel();
     let is_reminded = Arc::new(AtomicBool::new(false));
-    (Tray { notices, is_reminded: Arc::clone(&is_reminded) }, Notices { unread, is_reminded })
+    (Tray { notices, is_reminded: Arc::clone(&is_reminded), within }, Notices { unread, is_reminded })
 }
 
 impl<N> Tray<N> {
-    /// Lays down a notice. What `reminding` gives makes the actor read; it is called soon, once for all
+    /// Lays down a notice. What `reminding` gives makes the actor read; it is called in time, once for all
     /// notices until then, and made only when it is needed: an address is not cheap to clone.
     pub(crate) fn lay<R>(&self, notice: N, reminding: impl FnOnce() -> R)
     where
@@ -53,8 +53,9 @@ impl<N> Tray<N> {
         }
         let reminder = Reminder(Some(reminding()));
         if let Ok(runtime) = Handle::try_current() {
+            let within = self.within;
             runtime.spawn(async move {
-                sleep(SOON).await;
+                sleep(within).await;
                 drop(reminder);
             });
         }
@@ -90,7 +91,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn many_notices_bring_one_reminder() {
-        let (tray, mut notices) = tray();
+        let (tray, mut notices) = tray(SOON);
         let (sender, mut reminders) = unbounded_channel();
         let lay = |notice: u32| {
             let sender = sender.clone();
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn without_a_runtime_the_reminder_comes_at_once() {
-        let (tray, _notices) = tray();
+        let (tray, _notices) = tray(SOON);
         let (sender, receiver) = std::sync::mpsc::channel();
         tray.lay((), || {
             move || {

@@ -14,7 +14,7 @@ use super::messages::{
     ExplainAsk, LeaseKey, Notice, ObservePool, Ping, ReadNotices, ReloadKeys, ResetKeys, SwitchKey,
 };
 use crate::gate::{Gate, Permit};
-use crate::tray::{Tray, tray};
+use crate::tray::{SOON, Tray, tray};
 use crate::{Home, Unavailable, Vital, Vitals};
 
 /// Questions of operators that may wait at once. They have a gate of their own, so that one can
@@ -27,7 +27,7 @@ pub fn start_supervisor(spec: SupervisorSpec, home: &Home) -> KeySupervisor {
     let vitals = Vitals::new(format!("keys:{}", spec.provider), leases.clone());
     let provider = spec.provider;
     let (its_vitals, its_questions) = (vitals.clone(), questions.clone());
-    let (tray, notices) = tray();
+    let (tray, notices) = tray(SOON);
     let address = home.start(move || KeySupervisorActor::new(spec, notices, its_vitals, its_questions));
     KeySupervisor { desk: Arc::new(Desk { provider, address, tray, leases, questions, vitals }) }
 }

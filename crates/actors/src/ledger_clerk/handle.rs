@@ -19,6 +19,10 @@ use crate::tray::{Tray, tray};
 /// Most rows on their way: some 20 MiB. What ends beyond it is counted and forgotten.
 const MOST_WAITING: u64 = 50_000;
 
+/// How long the clerk may leave rows unread. It gathers them anyway, and each look at them takes a worker's
+/// thread off its core where there are no more cores than workers.
+const READ_WITHIN: Duration = Duration::from_millis(50);
+
 /// What the ledger is begun with.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LedgerSpec {
@@ -35,7 +39,7 @@ pub fn start_ledger(shelf: Arc<dyn LedgerShelf>, spec: LedgerSpec, home: &Home) 
     let LedgerSpec { life, retention, unclean_end } = spec;
     let counters = Counters::default();
     let its_counters = counters.clone();
-    let (tray, notices) = tray();
+    let (tray, notices) = tray(READ_WITHIN);
     let address = home.start(move || LedgerClerk::new(shelf, life, retention, notices, its_counters));
     Ledger { desk: Arc::new(Desk { address, tray, counters, unclean_end }) }
 }

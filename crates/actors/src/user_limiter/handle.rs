@@ -16,7 +16,7 @@ use super::messages::{
     Admit, FailedLogin, Leave, LookAtPlan, LookAtUser, Ping, ReadNotices, Restore, SetPlans, SetPolicy,
 };
 use crate::gate::Gate;
-use crate::tray::{Tray, tray};
+use crate::tray::{SOON, Tray, tray};
 use crate::{Chaos, Home, Unavailable, Vital, Vitals};
 
 /// Starts the limiter; `gate` asks may wait in its mailbox at once, one more is refused.
@@ -43,7 +43,7 @@ pub(super) fn start(
     let its_vitals = vitals.clone();
     let crowd = Arc::<Crowd>::default();
     let its_crowd = Arc::clone(&crowd);
-    let (tray, notices) = tray();
+    let (tray, notices) = tray(SOON);
     let address = home
         .start(move || UserLimiterActor::new(policy, plans, used, notices, chaos, (its_vitals, its_crowd)));
     UserLimiter { desk: Arc::new(Desk { address, tray, gate, vitals, crowd }) }
