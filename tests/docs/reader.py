@@ -67,9 +67,7 @@ class Reader:
 
     def port(self, written):
         if written not in self.ports:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.ports[written] = probe.getsockname()[1]
+            self.ports[written] = house.free_port()
         return self.ports[written]
 
     # === blocks

@@ -6,7 +6,7 @@
 
 use std::env;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -69,7 +69,7 @@ impl PostgresServer {
     /// The same; `prepare` puts files into the folder first.
     pub fn start_with(settings: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::Builder::new().prefix("keygate-postgres-").tempdir().expect("a folder");
-        let server = Self { folder, port: free_port() };
+        let server = Self { folder, port: reserved_port() };
         let password = server.path("password");
         fs::write(&password, PASSWORD).expect("it can be written");
         prepare(server.folder.path());
@@ -184,9 +184,17 @@ fn own(folder: &Path) {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it has an address").port()
+/// A port for the server alone, also while it is stopped: it lies below those that systems hand out to whoever asks
+/// for any (Linux: from 32768), and below the one of `./test`.
+fn reserved_port() -> u16 {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    // Tests in other processes begin elsewhere.
+    let first = std::process::id().wrapping_mul(100);
+    std::iter::repeat_with(|| first.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % 10_000)
+        .take(10_000)
+        .filter_map(|step| u16::try_from(10_000 + step).ok())
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("one of ten thousand ports is free")
 }
 
 fn create_database(base: &str) -> String {

@@ -9,7 +9,7 @@
 
 mod receiver;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, metric};
 use receiver::metrics::{MetricsReceiver, by_name};
 use receiver::{LogLines, attributes, eventually, otlp, prepare, settings};
 use rstest::rstest;
+use socket2::{Domain, Socket, Type};
 use tracing::Dispatch;
 
 const STARTED: i64 = 1_700_000_000;
@@ -127,9 +128,10 @@ fn a_receiver_gets_the_numbers_of_the_page_under_their_names(
 fn a_receiver_that_is_away_is_told_once_and_counted_and_found_when_it_comes(
     #[values(OtlpProtocol::Grpc, OtlpProtocol::Http)] protocol: OtlpProtocol,
 ) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Nobody listens there yet, and nobody else gets the port meanwhile.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
     let Running { push, metrics, dispatch: _kept, telemetry, log } =
         begin(address, protocol, Duration::from_millis(20));
     let mut seen = log.wait_for("metrics are not delivered");
@@ -142,7 +144,8 @@ fn a_receiver_that_is_away_is_told_once_and_counted_and_found_when_it_comes(
         line.parse::<u32>().unwrap()
     };
     eventually("it is counted", || failed() >= 3);
-    let receiver = MetricsReceiver::start_on(TcpListener::bind(address).unwrap(), protocol);
+    socket.listen(16).unwrap();
+    let receiver = MetricsReceiver::start_on(socket.into(), protocol);
     receiver.next();
     seen.push_str(&log.wait_for("metrics are delivered again"));
     finish(push);

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import secrets
 import socket
 import subprocess
@@ -249,9 +250,15 @@ def collecting(log, signal="traces"):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port that stays free until it is taken: below those that systems hand out to whoever asks for any."""
+    while True:
+        port = random.randrange(30000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def wait_for_port(port, log):

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keygate_actors::clock;
 use keygate_tests::sim::{GoogleRow, KeyState, SimConfig, Simulator};
-use keygate_tests::{Keygate, SIMULATED_KEYS, configuration, eventually, simulator, time_lapse};
+use keygate_tests::{Keygate, PATIENCE, SIMULATED_KEYS, configuration, eventually, simulator, time_lapse};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::database;
 use super::kept_tokens::command;
-use super::receivers::{MailReceiver, Reply, WebReceiver, closed_port};
+use super::receivers::{ClosedPort, MailReceiver, Reply, WebReceiver};
 use super::stage::{FLASH, House, states};
 
 const ADMIN: (&str, &str) = ("KEYGATE_ADMIN_TOKEN", "kg_the_admin_of_this_house");
@@ -139,11 +139,12 @@ async fn a_channel_that_fails_delays_nobody_is_seen_and_told_later() {
     let shaky = WebReceiver::start(vec![no(), no(), no()], Reply::With(204, String::new())).await;
     let (silent, pager) =
         (WebReceiver::start(Vec::new(), Reply::Silence).await, WebReceiver::patient().await);
+    let closed = ClosedPort::reserve();
     let house = house(
         &json!([
             {"kind": "webhook", "name": "shaky", "url": format!("{}/shaky-sesame", shaky.url)},
             {"kind": "webhook", "name": "silent", "url": silent.url},
-            {"kind": "slack", "name": "closed", "url": format!("http://127.0.0.1:{}/", closed_port())},
+            {"kind": "slack", "name": "closed", "url": closed.url()},
             {"kind": "webhook", "name": "pager", "url": pager.url},
         ]),
         &[],
@@ -154,7 +155,7 @@ async fn a_channel_that_fails_delays_nobody_is_seen_and_told_later() {
     for _ in 0..16 {
         assert_eq!(house.generate(FLASH, "hello").await.status, 200);
     }
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
     let failing = eventually("the status tells of it", async || {
         let channel = channel(&house, "closed").await;
         (channel["status"] == "failing").then_some(channel)
@@ -328,9 +329,10 @@ async fn a_test_tries_every_channel_and_says_which_does_not_take_it() {
     assert_eq!(exit.stdout.matches("took it").count(), 2, "{exit:?}");
     assert!(web.all().await[0].is_signed_with(SECRET.1));
     mail.mail("this is a test").await;
+    let closed = ClosedPort::reserve();
     let bad = json!([
         {"kind": "webhook", "name": "well", "url": web.url},
-        {"kind": "slack", "url": format!("http://127.0.0.1:{}/sesame", closed_port())},
+        {"kind": "slack", "url": format!("{}/sesame", closed.url())},
     ]);
     let exit = run(&bad, &["alerts", "test", "--json"]).await;
     assert_eq!(exit.status.code(), Some(69), "{exit:?}");

@@ -5,6 +5,7 @@ use keygate_tests::simulator;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::receivers::ClosedPort;
 use super::stage::{
     FLASH, House, OPENAI_CHAT, chat, generate_path, one_project, openai_chat, states, stream_path,
 };
@@ -125,11 +126,8 @@ async fn what_is_no_http_at_all_is_told_as_unreachable() {
 
 #[tokio::test]
 async fn a_provider_nobody_listens_at_is_unreachable_and_no_key_is_to_blame() {
-    let nobody = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.local_addr().expect("a bound address")
-    };
-    let house = House::before(simulator(), google_at(&format!("http://{nobody}")), &[]).await;
+    let nobody = ClosedPort::reserve();
+    let house = House::before(simulator(), google_at(&nobody.url()), &[]).await;
 
     let answer = house.generate(FLASH, "hello").await;
     answer.is_refusal(502, "upstream_unreachable");

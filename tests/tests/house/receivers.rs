@@ -8,7 +8,7 @@ use keygate_tests::eventually;
 use serde_json::Value;
 use sha2::Sha256;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
@@ -232,8 +232,19 @@ async fn take_mail(socket: TcpStream, kept: &Mutex<Vec<String>>) -> Option<()> {
     }
 }
 
-/// A port on which nobody listens.
-pub(crate) fn closed_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+/// A port on which nobody listens, and that nobody else gets while this lives: one that was merely free a moment ago
+/// is soon handed to another test.
+pub(crate) struct ClosedPort(TcpSocket);
+
+impl ClosedPort {
+    pub(crate) fn reserve() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        Self(socket)
+    }
+
+    /// `http://host:port`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().expect("an address"))
+    }
 }

@@ -62,8 +62,8 @@ impl MetricsSource for Observatory {
         let posted = self.board.posted();
         let mut page = Page::default();
         self.metrics.gather(&mut page);
-        for (provider, supervisor) in posted.rules.providers.iter().zip(&self.crew.supervisors) {
-            pools::tell(&mut page, provider.adapter.name, supervisor).await;
+        for supervisor in &self.crew.supervisors {
+            pools::tell(&mut page, supervisor).await;
         }
         house::tell(&mut page, &self.crew, &posted, &self.board.tally());
         process::tell(&mut page);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::rt::time::timeout;
 use keygate_actors::{KeySupervisor, Vitals, clock};
-use keygate_domain::{BucketName, GroupId, Moment, ProviderName};
+use keygate_domain::{BucketName, GroupId, Moment};
 use keygate_pool::{BreakerState, BudgetUse, KeySnapshot, KeyState, PoolSnapshot};
 use keygate_telemetry::metrics::{Page, table};
 
@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The provider whose keys have a name of their own on existing dashboards.
 const GEMINI: &str = "google";
 
-pub(super) async fn tell(page: &mut Page, provider: ProviderName, supervisor: &KeySupervisor) {
-    let provider = provider.as_str();
+pub(super) async fn tell(page: &mut Page, supervisor: &KeySupervisor) {
+    let provider = supervisor.provider().as_str();
     vitals(page, supervisor.vitals());
     // What nobody counted yet is zero, so that its first step can be seen.
     for family in [&table::UPSTREAM_429, &table::REQUESTS_RUNNING, &table::STREAMS_RUNNING] {
