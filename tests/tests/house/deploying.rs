@@ -138,6 +138,17 @@ async fn the_image_is_built_of_what_is_there_and_runs_as_nobody() {
     }
 }
 
+#[test]
+fn there_is_a_profile_for_the_compiler_that_is_used() {
+    let toolchain = text("rust-toolchain.toml");
+    let channel = toolchain.split('"').nth(1).expect("a channel");
+    let path = repository().join(format!("bench/profiles/{channel}-x86_64-unknown-linux-gnu.profdata"));
+    let profile = std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; make it with `bench/run --train`", path.display()));
+    // How LLVM begins an indexed profile.
+    assert!(profile.starts_with(b"\xfflprofi\x81"), "{} is no profile", path.display());
+}
+
 #[tokio::test]
 async fn the_composition_names_what_is_there() {
     let path = "deploy/docker/compose.yaml";
