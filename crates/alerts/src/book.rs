@@ -198,6 +198,11 @@ impl AlertBook {
         self.observe(CHANNELS, failing, now)
     }
 
+    /// Whether a letter is under way of which nobody knows yet what became of it.
+    pub fn is_telling(&self) -> bool {
+        self.lines.values().any(|line| line.under_way.is_some())
+    }
+
     /// The book as it is to outlive the process, if it has changed since it was asked for last.
     pub fn changed(&mut self) -> Option<SavedBook> {
         let has_changed = std::mem::take(&mut self.has_changed);

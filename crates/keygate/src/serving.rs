@@ -225,10 +225,18 @@ struct Messengers {
 }
 
 impl Messengers {
-    /// Lets bots that are being asked answer.
+    /// Lets bots that are being asked answer, and letters arrive.
     async fn finish(&self) {
-        if !self.keepers.finish(LAST_ERRANDS).await {
+        let (bots_answered, is_kept) =
+            join(self.keepers.finish(LAST_ERRANDS), self.herald.finish(LAST_ERRANDS)).await;
+        if !bots_answered {
             tracing::warn!(event = "bot.abandoned", "a bot was still being asked to renew its session");
+        }
+        if !is_kept {
+            tracing::warn!(
+                event = "alert.unkept",
+                "what was told last could not be kept: it may be told anew"
+            );
         }
     }
 }

@@ -7,11 +7,9 @@ use keygate_actors::clock;
 use keygate_tests::sim::{GoogleRow, KeyState, SimConfig, Simulator};
 use keygate_tests::{Keygate, PATIENCE, SIMULATED_KEYS, configuration, eventually, simulator, time_lapse};
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 use tokio::time::Instant;
 
 use super::answer::Answer;
-use super::database;
 use super::kept_tokens::command;
 use super::receivers::{ClosedPort, MailReceiver, Reply, WebReceiver};
 use super::stage::{FLASH, House, states};
@@ -207,21 +205,6 @@ async fn a_restart_tells_nobody_anew_and_goes_on_where_it_was() {
     let house = house(&json!([{"kind": "webhook", "url": pager.url}]), &[]).await;
     spoil(&house, &ALL[..1]).await;
     pager.alert("key_disabled", "open").await;
-    eventually("it is kept", async || {
-        let waited = channel(&house, "webhook").await;
-        (waited["waiting"] == 0).then_some(())
-    })
-    .await;
-    eventually("what was told is on the disk", async || {
-        let mut shell = database::shell(house.gateway.home()).await;
-        let notes: Option<(String,)> = sqlx::query_as("SELECT value FROM notes WHERE topic = 'alerts'")
-            .fetch_optional(&mut shell)
-            .await
-            .expect("it can be read");
-        shell.close().await.expect("it can be closed");
-        notes.filter(|(book,)| book.contains(r#""what":"open""#))
-    })
-    .await;
     let house = house.restarted().await;
     eventually("it is still wrong", async || {
         let shown = shown(&house).await;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use keygate_alerts::{AlertSettings, AlertsShown, KeysSeen};
 use keygate_domain::ProviderName;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use super::courier::Courier;
 use super::round::Round;
@@ -17,8 +19,12 @@ use crate::Home;
 /// A herald, and the post it is to take once the house stands.
 pub fn herald(settings: AlertSettings) -> (Herald, HeraldPost) {
     let (wanted, settings) = watch::channel(Arc::new(settings));
+    let (leaving, leaves) = mpsc::channel(1);
     let shown = Shown::default();
-    (Herald { wanted: Arc::new(wanted), shown: shown.clone() }, HeraldPost { settings, shown })
+    (
+        Herald { wanted: Arc::new(wanted), leaving, shown: shown.clone() },
+        HeraldPost { settings, leaves, shown },
+    )
 }
 
 /// What everybody can see of a herald.
@@ -32,6 +38,7 @@ pub(super) struct Shown {
 #[derive(Clone, Debug)]
 pub struct Herald {
     wanted: Arc<watch::Sender<Arc<AlertSettings>>>,
+    leaving: mpsc::Sender<oneshot::Sender<()>>,
     shown: Shown,
 }
 
@@ -39,6 +46,14 @@ impl Herald {
     /// Tells by other settings from here on. Never waits.
     pub fn set(&self, settings: AlertSettings) {
         self.wanted.send_replace(Arc::new(settings));
+    }
+
+    /// Lets letters that are under way arrive, and keeps what was told: else the next process would tell it anew,
+    /// or never that it is over. Nothing is told any more. False if that took longer than `patience`.
+    pub async fn finish(&self, patience: Duration) -> bool {
+        let (done, is_done) = oneshot::channel();
+        let finishing = async { self.leaving.send(done).await.is_ok() && is_done.await.is_ok() };
+        timeout(patience, finishing).await.unwrap_or(false)
     }
 
     /// What is wrong, and how channels fare.
@@ -56,6 +71,7 @@ impl Herald {
 #[derive(Debug)]
 pub struct HeraldPost {
     settings: watch::Receiver<Arc<AlertSettings>>,
+    leaves: mpsc::Receiver<oneshot::Sender<()>>,
     shown: Shown,
 }
 
@@ -68,10 +84,10 @@ impl HeraldPost {
         courier: impl FnOnce() -> Rc<dyn Courier> + Send + 'static,
         home: &Home,
     ) {
-        let Self { settings, shown } = self;
+        let Self { settings, leaves, shown } = self;
         home.spawn(async move {
             // Beside the actors of that thread: what a courier holds cannot leave it.
-            drop(actix_rt::spawn(Round::new(watch, settings, shown, courier()).go()));
+            drop(actix_rt::spawn(Round::new(watch, settings, shown, courier()).go(leaves)));
         });
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keygate_alerts::{AlertBook, AlertSettings, Change, Condition, PoolWatch, SavedBook, of_pool};
 use keygate_domain::Moment;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a channel may take, all in all.
 const DELIVERY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long letters that are under way at the end may take.
+const LAST_LETTERS: Duration = Duration::from_secs(2);
 
 /// How long what changed may wait to be kept.
 const KEEP_EVERY: Duration = Duration::from_secs(2);
@@ -75,8 +78,8 @@ impl Round {
         Self { watch, settings, shown, courier, book, looks, kept_at: None }
     }
 
-    /// Goes on for as long as anybody can see what it shows.
-    pub(super) async fn go(mut self) {
+    /// Goes on for as long as anybody can see what it shows, or until it is told to leave.
+    pub(super) async fn go(mut self, mut leaves: mpsc::Receiver<oneshot::Sender<()>>) {
         self.begin().await;
         let (ends, mut ended) = mpsc::channel::<Ended>(64);
         let mut looks = interval(LOOK_EVERY);
@@ -91,10 +94,31 @@ impl Round {
                     Ok(()) => self.heed(),
                     Err(_gone) => break,
                 },
+                Some(done) = leaves.recv() => {
+                    self.leave(&mut ended).await;
+                    // Who asked may have lost patience.
+                    let _ = done.send(());
+                    break;
+                }
             }
             self.send(&ends);
             self.show();
         }
+    }
+
+    /// Hears what became of the letters that are under way, and keeps what was told.
+    async fn leave(&mut self, ended: &mut mpsc::Receiver<Ended>) {
+        let letters = async {
+            while self.book.is_telling()
+                && let Some((channel, outcome)) = ended.recv().await
+            {
+                self.heard(&channel, outcome.as_ref().copied().map_err(String::as_str));
+            }
+        };
+        // What is not known by then was not told, as far as the next process knows.
+        let _ = timeout(LAST_LETTERS, letters).await;
+        self.kept_at = None;
+        self.keep().await;
     }
 
     /// Goes on where an earlier process ended, as far as the disk knows.

@@ -237,6 +237,33 @@ async fn the_next_process_tells_nobody_what_was_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_told_in_the_last_moment_is_known_to_the_next_process() {
+    on_one_thread(async {
+        let notes: Arc<dyn NoteBook> = Arc::new(Paper::default());
+        let mut first = house(Vec::new(), Arc::clone(&notes));
+        first.disable_one().await;
+        first.letter().await;
+        assert!(first.herald.finish(Duration::from_secs(5)).await);
+        drop(first);
+        let cured = start_supervisor(spec(&["a", "b"], 0), &Home::Here);
+        let told = house_before(cured, Vec::new(), notes).letter().await;
+        assert!(told.iter().all(|(phase, _)| *phase == Phase::Recovered), "{told:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_says_nothing_keeps_nobody_from_leaving() {
+    on_one_thread(async {
+        let house = house(vec![Fate::Hangs], Arc::new(Paper::default()));
+        house.disable_one().await;
+        sleep(Duration::from_secs(1)).await;
+        assert!(house.herald.finish(Duration::from_secs(5)).await);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_is_in_use_for_too_long_is_told() {
     on_one_thread(async {
         let mut house = house(Vec::new(), Arc::new(Paper::default()));
