@@ -13,7 +13,7 @@ use crate::StorageError;
 
 /// Held as long as the database is in use.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "held for its drop")] File);
+pub(crate) struct Lock(File);
 
 impl Lock {
     /// Takes the lock of the database at `path`.
@@ -38,6 +38,16 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    /// Gives it back by name: a lock belongs to what was opened, and a process that is being started
+    /// at this moment has a copy of that (until its `exec`), which closing ours would wait for; see
+    /// flock(2).
+    fn drop(&mut self) {
+        // What fails here is given back with the last copy.
+        let _ = self.0.unlock();
+    }
+}
+
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -54,4 +64,21 @@ fn read_id(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_given_back_can_be_taken_while_a_child_still_has_a_copy_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("keygate.db");
+        let lock = Lock::take(&database).unwrap();
+        let copy = lock.0.try_clone().unwrap();
+        assert!(matches!(Lock::take(&database), Err(StorageError::InUse { .. })));
+        drop(lock);
+        Lock::take(&database).unwrap();
+        drop(copy);
+    }
 }
