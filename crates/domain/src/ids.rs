@@ -128,13 +128,20 @@ impl ClientId {
 pub struct UserId {
     /// The client that vouches for the name.
     pub client: ClientId,
-    /// The name as the client gave it.
+    /// The name as the client gave it, without NUL.
     pub name: Arc<str>,
 }
 
 impl UserId {
     /// Longest user name admitted, in bytes.
     pub const MAX_BYTES: usize = 256;
+
+    /// The user whom `client` calls so. PostgreSQL keeps no NUL in its texts, and a user must be the same one in
+    /// memory and in the ledger: each is `␀`, the sign for it.
+    pub fn named(client: ClientId, name: &str) -> Self {
+        let name = if name.contains('\0') { name.replace('\0', "␀").into() } else { Arc::from(name) };
+        Self { client, name }
+    }
 }
 
 /// One use of one key. `life` counts restarts of the pool, so that a settlement

@@ -127,7 +127,7 @@ fn user(worker: &Worker, reader: &Reader, question: &Question) -> Result<Option<
             return Err(Refusal::new(ErrorKind::Forbidden, message));
         }
     };
-    Ok(Some(UserId { client, name: Arc::from(name) }))
+    Ok(Some(UserId::named(client, name)))
 }
 
 fn is_open(worker: &Worker) -> bool {

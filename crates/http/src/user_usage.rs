@@ -93,7 +93,7 @@ async fn told(worker: &Worker, request: &HttpRequest, name: &str) -> Result<Told
             return Err(Refusal::new(keygate_domain::ErrorKind::Forbidden, message));
         }
     };
-    let user = UserId { client: client.clone(), name: name.into() };
+    let user = UserId::named(client.clone(), name);
     let plan = worker.doorkeeper.plan_of(&client);
     let standing = worker.house.limiter.look_at_plan(user.clone(), plan).await.map_err(unavailable)?;
     Ok(Told::of(&user, standing))

@@ -180,7 +180,7 @@ impl<'a> Asker<'a> {
     fn speaking_for(&self, question: &Question) -> Caller {
         let mut caller = self.caller.clone();
         if let Some(user) = question.user_id.as_ref().map(|id| id.0.trim()).filter(|id| !id.is_empty()) {
-            caller.user = UserId { client: caller.client.clone(), name: user.into() };
+            caller.user = UserId::named(caller.client.clone(), user);
         }
         caller
     }
