@@ -6,6 +6,7 @@
 mod days;
 mod keeping;
 mod plan_use;
+mod sums;
 mod text;
 mod usage;
 

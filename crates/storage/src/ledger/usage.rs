@@ -9,8 +9,8 @@ use keygate_domain::{UsageGroup, UsageQuery, UsageReport, UsageRow, UsageSums};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 
-use super::DAY_MS;
 use super::text::kept;
+use super::{DAY_MS, sums};
 use crate::place::Kind;
 use crate::{Storage, StorageError};
 
@@ -34,6 +34,9 @@ enum Part {
     Attempts(Range<i64>),
     Days(Range<i64>),
 }
+
+/// The column of a line with the first of its sums, after whose they are.
+const FIRST_SUM: usize = 2;
 
 /// Who a line is about: the client, where its users have names of their own, and the name.
 type Whose = (String, String);
@@ -87,12 +90,12 @@ impl Part {
         };
         let lines = format!(" GROUP BY 1, 2 ORDER BY 10 DESC, 2, 1 LIMIT {MOST_LINES}");
         let rows = self.select(by, &lines, query, connection).await?;
-        rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), sums(row)?))).collect()
+        rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), sums::read(row, FIRST_SUM)?))).collect()
     }
 
     async fn total(&self, query: &UsageQuery, connection: &mut AnyConnection) -> sqlx::Result<UsageSums> {
         let rows = self.select("'', ''", "", query, connection).await?;
-        rows.first().map_or(Ok(UsageSums::default()), sums)
+        rows.first().map_or(Ok(UsageSums::default()), |row| sums::read(row, FIRST_SUM))
     }
 
     /// Sums of this part. What is told by, and how, are of this file: nothing of a caller's gets into
@@ -104,16 +107,16 @@ impl Part {
         query: &UsageQuery,
         connection: &mut AnyConnection,
     ) -> sqlx::Result<Vec<AnyRow>> {
-        let (sums, source, time, range) = match self {
-            Self::Attempts(range) => (OF_ATTEMPTS, "ledger", "time_ms", range),
+        let (added_up, source, time, range) = match self {
+            Self::Attempts(range) => (sums::over_attempts(), "ledger", "time_ms", range),
             Self::Days(range) if query.group_by == UsageGroup::User => {
-                (OF_DAYS, "usage_user_days", "day", range)
+                (sums::over_days(), "usage_user_days", "day", range)
             }
-            Self::Days(range) => (OF_DAYS, "usage_days", "day", range),
+            Self::Days(range) => (sums::over_days(), "usage_days", "day", range),
         };
         let client = if query.only_client.is_some() { " AND client = $3" } else { "" };
         let statement =
-            format!("SELECT {by}, {sums} FROM {source} WHERE {time} >= $1 AND {time} < $2{client}{how}");
+            format!("SELECT {by}, {added_up} FROM {source} WHERE {time} >= $1 AND {time} < $2{client}{how}");
         let bound = sqlx::query(AssertSqlSafe(statement)).bind(range.start).bind(range.end);
         let bound = match &query.only_client {
             Some(client) => bound.bind(kept(client)),
@@ -121,37 +124,6 @@ impl Part {
         };
         bound.fetch_all(connection).await
     }
-}
-
-const OF_ATTEMPTS: &str = "CAST(SUM(CASE WHEN attempt = 1 THEN 1 ELSE 0 END) AS BIGINT), COUNT(*), \
-     CAST(SUM(CASE WHEN fault = '' THEN 0 ELSE 1 END) AS BIGINT), CAST(SUM(input_tokens) AS BIGINT), \
-     CAST(SUM(output_tokens) AS BIGINT), CAST(SUM(thought_tokens) AS BIGINT), \
-     CAST(SUM(cached_tokens) AS BIGINT), CAST(SUM(total_tokens) AS BIGINT), \
-     CAST(SUM(is_estimated * total_tokens) AS BIGINT)";
-
-const OF_DAYS: &str = "CAST(SUM(requests) AS BIGINT), CAST(SUM(attempts) AS BIGINT), \
-     CAST(SUM(errors) AS BIGINT), CAST(SUM(input_tokens) AS BIGINT), CAST(SUM(output_tokens) AS BIGINT), \
-     CAST(SUM(thought_tokens) AS BIGINT), CAST(SUM(cached_tokens) AS BIGINT), \
-     CAST(SUM(total_tokens) AS BIGINT), CAST(SUM(estimated_tokens) AS BIGINT)";
-
-/// The sums of a line, which begin in its third column.
-fn sums(row: &AnyRow) -> sqlx::Result<UsageSums> {
-    // A sum over nothing is NULL.
-    let number = |column: usize| -> sqlx::Result<u64> {
-        let number: Option<i64> = row.try_get(column)?;
-        Ok(number.and_then(|number| number.try_into().ok()).unwrap_or_default())
-    };
-    Ok(UsageSums {
-        requests: number(2)?,
-        attempts: number(3)?,
-        errors: number(4)?,
-        input_tokens: number(5)?,
-        output_tokens: number(6)?,
-        thought_tokens: number(7)?,
-        cached_tokens: number(8)?,
-        total_tokens: number(9)?,
-        estimated_tokens: number(10)?,
-    })
 }
 
 /// The lines in their order, under the names that people know.
