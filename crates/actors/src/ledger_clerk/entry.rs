@@ -111,14 +111,15 @@ impl Closing {
         self.outcome
     }
 
-    /// The row. `life` makes its id unlike those of other processes.
+    /// The row. `life` makes its id unlike those of other processes. All texts are copies: a row waits for the
+    /// database, and what a request had goes back at once.
     pub(super) fn into_row(self, life: &str) -> LedgerRow {
         let Self { number, entry, status, first_byte, latency, usage, is_estimated, outcome, fault } = self;
         let (key_id, group) = entry.key.map(|(key, group)| (key.to_string(), group.to_string())).unzip();
         LedgerRow {
             id: format!("{life}-{number}"),
             time_ms: millis_since_1970(entry.sent.wall),
-            request_id: entry.request_id.into(),
+            request_id: String::from(&*entry.request_id),
             client: entry.user.client.to_string(),
             user: entry.user.name.to_string(),
             provider: entry.provider.to_string(),
