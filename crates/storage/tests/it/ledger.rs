@@ -180,6 +180,22 @@ async fn what_is_old_is_forgotten_in_steps(#[values(Kind::Sqlite, Kind::Postgres
     assert_eq!(house.number("SELECT MIN(time_ms) FROM ledger").await, 11 * DAY_MS);
 }
 
+/// Attempts added up without a database.
+fn added_up<'r>(rows: impl Iterator<Item = &'r LedgerRow>) -> UsageSums {
+    rows.fold(UsageSums::default(), |mut sums, row| {
+        sums.requests += u64::from(row.attempt == 1);
+        sums.attempts += 1;
+        sums.errors += u64::from(!row.fault.is_empty());
+        sums.input_tokens += row.input_tokens;
+        sums.output_tokens += row.output_tokens;
+        sums.thought_tokens += row.thought_tokens;
+        sums.cached_tokens += row.cached_tokens;
+        sums.total_tokens += row.total_tokens;
+        sums.estimated_tokens += if row.is_estimated { row.total_tokens } else { 0 };
+        sums
+    })
+}
+
 #[rstest]
 #[tokio::test]
 async fn sums_of_days_and_of_their_parts_are_those_of_attempts(
@@ -220,6 +236,11 @@ async fn sums_of_days_and_of_their_parts_are_those_of_attempts(
                 only_client: only_client.clone(),
             };
             let by_user = storage.usage(&query(UsageGroup::User)).await.unwrap().total;
+            let asked = |row: &&LedgerRow| {
+                (TODAY_MS + from..TODAY_MS + to).contains(&row.time_ms)
+                    && only_client.as_ref().is_none_or(|client| *client == row.client)
+            };
+            assert_eq!(by_user, added_up(rows.iter().filter(asked)), "from {from} to {to}");
             for by in [UsageGroup::Client, UsageGroup::Key, UsageGroup::Model, UsageGroup::Day] {
                 let report = storage.usage(&query(by)).await.unwrap();
                 assert_eq!(report.total, by_user, "by {by:?} from {from} to {to}");
